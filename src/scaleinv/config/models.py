@@ -1,0 +1,356 @@
+"""Every option of scaleinv, with its default, its unit and what it steers.
+
+Models are frozen and refuse unknown keys. Each room takes its own section, never the whole configuration.
+"""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Probability = Annotated[float, Field(gt=0, lt=1)]
+Positive = Annotated[int, Field(ge=1)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Section(BaseModel):
+    """A part of the configuration: frozen; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+# --- where things are ---------------------------------------------------------------------------------------------
+
+
+class LakeConfig(Section):
+    """Where the Delta Lake is."""
+
+    root: str
+    """Folder or object-store prefix (``s3a://``, ``abfss://``, ``gs://``)."""
+    storage_options: dict[str, str] = {}
+    """Passed to delta-rs and pyarrow; secrets come from the environment (``${NAME}``), never from a file."""
+
+
+class SparkConfig(Section):
+    """The Spark session. Under ``spark-submit`` master, memory and jars are the cluster's business."""
+
+    master: str | None = "local[2]"
+    """``None``: what ``spark-submit`` says."""
+    driver_memory: str = "4g"
+    shuffle_partitions: Positive = 4
+    packages: tuple[str, ...] = ("io.delta:delta-spark_4.2_2.13:4.4.0",)
+    """Maven coordinates; resolved once by Ivy, then taken from the cache."""
+    ivy_settings: str | None = None
+    """Path of an ``ivysettings.xml``, where a company has its own mirror."""
+    options: dict[str, str] = {}
+    """Any further Spark option, as it is (object-store credentials: refer to the environment)."""
+
+
+class RayConfig(Section):
+    """The Ray cluster that groups are fanned out on."""
+
+    address: str | None = None
+    """``None``: start one on this machine; ``auto``: the cluster that ``ray job submit`` runs on."""
+    num_workers: Positive = 2
+    """Warm actors."""
+    cpus_per_worker: Positive = 1
+    """Also the number of threads a worker computes with."""
+    gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
+    """A fraction shares one GPU among workers."""
+    max_attempts: Positive = 3
+    """Tries per group before it counts as failed."""
+    object_store_mb: Positive = 200
+
+
+# --- sources --------------------------------------------------------------------------------------------------------
+
+
+class SourceConfig(Section):
+    """One file source: how to read it and what its columns are called there."""
+
+    path: str
+    """Glob under the data folder."""
+    format: Literal["csv", "json", "parquet"] = "csv"
+    options: dict[str, str] = {}
+    """Reader options of Spark (``sep``, ``encoding``, ``quote`` …)."""
+    columns: dict[str, str] = {}
+    """Our column -> the column's name in the source. A column not named here keeps its name."""
+    constants: dict[str, str] = {}
+    """Our column -> a value that the source does not bring."""
+    date_format: str = "yyyy-MM-dd"
+    decimal_comma: bool = False
+    required: bool = True
+    """An optional source may be absent; a required one may be neither absent nor empty."""
+
+
+class LeadTimeConfig(Section):
+    """A discrete lead-time distribution: ``weights[i]`` belongs to ``days[i]``."""
+
+    days: tuple[Positive, ...]
+    weights: tuple[Annotated[float, Field(gt=0)], ...]
+
+    @model_validator(mode="after")
+    def _same_length(self) -> Self:
+        if len(self.days) != len(self.weights) or not self.days:
+            raise ValueError(f"days ({len(self.days)}) and weights ({len(self.weights)}) must be as many, at least one")
+        return self
+
+
+class Assumptions(Section):
+    """What a sales-only data set does not say. Everything that scaleinv makes up for M5 stands here."""
+
+    lead_times: dict[str, LeadTimeConfig]
+    """Category -> distribution; there is one vendor per department."""
+    review_period: Positive = 1
+    opening_stock_days: Annotated[float, Field(gt=0)] = 10.0
+    """Stock at as_of: this many days of recent mean sales."""
+    unit_cost_share: Share = 0.7
+    """Cost of a unit as a share of its latest price."""
+    order_multiple: dict[str, Positive] = {}
+    """Category -> pack size; 1 where not named."""
+    min_order_quantity: dict[str, Positive] = {}
+    """Category -> MOQ; the pack size where not named."""
+    old_reorder_days: Annotated[float, Field(gt=0)] = 9.0
+    """The old policy's reorder point: this many days of mean sales."""
+    old_cover_days: Annotated[float, Field(gt=0)] = 14.0
+    """The old policy's order-up-to level: this many days of mean sales."""
+    currency: str = "USD"
+
+
+class M5Config(Section):
+    """Which part of Walmart's M5 to read, as its owner published it."""
+
+    sales: Literal["full_history_subset", "recent_all_series"] = "full_history_subset"
+    stores: tuple[str, ...] = ()
+    """Empty: all."""
+    departments: tuple[str, ...] = ()
+    """Empty: all."""
+    assumptions: Assumptions
+
+
+class IngestConfig(Section):
+    """From the retailer's files to ``silver``."""
+
+    data: str
+    """The data folder; ``${SCALEINV_DATA}`` refers to the environment."""
+    sources: dict[str, SourceConfig] = {}
+    """Silver table (without ``silver/``) -> its source."""
+    m5: M5Config | None = None
+    """Read M5's published layout instead of ``sources``."""
+    max_quarantine_share: Share = 0.05
+    """More bad rows than this in any source stop the load."""
+
+    @model_validator(mode="after")
+    def _one_kind(self) -> Self:
+        if bool(self.sources) == (self.m5 is not None):
+            raise ValueError("give either `sources` or `m5`, and not both")
+        return self
+
+
+class SyntheticConfig(Section):
+    """The seeded retailer that the demo, the tests and the benchmarks use."""
+
+    seed: int = 7
+    n_skus: Positive = 100
+    n_locations: Positive = 10
+    n_vendors: Positive = 8
+    start: date = date(2022, 1, 1)
+    n_days: Annotated[int, Field(ge=120)] = 730
+    warmup_days: Positive = 60
+    """Days simulated before ``start`` so that stock is in its steady state."""
+    future_days: Positive = 60
+    """Days after the last sale for which prices, promotions and events are announced."""
+
+
+# --- features and forecast ------------------------------------------------------------------------------------------
+
+
+class FeaturesConfig(Section):
+    """From ``silver`` to the panel."""
+
+    history_days: Positive = 1095
+    """Days before as_of that the panel holds."""
+    min_receipts: Positive = 30
+    """Received order lines a vendor needs before they replace the quoted lead times."""
+    max_lead_time: Positive = 60
+    """Longer deliveries count as this long."""
+    max_group_size: Positive = 5000
+    """Series per training group; a larger category is split by a hash of the series."""
+    group_by: Literal["category", "department"] = "category"
+
+
+class TrainingConfig(Section):
+    """How one network is trained; the number of steps is fixed, never the time, so that a rerun gives the same."""
+
+    hidden_size: Positive = 32
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    learning_rate: Annotated[float, Field(gt=0)] = 2e-3
+    batch_size: Positive = 128
+    batches_per_epoch: Positive = 100
+    """An upper bound; a small group has fewer."""
+    max_epochs: Positive = 20
+    patience: Positive = 4
+    """Epochs without a better validation loss before stopping."""
+    gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+
+
+class LstmConfig(TrainingConfig):
+    """DeepAR: an autoregressive LSTM with a negative binomial output."""
+
+    layers: Positive = 2
+
+
+class TftConfig(TrainingConfig):
+    """Temporal Fusion Transformer with quantile outputs."""
+
+    attention_heads: Positive = 4
+    hidden_continuous_size: Positive = 8
+
+
+class ForecastConfig(Section):
+    """Models, horizon, quantile levels."""
+
+    horizon: Positive = 28
+    context_length: Positive = 56
+    models: tuple[Literal["lstm", "tft"], ...] = ("lstm", "tft")
+    quantile_levels: tuple[Probability, ...] = (
+        0.005, 0.025, 0.1, 0.165, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.835, 0.9, 0.975, 0.995,
+    )  # fmt: skip
+    n_samples: Annotated[int, Field(ge=20)] = 200
+    """Sample paths per series behind every quantile."""
+    validation_days: Positive = 28
+    """Last days before the training cutoff, kept for early stopping and for the dependence model."""
+    min_series: Positive = 2
+    """A group with fewer series falls back to the baseline."""
+    min_days: Positive = 14
+    """A series with a shorter life gets the baseline's forecast, whatever the model."""
+    seed: int = 7
+    lstm: LstmConfig = LstmConfig()
+    tft: TftConfig = TftConfig()
+
+    @model_validator(mode="after")
+    def _levels(self) -> Self:
+        levels = self.quantile_levels
+        if list(levels) != sorted(set(levels)):
+            raise ValueError(f"quantile_levels must rise strictly, found {levels}")
+        if 0.5 not in levels:
+            raise ValueError("quantile_levels must contain 0.5, the median")
+        if len(set(self.models)) != len(self.models):
+            raise ValueError(f"models names one twice: {self.models}")
+        return self
+
+
+class EvaluationConfig(Section):
+    """What is held out and how policies are replayed on it."""
+
+    holdout_days: Positive = 28
+    """Last days known that models are not trained on; accuracy and replay are measured there."""
+    refresh_days: Positive = 28
+    """In the replay, forecasts and policies are renewed this often (as they would be every night)."""
+    warmup_days: Positive = 56
+    """Days before the hold-out on which the replayed policy finds its own stock level."""
+    season: Positive = 7
+    """Period of the seasonal baseline and of MASE's scale, days."""
+
+    @model_validator(mode="after")
+    def _refresh(self) -> Self:
+        if self.refresh_days > self.holdout_days:
+            raise ValueError(f"refresh_days {self.refresh_days} is longer than holdout_days {self.holdout_days}")
+        return self
+
+
+# --- orders ---------------------------------------------------------------------------------------------------------
+
+
+class ServiceTarget(Section):
+    """Exactly one promise: a cycle service level or a fill rate."""
+
+    cycle_service_level: Probability | None = None
+    fill_rate: Probability | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.cycle_service_level is None) == (self.fill_rate is None):
+            raise ValueError("give either cycle_service_level or fill_rate")
+        return self
+
+    @property
+    def kind(self) -> Literal["cycle_service_level", "fill_rate"]:
+        """Which of the two it is."""
+        return "fill_rate" if self.fill_rate is not None else "cycle_service_level"
+
+    @property
+    def value(self) -> float:
+        """The promise itself, 0 … 1."""
+        value = self.fill_rate if self.fill_rate is not None else self.cycle_service_level
+        assert value is not None
+        return value
+
+
+class InventoryConfig(Section):
+    """Safety stock, reorder point, order quantity."""
+
+    method: Literal["quantile", "root", "seed"] = "quantile"
+    targets: dict[Literal["A", "B", "C"], ServiceTarget]
+    """ABC class -> promise."""
+    n_samples: Annotated[int, Field(ge=50)] = 400
+    """Samples of protection demand per series."""
+    holding_rate: Annotated[float, Field(gt=0)] = 0.25
+    """Cost of holding one unit of money in stock for a year."""
+    ordering_cost: Annotated[float, Field(ge=0)] = 1.0
+    """Cost of one order line, in the retailer's currency."""
+    max_cover_days: Positive = 14
+    """An economic order quantity covers no more days than this."""
+    seed: int = 7
+
+
+class ReplenishConfig(Section):
+    """From policy and stock position to orders."""
+
+    max_rounding_ratio: Annotated[float, Field(ge=1)] = 5.0
+    """An order rounded up to more than this many times the need becomes an exception as well."""
+
+
+class ExportConfig(Section):
+    """Files for the ERP."""
+
+    folder: str
+    """Where documents and the manifest go; a sub-folder per as_of."""
+    formats: tuple[Literal["csv", "idoc"], ...] = ("csv", "idoc")
+    company_code: Annotated[str, Field(max_length=4)] = "1000"
+    purchasing_organization: Annotated[str, Field(max_length=4)] = "1000"
+    purchasing_group: Annotated[str, Field(max_length=3)] = "001"
+    sender: Annotated[str, Field(max_length=10)] = "SCALEINV"
+    receiver_port: Annotated[str, Field(max_length=10)] = "SAPPRD"
+    receiver: Annotated[str, Field(max_length=10)] = "PRDCLNT100"
+
+
+class Config(Section):
+    """The whole configuration of one environment."""
+
+    env: str
+    retailer: str = "retailer"
+    """Part of every order key, so that two retailers on one ERP never share one."""
+    lake: LakeConfig
+    spark: SparkConfig = SparkConfig()
+    ray: RayConfig = RayConfig()
+    synthetic: SyntheticConfig | None = None
+    """Where given, missing sources are made by the synthetic retailer."""
+    ingest: IngestConfig
+    features: FeaturesConfig = FeaturesConfig()
+    forecast: ForecastConfig = ForecastConfig()
+    evaluation: EvaluationConfig = EvaluationConfig()
+    inventory: InventoryConfig
+    replenish: ReplenishConfig = ReplenishConfig()
+    export: ExportConfig
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.evaluation.holdout_days > self.forecast.horizon:
+            raise ValueError(
+                f"evaluation.holdout_days {self.evaluation.holdout_days} is longer than "
+                f"forecast.horizon {self.forecast.horizon}: the hold-out is forecast in one go"
+            )
+        return self

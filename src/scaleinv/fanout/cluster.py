@@ -1,0 +1,106 @@
+"""A Ray cluster for as long as it is needed: started here, joined, or the one that is there already."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import ray
+
+from scaleinv.errors import EngineError, explain
+
+if TYPE_CHECKING:
+    from scaleinv.config.models import RayConfig
+
+_LONGEST_FOLDER = 30
+"""Characters. Ray adds about 65 to it for its sockets, whose paths may have 107."""
+
+
+@contextmanager
+def cluster(config: RayConfig) -> Iterator[None]:
+    """Within this block Ray is initialised.
+
+    An already initialised Ray is used as it is and left alone. Otherwise ``config.address`` is joined, and left in the
+    end; without an address a cluster is started on 127.0.0.1, and shut down in the end with all that it wrote.
+
+    Raises:
+        EngineError: the cluster cannot be reached or started, or has no GPU where workers need one.
+    """
+    if ray.is_initialized():
+        yield
+    elif config.address is not None:
+        _join(config.address)
+        try:
+            yield
+        finally:
+            ray.shutdown()
+    else:
+        folder = _folder()
+        try:
+            _start(config, folder)
+            yield
+        finally:
+            ray.shutdown()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _join(address: str) -> None:
+    try:
+        ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
+    except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
+        raise EngineError(
+            explain(
+                "the Ray cluster cannot be reached",
+                expected=f"a cluster at address {address!r}",
+                found=f"{type(error).__name__}: {error}",
+                do="start it (`ray start --head`), submit with `ray job submit`, correct ray.address, "
+                "or leave ray.address empty to start one on this machine",
+            )
+        ) from error
+
+
+def _start(config: RayConfig, folder: str) -> None:
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    try:
+        ray.init(
+            address="local",
+            # as many as the workers ask for, also on a machine with fewer: the operating system shares them
+            num_cpus=max(os.cpu_count() or 1, config.num_workers * config.cpus_per_worker),
+            object_store_memory=config.object_store_mb * 2**20,
+            include_dashboard=False,
+            logging_level=logging.ERROR,
+            log_to_driver=False,
+            _node_ip_address="127.0.0.1",
+            _temp_dir=folder,
+        )
+    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, ray.exceptions.RayError) as error:
+        raise EngineError(
+            explain(
+                "Ray does not start on this machine",
+                found=f"{type(error).__name__}: {error}",
+                do="look for a full disk, little memory or a firewall on 127.0.0.1, or name a cluster in ray.address",
+            )
+        ) from error
+    gpus = ray.cluster_resources().get("GPU", 0.0)
+    if gpus < config.gpus_per_worker:
+        raise EngineError(
+            explain(
+                "workers need a GPU that this machine does not have",
+                expected=f"gpus_per_worker {config.gpus_per_worker:g}",
+                found=f"{gpus:g} GPUs",
+                do="set ray.gpus_per_worker=0, or name a cluster with GPUs in ray.address",
+            )
+        )
+
+
+def _folder() -> str:
+    """A folder of our own for Ray's sockets, logs and spilled objects; short, since sockets have short paths."""
+    usual = tempfile.gettempdir()
+    parent = usual if len(usual) <= _LONGEST_FOLDER - 10 else "/tmp"  # noqa: S108 - mkdtemp makes a private one below
+    return str(Path(tempfile.mkdtemp(prefix="ray", dir=parent)).resolve())

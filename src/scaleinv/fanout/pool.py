@@ -1,0 +1,278 @@
+"""The pool: one task at a time on each warm actor, the longest first, retried by the driver."""
+
+from __future__ import annotations
+
+import heapq
+import logging
+import os
+import socket
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import ray
+
+from scaleinv.errors import EngineError, explain
+from scaleinv.fanout.cluster import cluster
+from scaleinv.fanout.tasks import Outcome, Task
+
+if TYPE_CHECKING:
+    from scaleinv.config.models import RayConfig
+
+_log = logging.getLogger(__name__)
+
+_START_SECONDS = 600.0
+"""A pool without a single working or starting-up-in-time worker gives up; a cluster that grows gets this long."""
+_THREADS = (
+    "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
+    "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "ARROW_NUM_THREADS",
+)  # fmt: skip
+
+
+def fan_out(
+    work: Callable[[Any], Any],
+    tasks: Sequence[Task],
+    config: RayConfig,
+    *,
+    setup: Callable[[], None] | None = None,
+) -> Iterator[Outcome]:
+    """Call ``work(task.payload)`` for every task and yield one outcome per task as they finish.
+
+    The most expensive task starts first (ties by id), one task at a time on each of ``min(num_workers, len(tasks))``
+    actors. A task that raises, or that takes its worker process down with it, is tried ``max_attempts`` times in all,
+    after the tasks that have failed less often, and then comes out with ``ok=False``; the others are not disturbed.
+    A lost worker is replaced. Closing the iterator early stops the workers. Without tasks nothing is started.
+
+    Args:
+        work: called on a worker; sent by reference if it is importable there, else by value.
+        tasks: with unique ids.
+        config: size and resources of the pool; a Ray that is initialised already is used (see :func:`cluster`).
+        setup: called once in every worker before its first task, for instance to set the number of threads.
+
+    Raises:
+        ValueError: two tasks have the same id.
+        EngineError: Ray cannot be had, no worker starts, or the cluster is lost (while iterating).
+    """
+    ids = [task.id for task in tasks]
+    if len(set(ids)) < len(ids):
+        raise ValueError(
+            f"task ids must be unique, found twice: {sorted({one for one in ids if ids.count(one) > 1})[:5]}"
+        )
+    return _outcomes(work, list(tasks), config, setup)
+
+
+def _outcomes(
+    work: Callable[[Any], Any], tasks: list[Task], config: RayConfig, setup: Callable[[], None] | None
+) -> Iterator[Outcome]:
+    if not tasks:
+        return
+    with cluster(config):
+        pool = _Pool(work, tasks, config, setup)
+        try:
+            while outcomes := pool.step():
+                yield from outcomes
+        finally:
+            pool.close()
+
+
+@dataclass(order=True)
+class _Entry:
+    """A task in the queue: those that failed least first, then the most expensive, then by id."""
+
+    failures: int
+    minus_cost: float
+    id: str
+    task: Task = field(compare=False)
+
+
+@dataclass
+class _Slot:
+    """One actor and the task that it is busy with; ``entry`` is ``None`` while it starts up or idles."""
+
+    actor: Any
+    worker: str = ""
+    entry: _Entry | None = None
+    since: float = 0.0
+
+
+class _Pool:
+    """Actors, queue and what is under way; :meth:`step` moves it on to the next finished task."""
+
+    def __init__(
+        self, work: Callable[[Any], Any], tasks: list[Task], config: RayConfig, setup: Callable[[], None] | None
+    ) -> None:
+        self._config = config
+        self._queue = [_Entry(0, -task.cost, task.id, task) for task in tasks]
+        heapq.heapify(self._queue)
+        self._functions = ray.put((work, setup))
+        self._actor_class = _actor_class(config)
+        self._waiting: dict[Any, _Slot] = {}  # object reference -> the slot that will answer it
+        self._idle: list[_Slot] = []
+        self._failed_starts = 0
+        self._last_sign = time.monotonic()  # of any worker
+        for _ in range(min(config.num_workers, len(tasks))):
+            self._start_worker()
+
+    def step(self) -> list[Outcome]:
+        """The next outcomes; none when all tasks are done."""
+        while self._queue or any(slot.entry for slot in self._waiting.values()):
+            ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=5.0)
+            outcomes = [outcome for reference in ready if (outcome := self._answer(reference))]
+            self._assign()
+            if ready:
+                self._last_sign = time.monotonic()
+            else:
+                self._check_alive()
+            if outcomes:
+                return outcomes
+        return []
+
+    def close(self) -> None:
+        """Stop every worker, busy or not."""
+        for slot in (*self._waiting.values(), *self._idle):
+            _kill(slot.actor)
+        self._waiting.clear()
+        self._idle.clear()
+
+    def _start_worker(self) -> None:
+        slot = _Slot(self._actor_class.remote(self._functions), since=time.monotonic())
+        self._waiting[slot.actor.name.remote()] = slot
+
+    def _assign(self) -> None:
+        while self._queue and self._idle:
+            slot, slot.entry, slot.since = (slot := self._idle.pop()), heapq.heappop(self._queue), time.monotonic()
+            self._waiting[slot.actor.run.remote(slot.entry.task.payload)] = slot
+
+    def _answer(self, reference: Any) -> Outcome | None:
+        """What a worker says: that it is there, or what became of its task; an outcome if that was the last try."""
+        slot = self._waiting.pop(reference)
+        entry, slot.entry = slot.entry, None
+        try:
+            answer = ray.get(reference)
+        except ray.exceptions.LocalRayletDiedError as error:
+            raise _lost(error) from error
+        except ray.exceptions.RayTaskError as error:  # the worker lives; arguments or value cannot be (un)pickled
+            if entry is None:
+                return self._failed_start(slot, error)
+            self._idle.append(slot)
+            return self._failed(slot, entry, _describe(error.cause), time.monotonic() - slot.since)
+        except ray.exceptions.RayError as error:
+            if entry is None:
+                return self._failed_start(slot, error)
+            _kill(slot.actor)
+            seconds = time.monotonic() - slot.since
+            outcome = self._failed(slot, entry, f"{type(error).__name__}: {_first_lines(error)}", seconds)
+            if self._queue:
+                self._start_worker()
+            return outcome
+        self._idle.append(slot)
+        if entry is None:
+            slot.worker, self._failed_starts = answer, 0
+            return None
+        value, message, seconds = answer
+        if message is not None:
+            return self._failed(slot, entry, message, seconds)
+        return Outcome(entry.id, True, value, None, seconds, entry.failures + 1, slot.worker)
+
+    def _failed(self, slot: _Slot, entry: _Entry, error: str, seconds: float) -> Outcome | None:
+        entry.failures += 1
+        _log.warning(
+            "task %s failed on %s, attempt %d of %d: %s",
+            entry.id, slot.worker, entry.failures, self._config.max_attempts, error,
+        )  # fmt: skip
+        if entry.failures >= self._config.max_attempts:
+            return Outcome(entry.id, False, None, error, seconds, entry.failures, slot.worker)
+        heapq.heappush(self._queue, entry)
+        return None
+
+    def _failed_start(self, slot: _Slot, error: Exception) -> None:
+        """A worker that does not come up is no task's fault; many of them in a row are the pool's."""
+        _kill(slot.actor)
+        self._failed_starts += 1
+        if self._failed_starts >= self._config.max_attempts:
+            raise EngineError(
+                explain(
+                    f"workers do not start: {self._failed_starts} in a row failed",
+                    found=_first_lines(error),
+                    do="see that scaleinv is installed on every node of the cluster and that `setup` runs there",
+                )
+            ) from error
+        self._start_worker()
+
+    def _check_alive(self) -> None:
+        """Nobody works, nobody answers: say so while waiting, and give up in the end."""
+        if any(slot.entry for slot in self._waiting.values()):
+            return
+        silent = time.monotonic() - self._last_sign
+        asked = f"{self._config.cpus_per_worker} CPUs and {self._config.gpus_per_worker:g} GPUs for each worker"
+        has = ", ".join(f"{name} {amount:g}" for name, amount in sorted(ray.available_resources().items()))
+        _log.warning("waiting for a worker for %.0f s: asked for %s, free are %s", silent, asked, has or "none")
+        if silent > _START_SECONDS:
+            raise EngineError(
+                explain(
+                    f"no worker started within {_START_SECONDS:.0f} s",
+                    expected=asked,
+                    found=f"free: {has or 'nothing'}",
+                    do="ask for less (ray.cpus_per_worker, ray.gpus_per_worker) or make the cluster larger",
+                )
+            )
+
+
+class _Worker:
+    """Lives in an actor process."""
+
+    def __init__(self, functions: tuple[Callable[[Any], Any], Callable[[], None] | None]) -> None:
+        self._work, setup = functions
+        if setup is not None:
+            setup()
+
+    def name(self) -> str:
+        """``host:process``."""
+        return f"{socket.gethostname()}:{os.getpid()}"
+
+    def run(self, payload: Any) -> tuple[Any, str | None, float]:
+        """Value, error (``class: message``) and seconds of one call."""
+        started = time.perf_counter()
+        value, error = None, None
+        try:
+            value = self._work(payload)
+        except (Exception, SystemExit) as raised:
+            error = _describe(raised)
+        return value, error, time.perf_counter() - started
+
+
+def _actor_class(config: RayConfig) -> Any:
+    """The worker as a Ray actor with its share of the machine; replaced by the driver, so never restarted by Ray."""
+    environment = dict.fromkeys(_THREADS, str(config.cpus_per_worker))
+    if config.gpus_per_worker == 0:
+        environment["CUDA_VISIBLE_DEVICES"] = ""  # Ray leaves all GPUs visible to a worker that asked for none
+    return ray.remote(_Worker).options(
+        num_cpus=config.cpus_per_worker,
+        num_gpus=config.gpus_per_worker,
+        max_restarts=0,
+        max_task_retries=0,
+        runtime_env={"env_vars": environment},
+    )
+
+
+def _kill(actor: Any) -> None:
+    try:
+        ray.kill(actor, no_restart=True)
+    except (ValueError, RuntimeError, ray.exceptions.RayError) as error:  # it is gone already, or Ray is
+        _log.debug("worker not stopped: %s", error)
+
+
+def _describe(error: BaseException) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+def _first_lines(error: BaseException) -> str:
+    """Ray's messages run over pages; the first lines say what happened."""
+    return " ".join(line.strip() for line in str(error).splitlines()[:4] if line.strip())
+
+
+def _lost(error: Exception) -> EngineError:
+    return EngineError(
+        explain("the Ray cluster was lost while tasks ran", found=_first_lines(error), do="run it again: it resumes")
+    )

@@ -1,0 +1,154 @@
+"""One group's panel as flat tensors with row pointers: Arrow -> (cuDF on a GPU, else NumPy) -> tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import torch
+from torch import Tensor
+
+from scaleinv.errors import DataError, explain
+
+STATICS = ("location_id", "category", "department", "region")
+"""Static facts a network may see. Demand, velocity and ABC class are left out: they are computed up to as_of and
+would show a model what it is scored on."""
+_REALS = ("y", "price")
+_FLAGS = ("is_stockout", "is_promotion", "is_benefit_day")
+
+
+@dataclass(frozen=True)
+class Group:
+    """The series of one group, one after the other in flat tensors; rows of series i are ``indptr[i]:indptr[i + 1]``.
+
+    ``day`` counts from 1970-01-01; ``y`` is NaN where unknown; ``event`` and ``statics`` are codes, whose texts are
+    in ``events`` and ``vocabularies`` (``event`` -1: an ordinary day).
+    """
+
+    unique_id: npt.NDArray[np.object_]
+    indptr: Tensor
+    day: Tensor
+    y: Tensor
+    price: Tensor
+    is_stockout: Tensor
+    is_promotion: Tensor
+    is_benefit_day: Tensor
+    event: Tensor
+    events: tuple[str, ...]
+    statics: Mapping[str, Tensor]
+    vocabularies: Mapping[str, tuple[str, ...]]
+
+    @property
+    def n_series(self) -> int:
+        """How many series the group has."""
+        return len(self.unique_id)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are."""
+        return self.day.device
+
+
+def group_arrays(panel: pa.Table, series: pa.Table) -> Group:
+    """The group of these rows of ``gold/panel`` (known future included) and ``gold/series``.
+
+    Raises:
+        DataError: a panel row has no static facts, a series occurs twice, or a day of a life is missing.
+    """
+    series = series.sort_by("unique_id")
+    ids = series["unique_id"].combine_chunks()
+    if pc.count_distinct(ids).as_py() != len(ids):
+        raise DataError(explain("gold/series: a series occurs more than once in a group", do="correct features"))
+    owner = pc.index_in(panel["unique_id"], value_set=ids)
+    if owner.null_count:
+        strangers = pc.unique(panel["unique_id"].filter(pc.is_null(owner))).to_pylist()
+        raise DataError(
+            explain("gold/panel has series that gold/series does not know", which=strangers, do="run features again")
+        )
+    events, event = _codes(panel["event"])
+    columns = {"owner": owner, "day": panel["ds"].cast(pa.int32()), "event": event}
+    columns |= {name: panel[name].cast(pa.float32()) for name in _REALS}
+    columns |= {name: panel[name].cast(pa.int8()) for name in _FLAGS}
+    tensors = _tensors(pa.table(columns))
+    indptr = _indptr(tensors.pop("owner"), len(ids))
+    _check_days(tensors["day"], indptr, ids)
+    coded = {name: _codes(series[name]) for name in STATICS}
+    return Group(
+        unique_id=np.asarray(ids.to_pylist(), dtype=object),
+        indptr=indptr,
+        day=tensors["day"],
+        y=tensors["y"],
+        price=tensors["price"],
+        is_stockout=tensors["is_stockout"].bool(),
+        is_promotion=tensors["is_promotion"].bool(),
+        is_benefit_day=tensors["is_benefit_day"].bool(),
+        event=tensors["event"],
+        events=events,
+        statics={name: torch.from_numpy(_dense(codes)).to(indptr.device) for name, (_, codes) in coded.items()},
+        vocabularies={name: texts for name, (texts, _) in coded.items()},
+    )
+
+
+def _codes(column: pa.ChunkedArray) -> tuple[tuple[str, ...], pa.ChunkedArray]:
+    """Texts in alphabetical order, and per row the position of its text (-1: null)."""
+    texts = pc.unique(column.drop_null()).sort()
+    codes = pc.index_in(column, value_set=texts)
+    return tuple(texts.to_pylist()), pc.fill_null(codes, -1)
+
+
+def _dense(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    return np.array(column.to_numpy(), dtype=np.int64)
+
+
+def _tensors(table: pa.Table) -> dict[str, Tensor]:
+    """Columns (numbers only; nulls become NaN) sorted by series and day, on the device."""
+    if torch.cuda.is_available():
+        try:
+            return _tensors_on_gpu(table)
+        except ImportError:  # a GPU without RAPIDS: sort on the host, compute on the device
+            return {name: tensor.cuda() for name, tensor in _tensors_on_host(table).items()}
+    return _tensors_on_host(table)
+
+
+def _tensors_on_host(table: pa.Table) -> dict[str, Tensor]:
+    columns = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
+    order = np.lexsort((columns["day"], columns["owner"]))
+    if np.array_equal(order, np.arange(len(order))):
+        return {name: torch.from_numpy(np.array(column)) for name, column in columns.items()}
+    return {name: torch.from_numpy(column[order]) for name, column in columns.items()}
+
+
+def _tensors_on_gpu(table: pa.Table) -> dict[str, Tensor]:
+    import cudf
+
+    frame = cudf.DataFrame.from_arrow(table).sort_values(["owner", "day"])
+    frame["y"] = frame["y"].fillna(float("nan"))
+    # one device-side copy per column; cuDF's DLPack would copy as well and needs equal types
+    return {name: torch.as_tensor(frame[name].values, device="cuda").clone() for name in frame.columns}
+
+
+def _indptr(owner: Tensor, n_series: int) -> Tensor:
+    counts = torch.bincount(owner.long(), minlength=n_series)
+    return torch.cat([counts.new_zeros(1), counts.cumsum(0)])
+
+
+def _check_days(day: Tensor, indptr: Tensor, ids: pa.Array) -> None:
+    step = torch.diff(day)
+    inside = torch.ones(max(len(day) - 1, 0), dtype=torch.bool, device=day.device)
+    borders = indptr[1:-1]
+    inside[borders[(borders > 0) & (borders < len(day))] - 1] = False
+    bad = torch.nonzero(inside & (step != 1)).flatten()
+    if len(bad):
+        which = torch.unique(torch.searchsorted(indptr, bad, right=True) - 1)
+        raise DataError(
+            explain(
+                "gold/panel: the days of a series are not consecutive",
+                expected="one row per day from first to last",
+                which=[ids[int(i)].as_py() for i in which[:6]],
+                do="features fills a life day by day; run it again",
+            )
+        )

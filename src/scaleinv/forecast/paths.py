@@ -1,0 +1,185 @@
+"""From sample paths to quantiles, and from quantiles with a fitted dependence to sample paths."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+_PHI_GRID = tuple(i / 50 for i in range(50))
+_MAX_CORRELATION = 0.95
+
+
+def quantiles(paths: Tensor, levels: Sequence[float]) -> Tensor:
+    """(n_series, horizon, n_quantiles): quantiles of each step over ``paths`` (n_series, n_samples, horizon).
+
+    Median-unbiased (Hyndman & Fan's type 8): with few samples a plain interpolation pulls high levels inwards.
+    """
+    ordered = paths.transpose(1, 2).sort(-1).values
+    n = ordered.shape[-1]
+    level = torch.tensor(levels, dtype=torch.float64, device=paths.device)
+    place = (level * (n + 1 / 3) - 2 / 3).clamp(0, n - 1)
+    low = place.floor().long().clamp(max=max(n - 2, 0))
+    share = (place - low).to(paths.dtype)
+    upper = ordered[..., (low + 1).clamp(max=n - 1)]
+    return torch.lerp(ordered[..., low], upper, share)
+
+
+def cumulative_quantiles(paths: Tensor, levels: Sequence[float]) -> Tensor:
+    """(n_series, horizon, n_quantiles): quantiles of the demand of steps 1 … h together; daily ones are never added."""
+    return quantiles(paths.double().cumsum(2), levels).to(paths.dtype)
+
+
+# --- quantiles as a distribution -------------------------------------------------------------------------------------
+
+
+def read_off(levels: Sequence[float], u: Tensor) -> Tensor:
+    """(n_quantiles, ...) weights: demand at probability ``u`` is this weighted sum of the predicted quantiles.
+
+    Between levels demand is interpolated; below the lowest it falls in proportion to ``u`` to 0 at u = 0; above the
+    highest it continues as an exponential tail through the two highest levels. All of it is linear in the quantiles.
+    """
+    level = torch.tensor(levels, dtype=torch.float64, device=u.device)
+    u = u.double()
+    n = len(levels)
+    weights = torch.zeros((n, *u.shape), dtype=torch.float64, device=u.device)
+    weights[0] = torch.where(u <= level[0], u / level[0], 0.0)
+    if n == 1:
+        weights[0] = torch.where(u > level[0], 1.0, weights[0])
+        return weights
+    upper = torch.searchsorted(level, u, right=False).clamp(1, n - 1)
+    share = (u - level[upper - 1]) / (level[upper] - level[upper - 1])
+    inside = (u > level[0]) & (u <= level[-1])
+    beyond = u > level[-1]
+    reach = math.log((1 - levels[-2]) / (1 - levels[-1]))
+    excess = ((1 - level[-1]) / (1 - u).clamp(min=1e-9)).log() / reach
+    share = torch.where(beyond, 1 + excess, share)
+    used = (inside | beyond).double()
+    weights.scatter_add_(0, (upper - 1)[None], ((1 - share) * used)[None])
+    weights.scatter_add_(0, upper[None], (share * used)[None])
+    return weights
+
+
+def mean_weights(levels: Sequence[float], n: int = 20_000) -> Tensor:
+    """(n_quantiles,) weights whose sum with the quantiles is the mean of that distribution."""
+    u = (torch.arange(n, dtype=torch.float64) + 0.5) / n
+    return read_off(levels, u).mean(1)
+
+
+def joint_paths(predicted: Tensor, levels: Sequence[float], correlation: Tensor, n_samples: int, seed: int) -> Tensor:
+    """(n_series, n_samples, horizon) paths: a Gaussian copula over the steps of ``predicted`` (n_series, horizon, n_q).
+
+    The same draws serve every series, so a series' paths do not depend on which others are computed with it; each
+    step's draws are the midpoints of n_samples equal slices in random order, so that a step's own quantiles are met.
+    """
+    weights = copula_weights(levels, correlation, n_samples, seed).to(predicted)
+    return torch.einsum("ihq,qsh->ish", predicted, weights).clamp(min=0)
+
+
+def copula_weights(levels: Sequence[float], correlation: Tensor, n_samples: int, seed: int) -> Tensor:
+    """(n_quantiles, n_samples, horizon): :func:`read_off` at correlated probabilities."""
+    generator = torch.Generator().manual_seed(seed)
+    normal = torch.randn((n_samples, len(correlation)), generator=generator, dtype=torch.float64)
+    normal = _whitened(normal) @ torch.linalg.cholesky(correlation.double()).T
+    rank = normal.argsort(0).argsort(0)
+    return read_off(levels, (rank + 0.5) / n_samples)
+
+
+def _whitened(normal: Tensor) -> Tensor:
+    """Draws whose sample mean and correlations are exactly 0, where there are more draws than steps."""
+    if len(normal) <= 2 * normal.shape[1]:
+        return normal
+    normal = normal - normal.mean(0)
+    covariance = normal.T @ normal / len(normal)
+    return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), normal.T, upper=False).T
+
+
+# --- the dependence between steps ------------------------------------------------------------------------------------
+
+
+def normal_scores(y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequence[float], *, whole: bool) -> Tensor:
+    """(n_windows, horizon) expected normal score of each value under its predicted quantiles; 0 where not observed.
+
+    A count y stands for the slice F(y - 0.5) … F(y + 0.5) of probability, and a randomised probability integral
+    transform would draw one value from it. Its expectation is taken instead: the draw only adds noise.
+    """
+    half = 0.5 if whole else 1e-3
+    low, high = (_probability(y + shift, predicted, levels) for shift in (-half, half))
+    normal = torch.distributions.Normal(0.0, 1.0)
+    width = (high - low).clamp(min=1e-6)
+    middle = (low + high) / 2
+    low_z, high_z = normal.icdf(low.clamp(1e-6, 1 - 1e-6)), normal.icdf(high.clamp(1e-6, 1 - 1e-6))
+    density = (torch.exp(-(low_z**2) / 2) - torch.exp(-(high_z**2) / 2)) / math.sqrt(2 * math.pi)
+    score = torch.where(width > 1e-3, density / width, normal.icdf(middle.clamp(1e-4, 1 - 1e-4)))
+    return torch.where(observed, score.clamp(-4, 4), 0.0)
+
+
+def _probability(y: Tensor, predicted: Tensor, levels: Sequence[float]) -> Tensor:
+    """F(y): the inverse of :func:`read_off`, for ``y`` (n, h) and ``predicted`` (n, h, n_quantiles)."""
+    level = torch.tensor(levels, dtype=predicted.dtype, device=predicted.device)
+    n = len(levels)
+    at = torch.searchsorted(predicted.contiguous(), y[..., None].contiguous(), right=True)[..., 0]
+    upper = at.clamp(1, n - 1)
+    low_q = predicted.gather(-1, (upper - 1)[..., None])[..., 0]
+    high_q = predicted.gather(-1, upper[..., None])[..., 0]
+    gap = (high_q - low_q).clamp(min=1e-6)
+    inside = level[upper - 1] + (level[upper] - level[upper - 1]) * ((y - low_q) / gap).clamp(0, 1)
+    below = level[0] * (y / predicted[..., 0].clamp(min=1e-6)).clamp(0, 1)
+    reach = math.log((1 - levels[-2]) / (1 - levels[-1])) if n > 1 else 1.0
+    beyond = 1 - (1 - level[-1]) * torch.exp(-reach * (y - high_q).clamp(min=0) / gap)
+    p = torch.where(at == 0, below, torch.where(at == n, beyond, inside))
+    return torch.where(y < 0, 0.0, p)
+
+
+def step_correlation(scores: Tensor, observed: Tensor) -> Tensor:
+    """(horizon, horizon) correlation of the copula, one for the group, from ``normal_scores`` (n_windows, horizon).
+
+    Correlation at lag k is ``level + swing * decay ** k``: what a series gets wrong all the time, and what fades. The
+    scores of counts vary less than the hidden normals they stand for; dividing by the squared variance of each
+    series' scores undoes that to first order.
+    """
+    horizon = scores.shape[1]
+    spread = (scores**2).sum(1) / observed.sum(1).clamp(min=1)
+    found, weight = [], []
+    for lag in range(1, horizon):
+        both = (observed[:, lag:] & observed[:, :-lag]).double()
+        product = (scores[:, lag:] * scores[:, :-lag] * both).sum()
+        scale = (both.sum(1) * spread**2).sum()
+        found.append(float(product / scale) if scale > 0 else 0.0)
+        weight.append(float(both.sum()))
+    level, swing, decay = _decline(found, weight)
+    lag = torch.arange(horizon, dtype=torch.float64)
+    lags = (lag[:, None] - lag).abs()
+    return torch.where(lags == 0, 1.0, level + swing * decay**lags)
+
+
+def _decline(found: Sequence[float], weight: Sequence[float]) -> tuple[float, float, float]:
+    """Least squares of ``level + swing * decay ** k``, all three not negative and together below 1: always valid."""
+    best = (0.0, 0.0, 0.0)
+    if not found or sum(weight) <= 0:
+        return best
+    y, w = torch.tensor(found, dtype=torch.float64), torch.tensor(weight, dtype=torch.float64)
+    least = math.inf
+    for decay in _PHI_GRID:
+        shape = decay ** torch.arange(1, len(found) + 1, dtype=torch.float64)
+        for level, swing in _candidates(y, w, shape):
+            level, swing = max(level, 0.0), max(swing, 0.0)
+            shrink = min(1.0, _MAX_CORRELATION / max(level + swing, 1e-9))
+            level, swing = level * shrink, swing * shrink
+            error = float((w * (y - level - swing * shape) ** 2).sum())
+            if error < least - 1e-15:
+                least, best = error, (level, swing, decay)
+    return best
+
+
+def _candidates(y: Tensor, w: Tensor, shape: Tensor) -> list[tuple[float, float]]:
+    """Weighted least squares with both terms, with the level alone and with the swing alone."""
+    total, sx, sy = w.sum(), (w * shape).sum(), (w * y).sum()
+    sxx, sxy = (w * shape**2).sum(), (w * shape * y).sum()
+    alone = [(float(sy / total), 0.0), (0.0, float(sxy / sxx) if sxx > 0 else 0.0)]
+    determinant = total * sxx - sx**2
+    if determinant <= 1e-12 * total * sxx:
+        return alone
+    return [(float((sxx * sy - sx * sxy) / determinant), float((total * sxy - sx * sy) / determinant)), *alone]

@@ -1,0 +1,66 @@
+"""Cells to values. A cell that does not parse becomes null and never raises; the rules tell it from an empty one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+import pyarrow as pa
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+from pyspark.sql.types import DataType, DateType, NumericType, StringType, TimestampNTZType, TimestampType
+
+CORRUPT: Final = "_corrupt_record"
+"""Where Spark puts a line that is not a row; null for every other."""
+
+_PLAIN: Final = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_COMMA: Final = r"^[+-]?(\d{1,3}(\.\d{3})+|\d+)(,\d+)?$"
+_TRUE: Final = ("true", "t", "yes", "y", "1")
+_FALSE: Final = ("false", "f", "no", "n", "0")
+
+
+def text(cell: Column, received: DataType) -> Column:
+    """The cell as trimmed text; an empty one is null."""
+    trimmed = F.trim(cell) if isinstance(received, StringType) else F.trim(cell.cast("string"))
+    return F.when(trimmed != "", trimmed)
+
+
+def parsed(cell: Column, received: DataType, wanted: pa.DataType, *, date_format: str, decimal_comma: bool) -> Column:
+    """The cell as ``wanted`` (string, date, double, int, long or boolean); null where it is empty or does not parse."""
+    words = text(cell, received)
+    if pa.types.is_date(wanted):
+        if isinstance(received, (DateType, TimestampType, TimestampNTZType)):
+            return cell.cast("date")
+        return F.try_to_date(words, date_format)
+    if pa.types.is_boolean(wanted):
+        lower = F.lower(words)
+        return F.when(lower.isin(*_TRUE), True).when(lower.isin(*_FALSE), False)
+    if pa.types.is_floating(wanted):
+        return _number(cell, words, received, decimal_comma)
+    if pa.types.is_integer(wanted):
+        number = _number(cell, words, received, decimal_comma)
+        kind = "int" if wanted.bit_width == 32 else "bigint"
+        return F.when(number == F.rint(number), number).try_cast(kind)
+    return words
+
+
+def valid_gtin(words: Column) -> Column:
+    """Whether it is a GTIN-8, -12, -13 or -14 with the right check digit (GS1 General Specifications, 7.9)."""
+    digits = F.lpad(words, 14, "0")
+    weighted = [(F.ascii(F.substring(digits, i + 1, 1)) - 48) * (3 if i % 2 == 0 else 1) for i in range(14)]
+    total = sum(weighted[1:], weighted[0])
+    return words.rlike(r"^(\d{8}|\d{12,14})$") & (total % 10 == 0)
+
+
+def row_hash(cells: Sequence[Column]) -> Column:
+    """64 bits of the whole row as received; only compared within one key. A null is not the same as no column."""
+    return F.xxhash64(*[F.coalesce(c.cast("string"), F.lit("\0")) for c in cells])
+
+
+def _number(cell: Column, words: Column, received: DataType, decimal_comma: bool) -> Column:
+    if isinstance(received, NumericType):
+        return cell.cast("double")
+    if decimal_comma:
+        plain = F.translate(F.translate(words, ".", ""), ",", ".")
+        return F.when(words.rlike(_COMMA), plain).try_cast("double")
+    return F.when(words.rlike(_PLAIN), words).try_cast("double")

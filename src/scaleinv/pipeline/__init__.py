@@ -1,0 +1,1 @@
+"""The roof: stages, the only place where rooms meet."""

@@ -1,0 +1,113 @@
+"""A group's rows in the lake as arrays whose first axis is the series, all in the order of ``gold/series``."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scaleinv.errors import DataError, explain
+from scaleinv.pipeline.walk import Walk
+
+Floats = NDArray[np.float64]
+_PANEL_COLUMNS = ["unique_id", "ds", "y", "is_stockout"]
+
+
+@dataclass(frozen=True)
+class Rows:
+    """One group: its static facts, sorted by ``unique_id``, and its demand as flat rows with row pointers."""
+
+    group_id: str
+    series: pa.Table
+    indptr: NDArray[np.int64]
+    ds: NDArray[np.datetime64]
+    y: NDArray[np.float32]
+    is_stockout: NDArray[np.bool_]
+
+    @property
+    def n_series(self) -> int:
+        """Number of series."""
+        return int(self.series.num_rows)
+
+    def text(self, column: str) -> NDArray[np.str_]:
+        """(n_series,) a text column of the static facts."""
+        return np.asarray(self.series[column].to_pylist(), dtype=np.str_)
+
+    def numbers(self, column: str) -> Floats:
+        """(n_series,) a numeric column; nan where null."""
+        return np.asarray(self.series[column].cast(pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+
+    def window(self, values: NDArray[np.generic], first: date, n_days: int) -> Floats:
+        """(n_series, n_days) ``values`` of the days from ``first`` on; nan on days outside a series' life."""
+        offset = (self.ds - np.datetime64(first, "D")).astype(np.int64)
+        inside = (offset >= 0) & (offset < n_days)
+        owner = np.repeat(np.arange(self.n_series), np.diff(self.indptr))
+        grid = np.full((self.n_series, n_days), np.nan)
+        grid[owner[inside], offset[inside]] = values[inside]
+        return grid
+
+
+@dataclass(frozen=True)
+class Distributions:
+    """Forecasts of a group, in the order of its series."""
+
+    mean: Floats
+    """(n_series, horizon)"""
+    quantiles: Floats
+    """(n_series, horizon, n_quantiles)"""
+    cumulative_quantiles: Floats
+    """(n_series, horizon, n_quantiles)"""
+
+
+def groups(walk: Walk) -> Iterator[Rows]:
+    """Tonight's groups, one at a time: memory holds one group, however many there are."""
+    names = walk.groups()
+    for done, name in enumerate(names):
+        series = walk.read("gold/series", group_id=name).sort_by("unique_id")
+        panel = walk.read("gold/panel", columns=_PANEL_COLUMNS, group_id=name)
+        yield _rows(name, series, panel.sort_by([("unique_id", "ascending"), ("ds", "ascending")]))
+        walk.progress.count(done + 1, len(names), "groups")
+
+
+def distributions(walk: Walk, rows: Rows, *, cutoff: date, model: str) -> Distributions:
+    """The forecasts that ``model`` made for the group at ``cutoff``."""
+    found = walk.read("gold/forecasts", cutoff=cutoff, model=model, group_id=rows.group_id).sort_by("unique_id")
+    if not found["unique_id"].combine_chunks().equals(rows.series["unique_id"].combine_chunks()):
+        raise DataError(
+            explain(
+                f"gold/forecasts of {model} at {cutoff} does not hold exactly the series of group {rows.group_id}",
+                expected=f"{rows.n_series} series",
+                found=f"{found.num_rows} series",
+                do="run scaleinv forecast again for this as_of",
+            )
+        )
+    horizon, n_quantiles = walk.config.forecast.horizon, len(walk.config.forecast.quantile_levels)
+    shape = (rows.n_series, horizon, n_quantiles)
+    return Distributions(
+        mean=_flat(found["mean"]).reshape(shape[:2]),
+        quantiles=_flat(found["quantiles"]).reshape(shape),
+        cumulative_quantiles=_flat(found["cumulative_quantiles"]).reshape(shape),
+    )
+
+
+def _rows(name: str, series: pa.Table, panel: pa.Table) -> Rows:
+    codes = np.searchsorted(
+        np.asarray(series["unique_id"].to_pylist(), dtype=object),
+        np.asarray(panel["unique_id"].to_pylist(), dtype=object),
+    )
+    return Rows(
+        group_id=name,
+        series=series,
+        indptr=np.concatenate(([0], np.cumsum(np.bincount(codes, minlength=series.num_rows)))).astype(np.int64),
+        ds=panel["ds"].to_numpy().astype("datetime64[D]"),
+        y=panel["y"].to_numpy(),
+        is_stockout=panel["is_stockout"].to_numpy(),
+    )
+
+
+def _flat(column: pa.ChunkedArray) -> Floats:
+    return np.asarray(column.combine_chunks().flatten(), dtype=np.float64)

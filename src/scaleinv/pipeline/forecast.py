@@ -1,0 +1,107 @@
+"""Stage forecast: fitted models to distributions of demand, at every backtest cutoff and at ``as_of``."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+
+from scaleinv.evaluation import cutoffs
+from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, predict
+from scaleinv.lake import Lake, StagedFile
+from scaleinv.pipeline.groups import Card, Request, load_group, message, requests, run_groups
+from scaleinv.pipeline.stages import STAGES
+from scaleinv.pipeline.walk import Outcome, Walk
+from scaleinv.errors import ScaleinvError, explain
+from scaleinv.schema import table
+from scaleinv.schema.words import BASELINE
+
+
+def work(walk: Walk) -> Outcome:
+    """Workers write one file per group, model and cutoff; the driver commits them all at once."""
+    config = walk.config
+    stage = next(stage for stage in STAGES if stage.name == "forecast")
+    days = [*cutoffs(walk.as_of, config.evaluation.holdout_days, config.evaluation.refresh_days), walk.as_of]
+    todo = requests(
+        walk,
+        kind="forecast",
+        models=(BASELINE, *config.forecast.models),
+        cutoffs=days,
+        fingerprint=walk.fingerprint(stage),
+    )
+    cards = run_groups(walk, forecast_group, todo, _failed)
+    files = [StagedFile(**file) for card in cards for file in card["files"]]
+    walk.lake.commit(table("gold/forecasts"), files, where={"as_of": walk.as_of})
+    walk.progress.wrote("gold/forecasts", sum(card["rows"] for card in cards))
+    fallen: Counter[str] = sum((Counter(card["fallen"]) for card in cards), Counter())
+    for reason, series in sorted(fallen.items()):
+        walk.progress.say(f"{series:,} series-forecasts fell back to the baseline: {reason}")
+    return Outcome()
+
+
+def forecast_group(request: Request) -> Card:
+    """On a worker: forecasts one group with one model; where the model is missing or fails, the baseline stands in."""
+    group = load_group(request)
+    lake = Lake(request.lake)
+    fitted, fallen = _load(request, group, lake)
+    files: list[StagedFile] = []
+    for cutoff in request.cutoffs:
+        try:
+            forecast = predict(fitted, group, cutoff=cutoff, config=request.forecast)
+        except Exception as error:  # whatever a network does, tonight's orders need a forecast; the card says why
+            if fitted.model == BASELINE:
+                raise
+            fallen, fitted = message(error), _baseline(request, group)
+            forecast = predict(fitted, group, cutoff=cutoff, config=request.forecast)
+        files.append(_stage(request, lake, forecast, cutoff))
+    return {
+        "fingerprint": request.fingerprint,
+        "files": [asdict(file) for file in files],
+        "rows": group.n_series * len(files),
+        "fallen": {fallen: group.n_series * len(files)} if fallen else {},
+    }
+
+
+def _stage(request: Request, lake: Lake, forecast: Forecast, cutoff: object) -> StagedFile:
+    rows = forecast_table(
+        forecast, as_of=request.as_of, cutoff=cutoff, model=request.model, group_id=request.group_id
+    )
+    partition = {"as_of": request.as_of, "cutoff": cutoff, "model": request.model, "group_id": request.group_id}
+    return lake.stage_file(table("gold/forecasts"), rows, partition=partition)
+
+
+def _load(request: Request, group: Group, lake: Lake) -> tuple[Fitted, str | None]:
+    """The model that will forecast, and why it is not the one that was asked for."""
+    if request.model == BASELINE:
+        return _baseline(request, group), None
+    where = {"as_of": request.as_of}
+    ledger = lake.read(table("gold/training_ledger"), where=where, columns=["model", "group_id", "artefact", "error"])
+    row = next(
+        row
+        for row in ledger.to_pylist()
+        if row["model"] == request.model and row["group_id"] == request.group_id
+    )
+    content = lake.get(row["artefact"]) if row["artefact"] else None
+    if content is None:
+        return _baseline(request, group), str(row["error"] or f"{row['artefact']} is not there")
+    return Fitted.from_bytes(content), None
+
+
+def _baseline(request: Request, group: Group) -> Fitted:
+    return fit(
+        BASELINE,
+        group,
+        cutoff=min(request.cutoffs),
+        config=request.forecast,
+        season=request.season,
+        seed=request.seed,
+    )
+
+
+def _failed(request: Request, error: str) -> Card:
+    raise ScaleinvError(
+        explain(
+            f"{request.id} could not be forecast, not even by the baseline",
+            found=error,
+            do="look at the group's rows in gold/panel; a second run tries only what is missing",
+        )
+    )

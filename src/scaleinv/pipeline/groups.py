@@ -1,0 +1,151 @@
+"""Work on many groups that survives being killed: a card per finished group says what need not be done again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+
+from scaleinv.config import Config, ForecastConfig, LakeConfig
+from scaleinv.errors import ScaleinvError
+from scaleinv.fanout import Task, fan_out
+from scaleinv.forecast import Group, group_arrays
+from scaleinv.lake import Lake
+from scaleinv.pipeline.walk import Walk
+from scaleinv.schema import table
+
+Card = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Request:
+    """One model on one group: what a worker needs to know. Travels to the worker by value, so it is small."""
+
+    lake: LakeConfig
+    forecast: ForecastConfig
+    season: int
+    threads: int
+    as_of: date
+    group_id: str
+    model: str
+    cutoffs: tuple[date, ...]
+    panel_version: int
+    series_version: int
+    fingerprint: str
+    kind: str
+
+    @property
+    def id(self) -> str:
+        """For people: ``lstm/FOODS-00``."""
+        return f"{self.model}/{self.group_id}"
+
+    @property
+    def folder(self) -> str:
+        """Where the group's artefacts are, under the lake's root."""
+        return f"models/{self.as_of}/{self.model}"
+
+    @property
+    def artefact(self) -> str:
+        """The fitted model's path."""
+        return f"{self.folder}/{self.group_id}.bin"
+
+    @property
+    def card(self) -> str:
+        """The card's path."""
+        return f"{self.folder}/{self.group_id}.{self.kind}.json"
+
+    @property
+    def seed(self) -> int:
+        """The same for the same group and model, wherever and whenever it runs."""
+        return self.forecast.seed
+
+
+def requests(
+    walk: Walk, *, kind: str, models: Sequence[str], cutoffs: Sequence[date], fingerprint: str
+) -> list[Request]:
+    """One request per model and group of tonight."""
+    config: Config = walk.config
+    panel, series = table("gold/panel"), table("gold/series")
+    versions = (walk.lake.version(panel), walk.lake.version(series))
+    return [
+        Request(
+            lake=config.lake, forecast=config.forecast, season=config.evaluation.season,
+            threads=config.ray.cpus_per_worker, as_of=walk.as_of, group_id=group, model=model, cutoffs=tuple(cutoffs),
+            panel_version=versions[0], series_version=versions[1], fingerprint=fingerprint, kind=kind,
+        )
+        for group in walk.groups()
+        for model in models
+    ]  # fmt: skip
+
+
+def run_groups(
+    walk: Walk, work: Callable[[Request], Card], todo: Sequence[Request], failed: Callable[[Request, str], Card]
+) -> list[Card]:
+    """The card of every request, in the order of ``todo``: found, made by ``work`` on a worker, or ``failed``."""
+    cards = {request.id: card for request in todo if (card := _find_card(walk.lake, request)) is not None}
+    if cards:
+        walk.progress.say(f"{len(cards):,} of {len(todo):,} groups were done before")
+    missing = [request for request in todo if request.id not in cards]
+    for finished, card in _fan_out(walk, work, missing, failed):
+        cards[finished] = card
+        walk.progress.count(len(cards), len(todo), f"groups (last: {finished})")
+    return [cards[request.id] for request in todo]
+
+
+def _fan_out(
+    walk: Walk, work: Callable[[Request], Card], missing: Sequence[Request], failed: Callable[[Request, str], Card]
+) -> Iterator[tuple[str, Card]]:
+    if not missing:
+        return
+    walk.ray()
+    sizes = _group_sizes(walk)
+    by_id = {request.id: request for request in missing}
+    tasks = [Task(id=request.id, cost=float(sizes[request.group_id]), payload=request) for request in missing]
+    for outcome in fan_out(work, tasks, walk.config.ray):
+        request = by_id[outcome.id]
+        if outcome.ok:
+            assert isinstance(outcome.value, dict)
+            card = outcome.value
+        else:
+            walk.progress.say(f"{outcome.id} failed after {outcome.attempts} tries: {outcome.error}")
+            card = failed(request, str(outcome.error))
+        card |= {"seconds": outcome.seconds, "attempts": outcome.attempts, "worker": outcome.worker}
+        if outcome.ok:
+            walk.lake.put(request.card, json.dumps(card, sort_keys=True).encode())
+        yield outcome.id, card
+
+
+def _group_sizes(walk: Walk) -> dict[str, int]:
+    counts = walk.read("gold/series", columns=["group_id"])["group_id"].value_counts()
+    return {item["values"].as_py(): item["counts"].as_py() for item in counts}
+
+
+def _find_card(lake: Lake, request: Request) -> Card | None:
+    content = lake.get(request.card)
+    card: Card | None = json.loads(content) if content else None
+    return card if card and card["fingerprint"] == request.fingerprint else None
+
+
+# --- on a worker ----------------------------------------------------------------------------------------------------
+
+
+def load_group(request: Request) -> Group:
+    """The group's arrays, read from exactly its files at the pinned versions."""
+    import torch
+
+    torch.set_num_threads(request.threads)
+    lake = Lake(request.lake)
+    where = {"as_of": request.as_of, "group_id": request.group_id}
+    panel: pa.Table = lake.read(table("gold/panel"), version=request.panel_version, where=where)
+    series: pa.Table = lake.read(table("gold/series"), version=request.series_version, where=where)
+    return group_arrays(panel, series)
+
+
+def message(error: BaseException) -> str:
+    """Class and message of an error, on one line."""
+    text = str(error) if isinstance(error, ScaleinvError) else f"{error}"
+    return f"{type(error).__name__}: {' '.join(text.split())}"

@@ -1,0 +1,29 @@
+"""Stage replenish: policies and stock position to purchase orders and exceptions."""
+
+from __future__ import annotations
+
+import pyarrow.compute as pc
+
+from scaleinv.pipeline.walk import Outcome, Walk
+from scaleinv.replenish import propose
+from scaleinv.schema import table
+
+
+def work(walk: Walk) -> Outcome:
+    """Proposes tonight's orders."""
+    proposals = propose(
+        walk.read("gold/policies"),
+        walk.read("gold/stock_position"),
+        walk.read("gold/series"),
+        walk.lake.read(table("silver/items")),
+        walk.lake.read(table("silver/vendors")),
+        retailer=walk.config.retailer,
+        as_of=walk.as_of,
+        config=walk.config.replenish,
+    )
+    walk.overwrite("gold/order_proposals", proposals.lines)
+    walk.overwrite("gold/exceptions", proposals.exceptions)
+    orders = pc.count_distinct(proposals.lines["order_id"]).as_py()
+    value = pc.sum(proposals.lines["value"]).as_py() or 0.0
+    walk.progress.say(f"{orders:,} purchase orders, {proposals.lines.num_rows:,} lines, value {value:,.2f}")
+    return Outcome()

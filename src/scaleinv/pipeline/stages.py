@@ -1,0 +1,109 @@
+"""The stages of the walk: what each reads, writes and depends on. Loads no engine: each stage's module does, when run."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from scaleinv.pipeline.walk import Outcome, Walk
+
+_SILVER: Final = (
+    "silver/sales", "silver/stock", "silver/purchase_orders", "silver/items", "silver/locations", "silver/vendors",
+    "silver/lead_times", "silver/assortment", "silver/prices", "silver/calendar",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One job. ``sections`` are the parts of the configuration that change its result."""
+
+    name: str
+    purpose: str
+    reads: tuple[str, ...]
+    writes: tuple[str, ...]
+    sections: tuple[str, ...]
+
+    def load(self) -> Callable[[Walk], Outcome]:
+        """The function that does the work (this import may load Spark, Ray or torch)."""
+        module = importlib.import_module(f"scaleinv.pipeline.{self.name}")
+        work: Callable[[Walk], Outcome] = module.work
+        return work
+
+
+STAGES: Final[tuple[Stage, ...]] = (
+    Stage(
+        "ingest",
+        "source files -> cleansed history; bad rows to quarantine",
+        (),
+        (*_SILVER, "silver/true_demand", "quarantine", "ingest_log"),
+        ("synthetic", "ingest"),
+    ),
+    Stage(
+        "features",
+        "history -> dense panel, demand classes, groups, stock position, lead times",
+        _SILVER,
+        ("gold/panel", "gold/series", "gold/stock_position", "gold/lead_times"),
+        ("features", "forecast.horizon", "evaluation.holdout_days"),
+    ),
+    Stage(
+        "train",
+        "one model per group and kind, fanned out by Ray; resumes",
+        ("gold/panel", "gold/series"),
+        ("gold/training_ledger",),
+        ("forecast", "evaluation", "ray.cpus_per_worker"),
+    ),
+    Stage(
+        "forecast",
+        "models -> distributions of demand, for the backtest and for tonight",
+        ("gold/panel", "gold/series", "gold/training_ledger"),
+        ("gold/forecasts",),
+        ("forecast", "evaluation", "ray.cpus_per_worker"),
+    ),
+    Stage(
+        "evaluate",
+        "accuracy on the held-out days; champion per demand class",
+        ("gold/panel", "gold/series", "gold/forecasts"),
+        ("gold/accuracy", "gold/champions"),
+        ("evaluation",),
+    ),
+    Stage(
+        "optimize",
+        "distributions -> safety stock, reorder point, order quantity; replay on the held-out days",
+        (
+            "gold/panel",
+            "gold/series",
+            "gold/forecasts",
+            "gold/champions",
+            "gold/lead_times",
+            "silver/true_demand",
+        ),
+        ("gold/policies", "gold/replay"),
+        ("inventory", "evaluation"),
+    ),
+    Stage(
+        "replenish",
+        "policies and stock position -> purchase orders and exceptions",
+        ("gold/policies", "gold/stock_position", "gold/series", "silver/items", "silver/vendors"),
+        ("gold/order_proposals", "gold/exceptions"),
+        ("replenish", "retailer"),
+    ),
+    Stage(
+        "export",
+        "purchase orders -> the ERP's files and a manifest",
+        ("gold/order_proposals",),
+        ("gold/export_log",),
+        ("export", "retailer"),
+    ),
+)
+
+STAGE_NAMES: Final = tuple(stage.name for stage in STAGES)
+
+
+def stages_between(first: str | None, last: str | None) -> tuple[Stage, ...]:
+    """The stages from ``first`` to ``last``, both included; ``None``: from the start, to the end."""
+    start = STAGE_NAMES.index(first) if first else 0
+    stop = STAGE_NAMES.index(last) + 1 if last else len(STAGES)
+    return STAGES[start:stop]

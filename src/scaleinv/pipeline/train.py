@@ -1,0 +1,70 @@
+"""Stage train: one model per group and kind, on a warm pool of Ray workers; a second run trains only what is missing."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from scaleinv.errors import DataError
+from scaleinv.evaluation import cutoffs
+from scaleinv.forecast import fit
+from scaleinv.lake import Lake
+from scaleinv.pipeline.groups import Card, Request, load_group, message, requests, run_groups
+from scaleinv.pipeline.stages import STAGES
+from scaleinv.pipeline.walk import Outcome, Walk, rows_of
+from scaleinv.schema import table
+from scaleinv.schema.words import BASELINE
+
+
+def work(walk: Walk) -> Outcome:
+    """Trains what is missing, writes the ledger in one commit."""
+    config = walk.config
+    cutoff = cutoffs(walk.as_of, config.evaluation.holdout_days, config.evaluation.refresh_days)[0]
+    stage = next(stage for stage in STAGES if stage.name == "train")
+    todo = requests(
+        walk, kind="train", models=config.forecast.models, cutoffs=[cutoff], fingerprint=walk.fingerprint(stage)
+    )
+    cards = run_groups(walk, train_group, todo, _failed)
+    ledger = table("gold/training_ledger")
+    rows = [{name: card[name] for name in ledger.names} | {"as_of": walk.as_of} for card in cards]
+    walk.overwrite(ledger.name, rows_of(ledger, rows))
+    counts = Counter(row["status"] for row in rows)
+    walk.progress.say(", ".join(f"{status} {count:,}" for status, count in sorted(counts.items())))
+    states = sorted((row["model"], row["group_id"], row["status"]) for row in rows)
+    return Outcome(result={"groups": states}, complete=counts["failed"] == 0)
+
+
+def train_group(request: Request) -> Card:
+    """On a worker: fits one model, stores it. A group that is too small is not an error: it falls back, and says so."""
+    group = load_group(request)
+    (cutoff,) = request.cutoffs
+    try:
+        fitted = fit(
+            request.model, group, cutoff=cutoff, config=request.forecast, season=request.season, seed=request.seed
+        )
+    except DataError as error:
+        return _card(request, "fell_back", n_series=group.n_series, error=message(error))
+    Lake(request.lake).put(request.artefact, fitted.to_bytes())
+    facts = {name: fitted.card[name] for name in ("n_windows", "epochs", "validation_loss")}
+    return _card(request, "done", n_series=group.n_series, **facts)
+
+
+def _failed(request: Request, error: str) -> Card:
+    return _card(request, "failed", n_series=0, error=error)
+
+
+def _card(request: Request, status: str, **facts: object) -> Card:
+    done = status == "done"
+    return {
+        "as_of": request.as_of.isoformat(),
+        "model": request.model,
+        "group_id": request.group_id,
+        "status": status,
+        "fitted_model": request.model if done else BASELINE,
+        "error": None,
+        "artefact": request.artefact if done else None,
+        "fingerprint": request.fingerprint,
+        "n_windows": 0,
+        "epochs": 0,
+        "validation_loss": None,
+        **facts,
+    }

@@ -1,0 +1,95 @@
+"""What a person should look at: one table of typed exceptions, each with what was done and the money it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from scaleinv.replenish.decision import Decision
+from scaleinv.replenish.facts import Facts
+from scaleinv.replenish.text import joined, spelled
+from scaleinv.schema import check, table
+
+_Floats = NDArray[np.float64]
+_Found = tuple[str, NDArray[np.int64], pa.Array, _Floats]
+"""Kind, (m,) rows, (m,) details, (m,) value at risk."""
+
+
+def order_exceptions(
+    facts: Facts, decision: Decision, *, as_of: date, max_rounding_ratio: float, horizon: int | None = None
+) -> pa.Table:
+    """``gold/exceptions``, sorted by series and kind.
+
+    ``max_rounding_ratio``: an order of more than this many times the need is named. ``horizon``: days that the forecast
+    reaches; without it ``long_lead_time`` is not looked for.
+    """
+    found = [
+        _no_stock_record(facts, decision),
+        _negative_stock(facts),
+        _no_demand(facts),
+        _rounded_far(facts, decision, max_rounding_ratio),
+    ]
+    if horizon is not None:
+        found.append(_long_lead_time(facts, horizon))
+    data = pa.concat_tables(_tables(facts, found, as_of)).sort_by([("unique_id", "ascending"), ("kind", "ascending")])
+    return check(data, table("gold/exceptions"), unique=False)  # unique by construction: one row per series and kind
+
+
+def _tables(facts: Facts, found: list[_Found], as_of: date) -> Iterator[pa.Table]:
+    for kind, rows, detail, value in found:
+        yield pa.table(
+            {
+                "as_of": pa.array([as_of] * rows.size, pa.date32()),
+                "unique_id": facts["unique_id"].take(pa.array(rows)),
+                "kind": pa.array([kind] * rows.size, pa.string()),
+                "detail": detail,
+                "value_at_risk": np.round(value, 2),
+            }
+        )
+
+
+def _no_stock_record(facts: Facts, decision: Decision) -> _Found:
+    rows = np.flatnonzero(~decision.is_known)
+    quantity = decision.quantity[rows]
+    detail = joined("no stock record: nothing is ordered, the rule would have ordered ", spelled(quantity))
+    return "no_stock_record", rows, detail, quantity * facts.number("unit_cost")[rows]
+
+
+def _negative_stock(facts: Facts) -> _Found:
+    on_hand = facts.number("on_hand")
+    rows = np.flatnonzero(on_hand < 0)
+    detail = joined("stock on hand is ", spelled(on_hand[rows]), "; counted as 0, count the shelf")
+    return "negative_stock", rows, detail, -on_hand[rows] * facts.number("unit_cost")[rows]
+
+
+def _no_demand(facts: Facts) -> _Found:
+    on_hand = facts.number("on_hand")
+    rows = np.flatnonzero(facts.flags("demand_class", "no_demand") & (on_hand > 0))
+    detail = joined("never sold; ", spelled(on_hand[rows]), " on hand")
+    return "no_demand", rows, detail, on_hand[rows] * facts.number("unit_cost")[rows]
+
+
+def _rounded_far(facts: Facts, decision: Decision, ratio: float) -> _Found:
+    far = decision.quantity > ratio * np.maximum(decision.need, 0.0) * (1 + 1e-9)
+    rows = np.flatnonzero(decision.is_ordered & far)
+    need, quantity = decision.need[rows], decision.quantity[rows]
+    detail = joined(
+        "needed ", spelled(need), ", ordered ", spelled(quantity), " because of minimum ",
+        spelled(facts.number("min_order_quantity")[rows]), " and multiple ",
+        spelled(facts.number("order_multiple")[rows]),
+    )  # fmt: skip
+    return "rounded_far_above_need", rows, detail, (quantity - need) * facts.number("unit_cost")[rows]
+
+
+def _long_lead_time(facts: Facts, horizon: int) -> _Found:
+    interval = facts.number("protection_interval")
+    rows = np.flatnonzero(interval > horizon + 1e-9)
+    detail = joined(
+        "protection interval of ", spelled(interval[rows]), " days; the forecast reaches ", str(horizon), " days only"
+    )
+    demand = np.maximum(facts.number("expected_demand")[rows], 0.0)
+    return "long_lead_time", rows, detail, demand * facts.number("unit_cost")[rows]

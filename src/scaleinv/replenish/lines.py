@@ -1,0 +1,124 @@
+"""Purchase order lines: series to order, grouped per vendor and delivery location, with key, dates and reason."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scaleinv.replenish.decision import Decision
+from scaleinv.replenish.facts import Facts, rows_of, selected
+from scaleinv.replenish.keys import MAX_LINES, order_keys
+from scaleinv.replenish.text import joined, spelled
+from scaleinv.schema import check, table
+
+_QUANTITY = pa.decimal128(18, 6)
+_PRICE = pa.decimal128(18, 4)
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True)
+class Grouping:
+    """Which line goes into which order; rows already in the order of the lines."""
+
+    order: NDArray[np.int64]
+    """(n_lines,) index into ``keys``."""
+    line: NDArray[np.int64]
+    """(n_lines,) from 1."""
+    keys: list[str]
+    """(n_orders,)"""
+
+
+def order_lines(
+    facts: Facts, decision: Decision, items: pa.Table, vendors: pa.Table, *, retailer: str, as_of: date
+) -> pa.Table:
+    """``gold/order_proposals``, sorted by vendor, location and SKU.
+
+    Money is exact: ``unit_cost`` is kept to four decimals and ``value`` is rounded half up to the cent, line by line,
+    so that sums over lines are what the documents say.
+
+    Raises:
+        DataError: an item or a vendor is unknown, or two orders share a key.
+    """
+    gtins = rows_of(facts.columns["sku_id"], items, "silver/items", "sku_id")
+    currencies = rows_of(facts.columns["vendor_id"], vendors, "silver/vendors", "vendor_id")
+    rows = np.flatnonzero(decision.is_ordered)
+    rows = rows[_sorting(facts, rows)]
+    line_facts = Facts(facts.columns.take(rows).combine_chunks())
+    grouping = _grouping(line_facts, retailer, as_of)
+    quantity = pa.array(decision.quantity[rows]).cast(_QUANTITY)
+    unit_cost = line_facts["unit_cost"].cast(_PRICE)
+    value = pc.round(pc.multiply(quantity, unit_cost), 2, round_mode="half_towards_infinity")
+    first_day = (as_of - _EPOCH).days + 1
+    lead_days = np.ceil(line_facts.number("lead_time") - 1e-9).astype(np.int32)
+    columns = {
+        "as_of": pa.array(np.full(rows.size, first_day - 1, dtype=np.int32)).cast(pa.date32()),
+        "order_id": pa.array(grouping.keys, pa.string()).take(pa.array(grouping.order)),
+        "line": pa.array(grouping.line.astype(np.int32)),
+        **{name: line_facts[name] for name in ("vendor_id", "location_id", "sku_id", "unique_id", "unit")},
+        "quantity": _floats(quantity, 6),
+        "unit_cost": _floats(unit_cost, 4),
+        "value": _floats(value, 2),
+        "currency": selected(vendors, "silver/vendors", ["currency"])["currency"].take(currencies.take(pa.array(rows))),
+        "gtin": selected(items, "silver/items", ["gtin"])["gtin"].take(gtins.take(pa.array(rows))),
+        "order_date": pa.array(np.full(rows.size, first_day, dtype=np.int32)).cast(pa.date32()),
+        "delivery_date": pa.array(first_day + lead_days).cast(pa.date32()),
+        "inventory_position": pa.array(decision.inventory_position[rows]),
+        "reorder_point": line_facts["reorder_point"],
+        "order_up_to_level": line_facts["order_up_to_level"],
+        "reason": _reason(line_facts, decision.inventory_position[rows], decision.quantity[rows]),
+    }
+    return check(pa.table(columns), table("gold/order_proposals"), unique=False)  # unique by construction
+
+
+def _floats(decimals: pa.Array, digits: int) -> NDArray[np.float64]:
+    """(n,) the float nearest to each decimal; Arrow's own cast makes 0.03 into 0.030000000000000002."""
+    values: NDArray[np.float64] = np.round(decimals.cast(pa.float64()).to_numpy(zero_copy_only=False), digits)
+    return values
+
+
+def _sorting(facts: Facts, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """(n_lines,) the order of ``rows`` by vendor, location and SKU, in code points: no locale, no chance."""
+    keys = [_codes(facts[name].take(pa.array(rows))) for name in ("sku_id", "location_id", "vendor_id")]
+    return np.lexsort(keys)
+
+
+def _codes(texts: pa.Array) -> NDArray[np.int64]:
+    """(n,) each text's rank among the distinct ones."""
+    encoded = texts.dictionary_encode()
+    ascending = pc.sort_indices(encoded.dictionary).to_numpy()
+    ranks = np.empty(ascending.size, dtype=np.int64)
+    ranks[ascending] = np.arange(ascending.size)
+    return np.asarray(ranks[encoded.indices.to_numpy(zero_copy_only=False)], dtype=np.int64)
+
+
+def _grouping(lines: Facts, retailer: str, as_of: date) -> Grouping:
+    vendor, location = _codes(lines["vendor_id"]), _codes(lines["location_id"])
+    changes = np.ones(len(lines), dtype=bool)
+    changes[1:] = (vendor[1:] != vendor[:-1]) | (location[1:] != location[:-1])
+    starts = np.flatnonzero(changes)
+    sizes = np.diff(starts, append=len(lines))
+    place = np.arange(len(lines)) - np.repeat(starts, sizes)  # (n_lines,) within vendor and location, from 0
+    begins = place % MAX_LINES == 0
+    heads = np.flatnonzero(begins)
+    names = zip(
+        lines["vendor_id"].take(pa.array(heads)).to_pylist(),
+        lines["location_id"].take(pa.array(heads)).to_pylist(),
+        (place[heads] // MAX_LINES + 1).tolist(),
+        strict=True,
+    )
+    return Grouping(np.cumsum(begins) - 1, place % MAX_LINES + 1, order_keys(retailer, as_of, names))
+
+
+def _reason(lines: Facts, position: NDArray[np.float64], quantity: NDArray[np.float64]) -> pa.Array:
+    return joined(
+        "position ", spelled(position), " below reorder point ", spelled(lines.number("reorder_point")),
+        "; brought to ", spelled(position + quantity),
+        " (order-up-to ", spelled(lines.number("order_up_to_level")),
+        ", minimum ", spelled(lines.number("min_order_quantity")),
+        ", multiple ", spelled(lines.number("order_multiple")), ")",
+    )  # fmt: skip
