@@ -305,6 +305,13 @@ class InventoryConfig(Section):
     """An economic order quantity covers no more days than this."""
     seed: int = 7
 
+    @model_validator(mode="after")
+    def _every_class(self) -> Self:
+        missing = [name for name in ("A", "B", "C") if name not in self.targets]
+        if missing:
+            raise ValueError(f"targets lack the ABC classes {missing}")
+        return self
+
 
 class ReplenishConfig(Section):
     """From policy and stock position to orders."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 
 import torch
@@ -83,8 +83,6 @@ def known_at(group: Group, *, cutoff: date, horizon: int, season: int) -> Histor
 
 
 def _one_empty_row(group: Group) -> Group:
-    from dataclasses import replace
-
     names = ("day", "y", "price", "is_stockout", "is_promotion", "is_benefit_day", "event")
     return replace(group, **{name: getattr(group, name).new_zeros(1) for name in names})
 

@@ -165,7 +165,8 @@ def _log_price(history: History) -> Tensor:
     n = len(history.n_days)
     owner = torch.repeat_interleave(torch.arange(n, device=history.day.device), history.indptr.diff())
     usable = (history.day <= history.cutoff) & (history.price > 0)
-    total = torch.zeros(n, dtype=torch.float64, device=owner.device).index_add_(0, owner, history.price.double() * usable)
+    prices = history.price.double() * usable
+    total = torch.zeros(n, dtype=torch.float64, device=owner.device).index_add_(0, owner, prices)
     mean = total / torch.bincount(owner[usable], minlength=n).clamp(min=1)
     ratio = torch.where((history.price > 0) & (mean[owner] > 0), history.price / mean[owner].clamp(min=1e-9), 1.0)
     return ratio.log().clamp(-2, 2).float()

@@ -21,7 +21,7 @@ class NegativeBinomial(NegativeBinomialDistributionLoss):  # type: ignore[misc]
     """The negative binomial loss, written out: ``torch.distributions`` checks and converts on each call."""
 
     def loss(self, y_pred: Tensor, y_actual: Tensor) -> Tensor:
-        """Negative log-likelihood of each value; ``y_pred[..., :]`` is mean and dispersion (variance - mean) / mean²."""
+        """Negative log-likelihood of each value; ``y_pred`` holds mean and dispersion (variance - mean) / mean²."""
         mean = y_pred[..., 0].clamp(min=1e-6)
         size = 1 / y_pred[..., 1].clamp(min=1e-4)
         total = torch.log(size + mean)
@@ -30,7 +30,7 @@ class NegativeBinomial(NegativeBinomialDistributionLoss):  # type: ignore[misc]
 
 
 class _WholeLSTM(LSTM):  # type: ignore[misc]
-    """pytorch-forecasting's LSTM that packs only where lengths differ: packing equal lengths is slow, and changes nothing."""
+    """pytorch-forecasting's LSTM that packs only where lengths differ: else packing is slow and changes nothing."""
 
     def forward(self, x: Tensor, hx: Any = None, lengths: Tensor | None = None, enforce_sorted: bool = True) -> Any:
         if lengths is not None and bool((lengths == x.shape[1]).all()):
@@ -75,7 +75,7 @@ def build_lstm(inputs: Inputs, config: LstmConfig) -> DeepAR:
             rnn_layers=config.layers,
             dropout=config.dropout,
             time_varying_reals_encoder=[*inputs.observed_reals, *inputs.known_reals],
-            time_varying_reals_decoder=[*inputs.observed_reals, *inputs.known_reals],
+            time_varying_reals_decoder=[*inputs.observed_reals[1:], *inputs.known_reals],
             target="y",
             loss=NegativeBinomial(),
             **_common(inputs),

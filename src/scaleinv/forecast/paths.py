@@ -65,7 +65,7 @@ def read_off(levels: Sequence[float], u: Tensor) -> Tensor:
 def mean_weights(levels: Sequence[float], n: int = 20_000) -> Tensor:
     """(n_quantiles,) weights whose sum with the quantiles is the mean of that distribution."""
     u = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-    return read_off(levels, u).mean(1)
+    return torch.as_tensor(read_off(levels, u).mean(1))
 
 
 def joint_paths(predicted: Tensor, levels: Sequence[float], correlation: Tensor, n_samples: int, seed: int) -> Tensor:
@@ -75,7 +75,8 @@ def joint_paths(predicted: Tensor, levels: Sequence[float], correlation: Tensor,
     step's draws are the midpoints of n_samples equal slices in random order, so that a step's own quantiles are met.
     """
     weights = copula_weights(levels, correlation, n_samples, seed).to(predicted)
-    return torch.einsum("ihq,qsh->ish", predicted, weights).clamp(min=0)
+    paths: Tensor = torch.einsum("ihq,qsh->ish", predicted, weights)
+    return paths.clamp(min=0)
 
 
 def copula_weights(levels: Sequence[float], correlation: Tensor, n_samples: int, seed: int) -> Tensor:
@@ -93,7 +94,8 @@ def _whitened(normal: Tensor) -> Tensor:
         return normal
     normal = normal - normal.mean(0)
     covariance = normal.T @ normal / len(normal)
-    return torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), normal.T, upper=False).T
+    white: Tensor = torch.linalg.solve_triangular(torch.linalg.cholesky(covariance), normal.T, upper=False)
+    return white.T
 
 
 # --- the dependence between steps ------------------------------------------------------------------------------------
@@ -107,12 +109,11 @@ def normal_scores(y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequen
     """
     half = 0.5 if whole else 1e-3
     low, high = (_probability(y + shift, predicted, levels) for shift in (-half, half))
-    normal = torch.distributions.Normal(0.0, 1.0)
     width = (high - low).clamp(min=1e-6)
     middle = (low + high) / 2
-    low_z, high_z = normal.icdf(low.clamp(1e-6, 1 - 1e-6)), normal.icdf(high.clamp(1e-6, 1 - 1e-6))
+    low_z, high_z = torch.special.ndtri(low.clamp(1e-6, 1 - 1e-6)), torch.special.ndtri(high.clamp(1e-6, 1 - 1e-6))
     density = (torch.exp(-(low_z**2) / 2) - torch.exp(-(high_z**2) / 2)) / math.sqrt(2 * math.pi)
-    score = torch.where(width > 1e-3, density / width, normal.icdf(middle.clamp(1e-4, 1 - 1e-4)))
+    score = torch.where(width > 1e-3, density / width, torch.special.ndtri(middle.clamp(1e-4, 1 - 1e-4)))
     return torch.where(observed, score.clamp(-4, 4), 0.0)
 
 
@@ -150,8 +151,8 @@ def step_correlation(scores: Tensor, observed: Tensor) -> Tensor:
         found.append(float(product / scale) if scale > 0 else 0.0)
         weight.append(float(both.sum()))
     level, swing, decay = _decline(found, weight)
-    lag = torch.arange(horizon, dtype=torch.float64)
-    lags = (lag[:, None] - lag).abs()
+    step = torch.arange(horizon, dtype=torch.float64)
+    lags = (step[:, None] - step).abs()
     return torch.where(lags == 0, 1.0, level + swing * decay**lags)
 
 

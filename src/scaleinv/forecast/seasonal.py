@@ -12,7 +12,7 @@ _SEASONS = 8
 
 
 def seasonal_paths(history: History, series: Tensor, *, season: int, n_samples: int, seed: int) -> Tensor:
-    """(n_series, n_samples, horizon) paths of the ``series`` (positions) from the last 8 whole seasons up to the cutoff.
+    """(n_series, n_samples, horizon) paths of the ``series`` (positions) from the last 8 seasons up to the cutoff.
 
     A season is drawn as a whole, aligned by weekday, independently of the one before. A series younger than one
     season draws single days; one without a day gets zeros. Stock-out days count as estimated in ``History.y``. The

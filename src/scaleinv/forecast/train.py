@@ -133,6 +133,7 @@ def _isolated(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", category=UserWarning, module=r"lightning\..*")
         warnings.filterwarnings("ignore", message=r".*(is an instance of `nn.Module`|does not have many workers).*")
+        warnings.filterwarnings("ignore", message=r".*isinstance\(treespec, LeafSpec\)` is deprecated.*")
         torch.manual_seed(seed)
         for logger in loggers:
             logger.setLevel(logging.ERROR)

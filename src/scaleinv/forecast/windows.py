@@ -193,8 +193,8 @@ def _weekday_level(data: Encoded, windows: Windows, y: Tensor, mean: Tensor) -> 
     """(n_windows, context + horizon): mean of the context's same weekdays, drawn to its mean by one more week."""
     season, context = data.inputs.season, data.inputs.context
     weeks = context // season
-    past = y[:, context - weeks * season : context].unflatten(1, (weeks, season))
+    past = y[:, context - weeks * season : context].reshape(len(y), weeks, season)
     age = torch.arange(weeks * season, 0, -1, device=y.device).view(weeks, season)
     days = (windows.start[:, None, None] >= age).sum(1)
-    level = (past.sum(1) + mean[:, None]) / (days + 1)
+    level: Tensor = (past.sum(1) + mean[:, None]) / (days + 1)
     return level[:, torch.arange(-context, data.inputs.horizon, device=y.device) % season]

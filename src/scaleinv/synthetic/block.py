@@ -1,7 +1,7 @@
 """One block of series: the unit of simulation, of randomness and of memory.
 
-A block is a fixed number of whole articles at all locations. Its streams are its own, so it comes out the same alone, in any
-order, and whatever else is simulated.
+A block is a fixed number of whole articles at all locations. Its streams are its own, so it comes out the same
+alone, in any order, and whatever else is simulated.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from scaleinv.config import SyntheticConfig
+from scaleinv.config.models import SyntheticConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.synthetic.chain import PRICE_ZONES, Chain, chain
 from scaleinv.synthetic.demand import draw_demand
@@ -155,9 +155,7 @@ def _terms(
     )  # fmt: skip
 
 
-def _prices(
-    chain: Chain, items: Items, item: np.ndarray, location: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _prices(chain: Chain, items: Items, item: np.ndarray, location: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     regular, discount = items.price[:, chain.n_warmup :], items.discount[:, chain.n_warmup :]
     by_zone = np.round(np.array(PRICE_ZONES)[:, None, None] * (regular * (1 - discount))[None], 2)
     return by_zone[chain.price_zone[location], item], (discount > 0)[item]

@@ -9,7 +9,7 @@ from typing import Final
 
 import numpy as np
 
-from scaleinv.config import SyntheticConfig
+from scaleinv.config.models import SyntheticConfig
 from scaleinv.synthetic.events import REGIONS, benefit_days, event_numbers
 from scaleinv.synthetic.streams import stream
 

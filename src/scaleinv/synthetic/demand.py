@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from scaleinv.config import SyntheticConfig
+from scaleinv.config.models import SyntheticConfig
 from scaleinv.synthetic.assortment import category_values
 from scaleinv.synthetic.chain import Chain
 from scaleinv.synthetic.events import effects
@@ -45,10 +45,8 @@ def draw_demand(
 ) -> Demand:
     """Demand of the block's series, each a row of its own in every stream.
 
-    Args:
-        item: ``(n_series,)`` place of the article in ``items``.
-        location: ``(n_series,)``.
-        listed: ``(n_series, n_known)``; outside nobody asks.
+    ``item`` is each series' place in ``items``, ``location`` its location, both ``(n_series,)``; outside ``listed``,
+    ``(n_series, n_known)``, nobody asks.
     """
     own = stream(config.seed, "series", block).random((len(item), 2))
     strength = chain.size[location] * np.exp(0.4 * (own[:, 0] - 0.5)) * (own[:, 1] >= _NEVER_ASKED)

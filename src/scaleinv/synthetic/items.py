@@ -7,7 +7,7 @@ from typing import Final
 
 import numpy as np
 
-from scaleinv.config import SyntheticConfig
+from scaleinv.config.models import SyntheticConfig
 from scaleinv.synthetic.assortment import CATEGORIES, CLASSES, DEPARTMENTS, category_values
 from scaleinv.synthetic.chain import Chain
 from scaleinv.synthetic.streams import stream
@@ -95,7 +95,7 @@ def gtin13(number: np.ndarray) -> np.ndarray:
 
 
 def _choose(shares: np.ndarray, u: np.ndarray) -> np.ndarray:
-    return np.minimum((u[:, None] >= np.cumsum(shares, axis=1)).sum(axis=1), len(CLASSES) - 1)
+    return np.asarray(np.minimum((u[:, None] >= np.cumsum(shares, axis=1)).sum(axis=1), len(CLASSES) - 1))
 
 
 def _demand(kind: np.ndarray, u: np.ndarray, z: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -107,9 +107,7 @@ def _demand(kind: np.ndarray, u: np.ndarray, z: np.ndarray) -> tuple[np.ndarray,
         [smooth, erratic, intermittent, lumpy],
         [np.clip(10 * spread, 6, 80), np.clip(11 * spread, 7, 60), 0.1 + 0.4 * u[:, 4], 2 + 5 * u[:, 4]],
     )
-    dispersion = np.select(
-        [smooth, erratic, intermittent, lumpy], [9 + 12 * u[:, 5], 1.0 + 0.5 * u[:, 5], 5.0 + 0 * u[:, 5], 0.6 + 0.5 * u[:, 5]]
-    )  # fmt: skip
+    dispersion = np.select([smooth, erratic, lumpy], [9 + 12 * u[:, 5], 1.0 + 0.5 * u[:, 5], 0.6 + 0.5 * u[:, 5]], 5.0)
     return occurrence, size, dispersion
 
 

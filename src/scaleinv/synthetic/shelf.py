@@ -4,9 +4,9 @@ Timing of a day: (1) deliveries due arrive in the morning, (2) demand is served 
 (3) in the evening of a review day the position (on hand + on order) is looked at; below the reorder point an order is
 placed that arrives ``lead_time`` days later in the morning.
 
-The old policy is one rule of thumb for all articles: the reorder point and the order-up-to level are days of cover of the
-trailing mean of *sales* (exponentially weighted, so stock-outs teach it to order less), and never less than what makes a
-shelf look full.
+The old policy is one rule of thumb for all articles: the reorder point and the order-up-to level are days of cover of
+the trailing mean of *sales* (exponentially weighted; stock-outs teach it to order less), and never less than what makes
+a shelf look full.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ import numpy as np
 
 from scaleinv.synthetic.chain import MAX_LEAD_TIME
 
-REORDER_DAYS: Final = 9.0
+REORDER_DAYS: Final = 4.5
 """Days of cover at which the old policy orders; a vendor's review period comes on top."""
-COVER_DAYS: Final = 15.0
+COVER_DAYS: Final = 19.0
 """Days of cover that it orders up to; likewise."""
-SHELF_MINIMUM: Final = 3
+SHELF_MINIMUM: Final = 4
 """Reorder point at least, units."""
 _SMOOTHING: Final = 1 / 90
 _RENEWED_EVERY: Final = 7
@@ -93,8 +93,8 @@ def keep_shelf(demand: np.ndarray, terms: Terms) -> Shelf:
             ordered[day, due] = quantity
             on_order[due] += quantity
             transit[(day + terms.lead_time[day, due]) % len(transit), due] += quantity
-    series_major = (np.ascontiguousarray(a.T) for a in (sales, on_hand, received, ordered))
-    return Shelf(*series_major, opening=opening, reorder_point=lower, order_up_to_level=upper)
+    sales, on_hand, received, ordered = (np.ascontiguousarray(a.T) for a in (sales, on_hand, received, ordered))
+    return Shelf(sales, on_hand, received, ordered, opening, lower, upper)
 
 
 def old_levels(trailing: np.ndarray, review_period: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -1,0 +1,9 @@
+"""Trains and applies one model on one group's arrays; knows nothing of Spark, Ray or paths."""
+
+from scaleinv.forecast.fit import fit
+from scaleinv.forecast.fitted import Fitted
+from scaleinv.forecast.group import Group, group_arrays
+from scaleinv.forecast.predict import Forecast, predict
+from scaleinv.forecast.table import forecast_table
+
+__all__ = ["Fitted", "Forecast", "Group", "fit", "forecast_table", "group_arrays", "predict"]

@@ -1,0 +1,97 @@
+"""Training of one model on one group, as the group was known at the cutoff."""
+
+from __future__ import annotations
+
+from datetime import date
+from typing import Final
+
+import torch
+from torch import Tensor, nn
+
+from scaleinv.config import ForecastConfig, TrainingConfig
+from scaleinv.errors import DataError, explain
+from scaleinv.forecast.fitted import Fitted, build
+from scaleinv.forecast.group import Group
+from scaleinv.forecast.history import History, known_at
+from scaleinv.forecast.inputs import Encoded, choose_inputs, encode
+from scaleinv.forecast.paths import normal_scores, step_correlation
+from scaleinv.forecast.train import train
+from scaleinv.forecast.windows import Batches, Pass, Stretch, Windows
+from scaleinv.schema.words import BASELINE, ModelName
+
+_MAX_VALIDATION: Final = 1500
+"""Series that a training is checked on after each epoch, evenly spread over a larger group."""
+_WEIGHT_EXPONENT: Final = {"lstm": 0.0, "tft": 0.5}
+"""How much less a window of a large series counts: a likelihood has no scale to be tamed, a pinball loss has."""
+
+
+def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig, season: int, seed: int) -> Fitted:
+    """``model`` fitted on what was known of the group at ``cutoff``; the baseline needs no training.
+
+    Raises:
+        DataError: the group is too small, or too young, for a network.
+    """
+    if model == BASELINE:
+        card = {"n_windows": 0, "epochs": 0, "validation_loss": None}
+        return Fitted(model=model, season=season, seed=seed, card=card)
+    history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
+    training, validation = _split(history, config)
+    options: TrainingConfig = config.lstm if model == "lstm" else config.tft
+    data = encode(history, choose_inputs(history, context=config.context_length, season=season))
+    # `batches_per_epoch` is an upper bound: a small group has seen all its windows earlier.
+    n_batches = min(options.batches_per_epoch, -(-training.count // options.batch_size))
+    batches = Batches(data, training, batch_size=options.batch_size, n_batches=n_batches, seed=seed)
+    checks = Pass(data, validation, batch_size=options.batch_size)
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        network = build(model, data.inputs, config)
+    trained = train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
+    network.load_state_dict(trained.state)
+    return Fitted(
+        model=model,
+        season=season,
+        seed=seed,
+        card={
+            "n_windows": trained.epochs * n_batches * options.batch_size,
+            "epochs": trained.epochs,
+            "validation_loss": trained.validation_loss,
+        },
+        inputs=data.inputs,
+        state=trained.state,
+        correlation=_dependence(network, data, checks, config) if model == "tft" else None,
+        options=config.model_dump(mode="json"),
+    )
+
+
+def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:
+    """Windows to train on, and one per checked series over the last ``validation_days``, which they do not touch."""
+    days = history.n_days
+    held_out = min(config.validation_days, config.horizon)
+    first = torch.full_like(days, config.min_days)
+    training = Stretch(first=first, last=days - held_out - config.horizon)
+    able = torch.nonzero(days - held_out >= config.min_days).flatten()
+    if len(able) < config.min_series or training.count == 0:
+        raise DataError(
+            explain(
+                "the group is too small or too young to train a network on",
+                expected=f"{config.min_series} series of {config.min_days + held_out} days, one of them "
+                f"{config.min_days + held_out + config.horizon} days",
+                found=f"{len(able)} such series, the longest life is {int(days.max()) if len(days) else 0} days",
+                do="nothing: it falls back to the baseline; or group differently (features.group_by)",
+            )
+        )
+    checked = able[:: -(-len(able) // _MAX_VALIDATION)]
+    return training, Windows(checked, days[checked] - held_out)
+
+
+def _dependence(network: nn.Module, data: Encoded, checks: Pass, config: ForecastConfig) -> Tensor:
+    """The copula between steps, from the validation windows."""
+    network.eval()
+    whole = bool((data.history.y == data.history.y.round()).all())
+    scores, observed = [], []
+    with torch.inference_mode():
+        for x, (y, weight) in checks:
+            predicted = network(x)["prediction"].clamp(min=0).sort(-1).values
+            observed.append(weight > 0)
+            scores.append(normal_scores(y, weight > 0, predicted, config.quantile_levels, whole=whole))
+    return step_correlation(torch.cat(scores).double(), torch.cat(observed))

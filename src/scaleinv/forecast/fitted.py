@@ -1,0 +1,78 @@
+"""A fitted model: plain values and tensors only, so that it can be stored, sent and compared byte by byte."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pickle import UnpicklingError
+from typing import Any, Self
+
+import torch
+from torch import Tensor, nn
+
+from scaleinv.config import ForecastConfig
+from scaleinv.errors import DataError, explain
+from scaleinv.forecast.inputs import Inputs
+from scaleinv.forecast.networks import build_lstm, build_tft
+from scaleinv.schema.words import ModelName
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """``model`` fitted on one group.
+
+    ``card`` tells n_windows, epochs and validation_loss; ``state`` are the weights and ``correlation`` (horizon,
+    horizon) is the copula of the steps (only for a model that predicts quantiles day by day).
+    """
+
+    model: ModelName
+    season: int
+    seed: int
+    card: Mapping[str, Any] = field(default_factory=dict)
+    inputs: Inputs | None = None
+    state: Mapping[str, Tensor] = field(default_factory=dict)
+    correlation: Tensor | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    """The forecast configuration it was trained with."""
+
+    def network(self) -> nn.Module:
+        """The network with its weights, ready to predict."""
+        assert self.inputs is not None, f"{self.model} has no network"
+        network = build(self.model, self.inputs, ForecastConfig.model_validate(dict(self.options)))
+        network.load_state_dict(dict(self.state))
+        return network.eval()
+
+    def to_bytes(self) -> bytes:
+        """For storing; the same training gives the same bytes."""
+        content = {
+            "model": self.model, "season": self.season, "seed": self.seed, "card": dict(self.card),
+            "inputs": self.inputs.as_dict() if self.inputs else None, "state": dict(self.state),
+            "correlation": self.correlation, "options": dict(self.options),
+        }  # fmt: skip
+        buffer = io.BytesIO()
+        torch.save(content, buffer)
+        return buffer.getvalue()
+
+    @classmethod
+    def from_bytes(cls, content: bytes) -> Self:
+        """The opposite of :meth:`to_bytes`; nothing in the bytes is executed.
+
+        Raises:
+            DataError: the bytes are no model of this version.
+        """
+        try:
+            values = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
+            inputs = Inputs.from_dict(values["inputs"]) if values["inputs"] else None
+            return cls(**(values | {"inputs": inputs}))
+        except (RuntimeError, EOFError, KeyError, TypeError, UnpicklingError) as error:
+            raise DataError(explain(f"this is no model of this version: {error}", do="train again")) from error
+
+
+def build(model: ModelName, inputs: Inputs, config: ForecastConfig) -> nn.Module:
+    """An untrained network."""
+    if model == "lstm":
+        network: nn.Module = build_lstm(inputs, config.lstm)
+    else:
+        network = build_tft(inputs, config.tft, config.quantile_levels)
+    return network

@@ -1,0 +1,163 @@
+"""A fitted model's forecast of its group: mean, quantiles and cumulative quantiles of every series."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from scaleinv.config import ForecastConfig
+from scaleinv.errors import DataError, explain
+from scaleinv.forecast.fitted import Fitted
+from scaleinv.forecast.group import Group
+from scaleinv.forecast.history import History, known_at
+from scaleinv.forecast.inputs import encode
+from scaleinv.forecast.paths import cumulative_quantiles, joint_paths, mean_weights, quantiles
+from scaleinv.forecast.seasonal import seasonal_paths
+from scaleinv.forecast.windows import Batch, Pass, Windows
+from scaleinv.schema.words import BASELINE
+
+_CHUNK: Final = 256
+"""Series at a time: memory does not grow with the group."""
+
+Piece = tuple[Tensor, Tensor, Tensor]
+"""Mean, quantiles, cumulative quantiles of a chunk."""
+
+
+@dataclass(frozen=True)
+class Forecast:
+    """Forecasts of a group, series sorted by ``unique_id``; float32."""
+
+    unique_id: npt.NDArray[np.object_]
+    """(n_series,)"""
+    fitted_model: npt.NDArray[np.object_]
+    """(n_series,) the model that made it: the baseline for a series too young for the network."""
+    mean: npt.NDArray[np.float32]
+    """(n_series, horizon)"""
+    quantiles: npt.NDArray[np.float32]
+    """(n_series, horizon, n_quantiles), not falling along the last axis, not negative."""
+    cumulative_quantiles: npt.NDArray[np.float32]
+    """(n_series, horizon, n_quantiles) of the demand of steps 1 … h together."""
+
+
+def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfig) -> Forecast:
+    """The forecast at ``cutoff`` of every series of the group; what came after ``cutoff`` is not read.
+
+    Raises:
+        DataError: the model was fitted for another horizon, context length or other quantile levels.
+    """
+    _check(fitted, config)
+    history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
+    levels = config.quantile_levels
+    shape = (group.n_series, config.horizon, len(levels))
+    mean, daily, total = torch.zeros(shape[:2]), torch.zeros(shape), torch.zeros(shape)
+    by_network = history.n_days >= config.min_days
+    if fitted.model == BASELINE:
+        by_network = torch.zeros_like(by_network)
+    for series, piece in _pieces(fitted, history, by_network, config):
+        mean[series], daily[series], total[series] = piece
+    return Forecast(
+        unique_id=group.unique_id,
+        fitted_model=np.where(by_network.cpu().numpy(), fitted.model, BASELINE).astype(object),
+        mean=mean.numpy(),
+        quantiles=_ordered(daily),
+        cumulative_quantiles=_ordered(total),
+    )
+
+
+def _check(fitted: Fitted, config: ForecastConfig) -> None:
+    if fitted.inputs is None:
+        return
+    names = ("horizon", "context_length", "quantile_levels")
+    was = ForecastConfig.model_validate(dict(fitted.options))
+    differ = [name for name in names if getattr(was, name) != getattr(config, name)]
+    if differ:
+        raise DataError(
+            explain(
+                f"the {fitted.model} model was fitted with other options than it is asked to forecast with",
+                expected=", ".join(f"{name} = {getattr(config, name)}" for name in differ),
+                found=", ".join(f"{name} = {getattr(was, name)}" for name in differ),
+                do="train again",
+            )
+        )
+
+
+def _ordered(values: Tensor) -> npt.NDArray[np.float32]:
+    """Never negative, never crossing."""
+    return np.asarray(values.clamp(min=0).cummax(-1).values.numpy(), dtype=np.float32)
+
+
+def _pieces(
+    fitted: Fitted, history: History, by_network: Tensor, config: ForecastConfig
+) -> Iterator[tuple[Tensor, Piece]]:
+    levels = config.quantile_levels
+    for series in torch.split(torch.nonzero(~by_network).flatten(), _CHUNK):
+        paths = seasonal_paths(
+            history, series, season=fitted.season, n_samples=config.n_samples, seed=fitted.seed
+        ).cpu()
+        yield series.cpu(), (paths.mean(1), quantiles(paths, levels), cumulative_quantiles(paths, levels))
+    chosen = torch.nonzero(by_network).flatten()
+    if not len(chosen):
+        return
+    assert fitted.inputs is not None
+    network = fitted.network().to(history.day.device)
+    windows = Windows(chosen, history.n_days[chosen])
+    batches = Pass(encode(history, fitted.inputs), windows, batch_size=_CHUNK)
+    generator = torch.Generator(device=history.day.device).manual_seed(fitted.seed)
+    with torch.inference_mode():
+        for i, batch in enumerate(batches):
+            series = chosen[i * _CHUNK : (i + 1) * _CHUNK]
+            if fitted.model == "lstm":
+                yield series.cpu(), _by_lstm(network, batch, config, generator)
+            else:
+                assert fitted.correlation is not None
+                yield series.cpu(), _by_tft(network, batch, config, fitted.correlation, fitted.seed)
+
+
+def _by_tft(network: nn.Module, batch: Batch, config: ForecastConfig, correlation: Tensor, seed: int) -> Piece:
+    levels = config.quantile_levels
+    predicted = network(batch[0])["prediction"].cpu().clamp(min=0).sort(-1).values
+    mean = predicted @ mean_weights(levels).to(predicted)
+    paths = joint_paths(predicted, levels, correlation, config.n_samples, seed)
+    return mean, predicted, cumulative_quantiles(paths, levels)
+
+
+def _by_lstm(network: Any, batch: Batch, config: ForecastConfig, generator: torch.Generator) -> Piece:
+    paths = lstm_paths(network, batch, n_samples=config.n_samples, generator=generator).cpu()
+    levels = config.quantile_levels
+    return paths.mean(1), quantiles(paths, levels), cumulative_quantiles(paths, levels)
+
+
+def lstm_paths(network: Any, batch: Batch, *, n_samples: int, generator: torch.Generator) -> Tensor:
+    """(n_series, n_samples, horizon) paths: each step's draw is the next step's input.
+
+    pytorch-forecasting's own decoder does the same, one ``torch.distributions`` object per step and all inputs
+    repeated per sample; here the past is read once per series and a step's inputs are repeated when it comes.
+    """
+    x, _ = batch
+    n, horizon = x["decoder_cont"].shape[:2]
+    scale = x["target_scale"][:, 1].repeat_interleave(n_samples)
+    last = x["encoder_lengths"] - 1
+    (target,) = network.target_positions.tolist()
+    latest = x["encoder_cont"][torch.arange(n), last, target]
+    inputs = network.construct_input_vector(x["decoder_cat"], x["decoder_cont"], one_off_target=latest[:, None])
+    state = network.rnn.repeat_interleave(network.encode(x), n_samples)
+    drawn = latest.repeat_interleave(n_samples)
+    paths = torch.empty((horizon, n * n_samples), device=scale.device)
+    for step in range(horizon):
+        row = inputs[:, [step]].repeat_interleave(n_samples, 0)
+        row[:, 0, target] = drawn
+        output, state = network.rnn(row, state)
+        parameters = network.distribution_projector(output[:, 0])
+        mean = torch.nn.functional.softplus(parameters[:, 0]) * scale
+        size = 1 / (torch.nn.functional.softplus(parameters[:, 1]) / scale.sqrt()).clamp(min=1e-4)
+        rate = torch._standard_gamma(size, generator=generator) * mean / size
+        paths[step] = torch.poisson(rate, generator=generator)
+        drawn = paths[step] / scale
+    return paths.view(horizon, n, n_samples).permute(1, 2, 0)

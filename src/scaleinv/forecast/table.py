@@ -1,0 +1,38 @@
+"""Forecasts as rows of ``gold/forecasts``."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from scaleinv.forecast.predict import Forecast
+from scaleinv.schema import table
+
+
+def forecast_table(forecast: Forecast, *, as_of: date, cutoff: date, model: str, group_id: str) -> pa.Table:
+    """One row per series; (horizon, n_quantiles) flattened, step major."""
+    n = len(forecast.unique_id)
+    columns = {
+        "as_of": pa.array([as_of] * n, pa.date32()),
+        "cutoff": pa.array([cutoff] * n, pa.date32()),
+        "model": pa.array([model] * n, pa.string()),
+        "group_id": pa.array([group_id] * n, pa.string()),
+        "unique_id": pa.array(forecast.unique_id.tolist(), pa.string()),
+        "fitted_model": pa.array(forecast.fitted_model.tolist(), pa.string()),
+        "mean": _lists(forecast.mean),
+        "quantiles": _lists(forecast.quantiles),
+        "cumulative_quantiles": _lists(forecast.cumulative_quantiles),
+    }
+    return pa.table(columns, schema=table("gold/forecasts").schema)
+
+
+def _lists(values: npt.NDArray[np.float32]) -> pa.ListArray:
+    n = len(values)
+    size = values[0].size if n else 0
+    offsets = pa.array(np.arange(n + 1, dtype=np.int32) * size)
+    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1), pa.float32())).cast(
+        table("gold/forecasts")["mean"].type
+    )

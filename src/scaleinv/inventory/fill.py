@@ -1,0 +1,146 @@
+"""The reorder point that keeps a fill rate, from samples, under periodic review and whole packs.
+
+After a review the position is r + x with x >= 0. An order lifts it to S ... S + multiple - 1; from there it falls by
+the demand of each review period until it is below r. How long it stays at each x is a renewal measure, solved here on a
+grid of at most 64 cells (exact up to 64 units): that is the undershoot of lumpy demand and the overshoot of packs, with
+no formula for either. Expected shortage of a review period at reorder point r is then
+``E(D_protection - r - x)+ - E(D_lead - r - x)+`` (Silver, Pyke & Thomas, section 7.9, for x = S - r), and it may be the
+share ``(1 - fill_rate) / fill_rate`` of the period's demand, since what runs short is lost and not delivered later.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scaleinv.inventory.compiled import compiled, run_rows
+from scaleinv.inventory.protection import ProtectionDemand, Samples
+
+Floats = NDArray[np.float64]
+
+_CELLS = 64
+_PASSES = 4
+_A = 0.6180339887498949
+
+
+def fill_rate_point(
+    protection: ProtectionDemand, fill_rate: Floats, order_quantity: Floats, order_multiple: Floats
+) -> Floats:
+    """(n_series,) smallest level, not yet whole units, that keeps ``fill_rate``; nan where ``fill_rate`` is nan."""
+    point = np.full(protection.n_series, np.nan)
+    run_rows(
+        _solve, protection.n_series, protection.protection, protection.lead, protection.review,
+        np.ascontiguousarray(order_quantity, dtype=np.float64), np.ascontiguousarray(order_multiple, dtype=np.float64),
+        np.ascontiguousarray(fill_rate, dtype=np.float64), point,
+    )  # fmt: skip
+    return point
+
+
+def positions_after_review(review: Samples, order_quantity: float, order_multiple: float) -> tuple[Floats, Floats]:
+    """For one series: values of x = position - reorder point after a review, and how often each holds."""
+    pmf, density, source = np.zeros(_CELLS + 1), np.zeros(_CELLS), np.zeros(_CELLS)
+    n_cells, width = _positions(review, order_quantity, order_multiple, pmf, density, source)
+    heights = (np.arange(n_cells, dtype=np.float64) + 0.5) * width - 0.5
+    return np.asarray(heights, dtype=np.float64), density[:n_cells]
+
+
+@compiled
+def _positions(
+    review: Samples, quantity: float, multiple: float, pmf: Floats, density: Floats, source: Floats
+) -> tuple[int, float]:
+    """Fills ``density``; returns the number of cells and their width in units."""
+    total = int(quantity + multiple)
+    n_cells = min(total, _CELLS)
+    width = total / n_cells
+    n_start = max(1, round(multiple / width))
+    pmf[:] = 0.0
+    for i in range(len(review)):
+        pmf[min(int(review[i] / width + (i * _A) % 1.0), n_cells)] += 1.0 / len(review)
+    moving = 1.0 - pmf[0]
+    if moving < 1e-9:
+        density[:n_cells] = 1.0 / n_cells
+        return n_cells, width
+    longest = n_cells - 1
+    while longest > 1 and pmf[longest] == 0.0:
+        longest -= 1
+    source[:n_cells] = 0.0
+    source[n_cells - n_start : n_cells] = 1.0 / n_start
+    n_passes = _PASSES if n_start > 1 else 1
+    for number in range(n_passes):
+        for x in range(n_cells - 1, -1, -1):
+            visits = source[x]
+            for d in range(1, min(longest, n_cells - 1 - x) + 1):
+                visits += pmf[d] * density[x + d]
+            density[x] = visits / moving
+        if number < n_passes - 1:
+            _next_source(pmf, density, n_cells, n_start, longest, source)
+    density[:n_cells] /= density[:n_cells].sum()
+    return n_cells, width
+
+
+@compiled
+def _next_source(pmf: Floats, density: Floats, n_cells: int, n_start: int, longest: int, source: Floats) -> None:
+    """Where orders lift the position to, given how far below the reorder point they find it."""
+    source[:n_cells] = 0.0
+    base = n_cells - n_start
+    spread_evenly = density[:n_cells].sum() * pmf[n_cells]
+    for below in range(1, longest + 1):
+        found = 0.0
+        for x in range(min(longest - below + 1, n_cells)):
+            found += density[x] * pmf[x + below]
+        source[base + (n_start - below % n_start) % n_start] += found
+    source[base:n_cells] += spread_evenly / n_start
+    source[base:n_cells] /= source[base:n_cells].sum()
+
+
+@compiled
+def _shortage(samples: Samples, level: float, width: float, density: Floats, n_cells: int) -> float:
+    """E(D - level - x)+ over both; one walk down the ascending samples, since levels fall with the cell."""
+    n, i = len(samples), len(samples)
+    above, expected = 0.0, 0.0
+    for cell in range(n_cells - 1, -1, -1):
+        y = level + (cell + 0.5) * width - 0.5
+        while i > 0 and samples[i - 1] > y:
+            i -= 1
+            above += samples[i]
+        expected += density[cell] * (above - (n - i) * y)
+    return expected / n
+
+
+@compiled
+def _solve(
+    start: int,
+    stop: int,
+    protection: Samples,
+    lead: Samples,
+    review: Samples,
+    quantity: Floats,
+    multiple: Floats,
+    fill_rate: Floats,
+    point: Floats,
+) -> None:
+    pmf, density, source = np.zeros(_CELLS + 1), np.zeros(_CELLS), np.zeros(_CELLS)
+    for row in range(start, stop):
+        if np.isnan(fill_rate[row]):
+            continue
+        long, short = protection[row], lead[row]
+        wanted = 0.0
+        for i in range(len(long)):
+            wanted += float(long[i]) - float(short[i])
+        allowed = (1.0 - fill_rate[row]) / fill_rate[row] * wanted / len(long)
+        n_cells, width = _positions(review[row], quantity[row], multiple[row], pmf, density, source)
+        # below: too much runs short there; above: not. Whole numbers, then a line between the last two.
+        below, above = -1.0, np.ceil(float(long[-1]))
+        missed_below, missed_above = np.inf, 0.0
+        while above - below > 1.0:
+            middle = np.floor((above + below) / 2.0)
+            missed = _shortage(long, middle, width, density, n_cells)
+            missed -= _shortage(short, middle, width, density, n_cells)
+            if missed <= allowed:
+                above, missed_above = middle, missed
+            else:
+                below, missed_below = middle, missed
+        if below < 0.0 or missed_below <= missed_above:
+            point[row] = above
+        else:
+            point[row] = above - (allowed - missed_above) / (missed_below - missed_above)

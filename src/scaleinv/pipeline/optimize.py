@@ -1,0 +1,318 @@
+"""Stage optimize: distributions of demand to policies for tonight, and the same policies replayed on the held-out days."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from datetime import date, timedelta
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scaleinv.errors import DataError, explain
+from scaleinv.evaluation import cutoffs
+from scaleinv.inventory import Policies, ProtectionDemand, Replay, policies, protection_demand, replay
+from scaleinv.lake import StagedFile
+from scaleinv.pipeline.arrays import Distributions, Floats, Rows, distributions, groups
+from scaleinv.pipeline.walk import Outcome, Walk, rows_of
+from scaleinv.schema import table
+from scaleinv.schema.words import POLICY_METHODS, PolicyMethod
+
+OLD: Final = "old"
+_FACTS: Final = ("group_id", "unique_id", "sku_id", "location_id", "vendor_id")
+_DAYS_PER_YEAR: Final = 365.25
+
+
+@dataclass(frozen=True)
+class _Night:
+    """What every group needs."""
+
+    champions: dict[str, str]
+    vendors: list[str]
+    lead_time_probability: Floats
+    true_demand: pa.Table
+    cutoffs: list[date]
+
+
+@dataclass(frozen=True)
+class _Terms:
+    """Per series, ``(n_series,)``: the promise and the vendor's terms."""
+
+    kind: NDArray[np.str_]
+    target: Floats
+    vendor: NDArray[np.int64]
+    review_period: NDArray[np.int64]
+    unit_cost: Floats
+    min_order_quantity: Floats
+    order_multiple: Floats
+    key: NDArray[np.uint64]
+
+
+@dataclass
+class _Sums:
+    """Replay sums per (policy, slice, value)."""
+
+    n_days: int = 0
+    sums: dict[tuple[str, str, str], Floats] = field(default_factory=dict)
+
+    def add(self, policy: str, by: dict[str, NDArray[np.str_]], columns: list[Floats]) -> None:
+        """Adds series to every label they carry."""
+        values = np.stack(columns)
+        for name, labels in by.items():
+            for label in np.unique(labels):
+                key = (policy, name, str(label))
+                self.sums[key] = self.sums.get(key, np.zeros(len(columns))) + values[:, labels == label].sum(axis=1)
+
+
+def work(walk: Walk) -> Outcome:
+    """One pass over the groups; memory holds one group at a time."""
+    config = walk.config
+    night = _night(walk)
+    files: list[StagedFile] = []
+    sums, stretched = _Sums(), 0
+    for rows in groups(walk):
+        terms = _terms(walk, rows, night)
+        found = _of_champions(walk, rows, night, walk.as_of)
+        demand = _protection(walk, found, terms, night)
+        stretched += demand.n_beyond_horizon
+        tonight = _policies(walk, demand, found, terms, config.inventory.method)
+        partition = {"as_of": walk.as_of, "group_id": rows.group_id}
+        content = _policy_rows(walk, rows, night, terms, tonight)
+        files.append(walk.lake.stage_file(table("gold/policies"), content, partition=partition))
+        _replay_group(walk, rows, night, terms, sums)
+    walk.lake.commit(table("gold/policies"), files, where={"as_of": walk.as_of})
+    walk.progress.wrote("gold/policies", walk.read("gold/policies", columns=["unique_id"]).num_rows)
+    if stretched:
+        walk.progress.say(f"{stretched:,} series have lead times beyond the horizon: their forecast was stretched")
+    walk.overwrite("gold/replay", _replay_rows(walk, sums))
+    return Outcome()
+
+
+# --- what a night needs -------------------------------------------------------------------------------------------
+
+
+def _night(walk: Walk) -> _Night:
+    config = walk.config.evaluation
+    lead_times = walk.read("gold/lead_times").sort_by("vendor_id")
+    days = cutoffs(walk.as_of, config.holdout_days, config.refresh_days)
+    champions = walk.read("gold/champions").to_pylist()
+    replayed = [day for day, _ in _replay_days(walk, days[0])]
+    return _Night(
+        champions={row["demand_class"]: row["model"] for row in champions},
+        vendors=lead_times["vendor_id"].to_pylist(),
+        lead_time_probability=np.asarray(lead_times["probability"].to_pylist(), dtype=np.float64),
+        true_demand=walk.lake.read(table("silver/true_demand"), where={"date": replayed}),
+        cutoffs=days,
+    )
+
+
+def _replay_days(walk: Walk, first_cutoff: date) -> list[tuple[date, int]]:
+    """Each replayed day, warm-up first, and which of the backtest's policies is in force in its evening."""
+    config = walk.config.evaluation
+    last = len(cutoffs(walk.as_of, config.holdout_days, config.refresh_days)) - 1
+    offsets = range(-config.warmup_days + 1, config.holdout_days + 1)
+    return [
+        (first_cutoff + timedelta(days=day), min(max(day, 0) // config.refresh_days, last)) for day in offsets
+    ]
+
+
+def _terms(walk: Walk, rows: Rows, night: _Night) -> _Terms:
+    targets = walk.config.inventory.targets
+    classes = rows.text("abc_class")
+    vendor_ids = rows.text("vendor_id")
+    vendor = np.searchsorted(np.asarray(night.vendors, dtype=np.str_), vendor_ids)
+    vendor = np.minimum(vendor, len(night.vendors) - 1)
+    unknown = np.asarray(night.vendors, dtype=np.str_)[vendor] != vendor_ids
+    if unknown.any():
+        which = sorted(set(vendor_ids[unknown].tolist()))
+        raise DataError(explain("vendors without lead times in gold/lead_times", which=which, do="run features again"))
+    return _Terms(
+        kind=np.asarray([targets[name].kind for name in classes.tolist()], dtype=np.str_),
+        target=np.asarray([targets[name].value for name in classes.tolist()], dtype=np.float64),
+        vendor=vendor.astype(np.int64),
+        review_period=rows.numbers("review_period").astype(np.int64),
+        unit_cost=rows.numbers("unit_cost"),
+        min_order_quantity=rows.numbers("min_order_quantity"),
+        order_multiple=rows.numbers("order_multiple"),
+        key=_keys(rows.text("unique_id")),
+    )
+
+
+def _keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
+    """(n_series,) FNV-1a of each name, character by character over all names at once."""
+    codes = names.view(np.uint32).reshape(len(names), -1).astype(np.uint64)
+    key = np.full(len(names), 0xCBF29CE484222325, dtype=np.uint64)
+    for column in codes.T:
+        key = np.where(column > 0, (key ^ column) * np.uint64(0x100000001B3), key)
+    return key
+
+
+# --- policies -----------------------------------------------------------------------------------------------------
+
+
+def _of_champions(walk: Walk, rows: Rows, night: _Night, cutoff: date) -> Distributions:
+    """Each series' forecast from the champion of its demand class."""
+    chosen = np.asarray([night.champions[name] for name in rows.text("demand_class").tolist()], dtype=np.str_)
+    merged: Distributions | None = None
+    for model in sorted(set(chosen.tolist())):
+        found = distributions(walk, rows, cutoff=cutoff, model=model)
+        if merged is None:
+            merged = found
+            continue
+        mine = chosen == model
+        for name in ("mean", "quantiles", "cumulative_quantiles"):
+            getattr(merged, name)[mine] = getattr(found, name)[mine]
+    assert merged is not None
+    return merged
+
+
+def _protection(walk: Walk, found: Distributions, terms: _Terms, night: _Night) -> ProtectionDemand:
+    config = walk.config
+    return protection_demand(
+        found.cumulative_quantiles,
+        np.asarray(config.forecast.quantile_levels),
+        night.lead_time_probability,
+        terms.vendor,
+        terms.review_period,
+        key=terms.key,
+        n_samples=config.inventory.n_samples,
+        seed=config.inventory.seed,
+    )
+
+
+def _policies(
+    walk: Walk, demand: ProtectionDemand, found: Distributions, terms: _Terms, method: PolicyMethod
+) -> Policies:
+    config = walk.config.inventory
+    return policies(
+        demand,
+        method=method,
+        is_fill_rate=terms.kind == "fill_rate",
+        target=terms.target,
+        unit_cost=terms.unit_cost,
+        min_order_quantity=terms.min_order_quantity,
+        order_multiple=terms.order_multiple,
+        mean_daily=found.mean.mean(axis=1),
+        sd_daily=_daily_sd(found, walk.config.forecast.quantile_levels),
+        ordering_cost=config.ordering_cost,
+        holding_rate=config.holding_rate,
+        max_cover_days=config.max_cover_days,
+    )
+
+
+def _daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
+    """(n_series,) standard deviation of a typical day: of the quantile function averaged over the horizon."""
+    u = (np.arange(200) + 0.5) / 200
+    weights = np.stack([np.interp(u, levels, row) for row in np.eye(len(levels))])
+    return np.asarray((found.quantiles.mean(axis=1) @ weights).std(axis=1))
+
+
+def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: _Terms, tonight: Policies) -> pa.Table:
+    n = rows.n_series
+    columns: dict[str, Any] = {name: rows.series[name] for name in _FACTS}
+    columns |= {
+        "as_of": pa.array([walk.as_of] * n, pa.date32()),
+        "model": pa.array([night.champions[name] for name in rows.text("demand_class").tolist()]),
+        "method": pa.array([walk.config.inventory.method] * n),
+        "target_kind": pa.array(terms.kind.tolist()),
+        "target": terms.target,
+    }
+    columns |= asdict(tonight)
+    contract = table("gold/policies")
+    return pa.table({name: columns[name] for name in contract.names}, schema=contract.schema)
+
+
+# --- replay -------------------------------------------------------------------------------------------------------
+
+
+def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _Sums) -> None:
+    days = _replay_days(walk, night.cutoffs[0])
+    wanted = _wanted(rows, night, [day for day, _ in days])
+    by = {
+        "overall": np.full(rows.n_series, "all"),
+        "target": np.char.add(np.char.add(terms.kind, " "), np.char.mod("%g", terms.target)),
+        "demand_class": rows.text("demand_class"),
+    }
+    backtest: dict[str, list[Policies]] = {method: [] for method in POLICY_METHODS}
+    for cutoff in night.cutoffs:
+        found = _of_champions(walk, rows, night, cutoff)
+        demand = _protection(walk, found, terms, night)
+        for method in POLICY_METHODS:
+            backtest[method].append(_policies(walk, demand, found, terms, method))
+    levels = {
+        method: (
+            np.stack([p.reorder_point for p in made], axis=1),
+            np.stack([p.order_up_to_level for p in made], axis=1),
+        )
+        for method, made in backtest.items()
+    }
+    old = (rows.numbers("old_reorder_point")[:, None], rows.numbers("old_order_up_to_level")[:, None])
+    levels[OLD] = tuple(np.repeat(level, len(night.cutoffs), axis=1) for level in old)  # type: ignore[assignment]
+    refresh = np.asarray([index for _, index in days])
+    for policy, (point, up_to) in levels.items():
+        given = ~(np.isnan(point).any(axis=1) | np.isnan(up_to).any(axis=1))  # the old policy may be unknown
+        result = replay(
+            wanted[given], point[given], up_to[given], refresh,
+            terms.min_order_quantity[given], terms.order_multiple[given],
+            night.lead_time_probability, terms.vendor[given], terms.review_period[given],
+            n_warmup=walk.config.evaluation.warmup_days, key=terms.key[given], seed=walk.config.inventory.seed,
+        )  # fmt: skip
+        sums.n_days = result.n_days
+        columns = _columns(walk, rows, terms, given, result)
+        sums.add(policy, {name: labels[given] for name, labels in by.items()}, columns)
+
+
+def _wanted(rows: Rows, night: _Night, days: list[date]) -> Floats:
+    """(n_series, n_days) units wanted: the truth where a simulator knows it, else sales, completed on stock-outs."""
+    if night.true_demand.num_rows:
+        truth = night.true_demand
+        names = pc.binary_join_element_wise(truth["sku_id"], truth["location_id"], "@")
+        owner = pc.index_in(names, value_set=rows.series["unique_id"].combine_chunks())
+        mine = pc.is_valid(owner)
+        row = owner.filter(mine).to_numpy()
+        day = truth["date"].filter(mine).to_numpy().astype("datetime64[D]")
+        grid = np.zeros((rows.n_series, len(days)))
+        grid[row, (day - np.datetime64(days[0], "D")).astype(np.int64)] = truth["quantity"].filter(mine).to_numpy()
+        return grid
+    sold = np.nan_to_num(rows.window(rows.y, days[0], len(days)))
+    short = rows.window(rows.is_stockout, days[0], len(days)) == 1
+    return np.where(short, np.maximum(sold, rows.numbers("mean_demand")[:, None]), sold)
+
+
+def _columns(walk: Walk, rows: Rows, terms: _Terms, given: NDArray[np.bool_], result: Replay) -> list[Floats]:
+    """What is added up per label, in the order that :func:`_replay_rows` reads."""
+    config = walk.config.inventory
+    cost = terms.unit_cost[given]
+    margin = np.maximum(rows.numbers("unit_price")[given] - cost, 0.0)
+    years = result.n_days / _DAYS_PER_YEAR
+    return [
+        np.ones(len(cost)),
+        result.demand,
+        result.lost,
+        result.days_short,
+        result.mean_on_hand,
+        result.mean_on_hand * cost,
+        result.mean_on_hand * cost * config.holding_rate * years,
+        result.lost * margin,
+        result.order_lines * config.ordering_cost,
+    ]
+
+
+def _replay_rows(walk: Walk, sums: _Sums) -> pa.Table:
+    contract = table("gold/replay")
+    made = []
+    for (policy, name, value), total in sorted(sums.sums.items()):
+        n_series, demand, lost, short, on_hand, stock_value, holding, stockout, ordering = total.tolist()
+        made.append(
+            {
+                "as_of": walk.as_of, "policy": policy, "slice": name, "value": value,
+                "n_series": round(n_series), "n_days": sums.n_days, "demand": demand, "lost_sales": lost,
+                "fill_rate": 1 - lost / demand if demand > 0 else None,
+                "stockout_share": short / (n_series * sums.n_days) if n_series else None,
+                "mean_on_hand": on_hand, "mean_stock_value": stock_value, "holding_cost": holding,
+                "stockout_cost": stockout, "ordering_cost": ordering,
+            }
+        )  # fmt: skip
+    return rows_of(contract, made)
