@@ -34,7 +34,7 @@ _A, _B = 0.7548776662466927, 0.5698402909980532
 
 @dataclass(frozen=True)
 class ProtectionDemand:
-    """Samples of demand over random lead times, in units; each row ascending.
+    """Samples of demand over random lead times, in units; rows of ``protection`` and ``lead`` ascend.
 
     ``protection`` covers L + R - 1 days, ``lead`` the L - 1 days before the order arrives (all 0 where L = 1),
     ``review`` the next R days.
@@ -125,6 +125,8 @@ def protection_demand(
         _sample, n_series, quantiles, node, weight, cdf, lead_mean, owner, period,
         streams(seed, key, _PURPOSE), whole_units, protection, lead, review, moments,
     )  # fmt: skip
+    for samples in (protection, lead):
+        samples.sort(axis=1)
     # L + R - 1 > horizon  <=>  L > horizon + 1 - R
     last = np.clip(horizon + 1 - period, 0, cdf.shape[1] - 1)
     return ProtectionDemand(
@@ -252,12 +254,9 @@ def _sample(
             long[i], short[i], fixed[i] = a, b, c
         moments[0, row], moments[1, row] = _moments(long)
         moments[2, row], moments[3, row] = _moments(fixed)
-        long.sort()
-        short.sort()
         protection[row] = long
         lead[row] = short
         for i in range(review.shape[1]):
             cell = int((level + i * _A) % 1.0 * n_cells)
             a = _read(by_level, horizon, n_review, node[cell], weight[cell])
             review[row, i] = np.floor(a + (half + i * _B) % 1.0) if whole else a
-        review[row].sort()

@@ -1,0 +1,228 @@
+"""The command line: one command per stage, ``run`` for the whole walk, and commands to look and to take away.
+
+Nothing here imports an engine: ``scaleinv --help`` answers at once.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from scaleinv import __version__
+from scaleinv.errors import ConfigError, ScaleinvError, explain
+
+if TYPE_CHECKING:
+    from scaleinv.pipeline.walk import Walk
+
+app = typer.Typer(
+    name="scaleinv",
+    help="From a retailer's records to its orders: every SKU at every location, every night.",
+    epilog="Start with `scaleinv demo`. With your own files: describe them in conf/env/local.yaml, then "
+    "`scaleinv run --env local --as-of 2026-01-31 --dry-run`.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+Env = Annotated[str, typer.Option("--env", help="Environment: a file of conf/env/.")]
+AsOf = Annotated[
+    datetime | None,
+    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Last day known, inclusive. Later records are not looked at."),
+]
+Sets = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Overrides one option: forecast.horizon=14.")
+]
+Conf = Annotated[Path | None, typer.Option("--conf", help="Configuration folder; default: SCALEINV_CONF or ./conf.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be read and written; do nothing.")]
+Force = Annotated[bool, typer.Option("--force", help="Do it again even where everything is up to date.")]
+Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
+
+
+@dataclass(frozen=True)
+class _Options:
+    env: str
+    as_of: datetime | None
+    sets: list[str] | None
+    conf: Path | None
+
+    def walk(self, *, force: bool = False) -> Walk:
+        """The walk that these options describe."""
+        from scaleinv.config import load_config
+        from scaleinv.pipeline.walk import Walk
+
+        config = load_config(self.env, overrides=self.sets or (), folder=self.conf)
+        if self.as_of is not None:
+            return Walk(config, self.as_of.date(), force=force)
+        if config.synthetic is None:
+            raise ConfigError(
+                explain("--as-of is missing", expected="the last day known, e.g. --as-of 2016-05-22", do="add it")
+            )
+        from scaleinv.synthetic import last_day
+
+        return Walk(config, last_day(config.synthetic), force=force)
+
+
+def _run_stages(options: _Options, first: str | None, last: str | None, *, dry_run: bool, force: bool) -> Walk:
+    from scaleinv.pipeline.stages import stages_between
+
+    walk = options.walk(force=force)
+    stages = stages_between(first, last)
+    if dry_run:
+        from scaleinv.pipeline.plan import plan
+
+        typer.echo(plan(walk, stages))
+    else:
+        walk.run(stages)
+    return walk
+
+
+def _stage_command(name: str, purpose: str) -> Callable[..., None]:
+    def command(
+        env: Env = "local",
+        as_of: AsOf = None,
+        set_: Sets = None,
+        conf: Conf = None,
+        dry_run: DryRun = False,
+        force: Force = False,
+    ) -> None:
+        _run_stages(_Options(env, as_of, set_, conf), name, name, dry_run=dry_run, force=force)
+
+    command.__doc__ = f"Stage {name}: {purpose}."
+    return command
+
+
+def _register_stages() -> None:
+    from scaleinv.pipeline.stages import STAGES
+
+    for stage in STAGES:
+        app.command(stage.name, rich_help_panel="Stages, in order")(_stage_command(stage.name, stage.purpose))
+
+
+@app.command(rich_help_panel="The walk")
+def run(
+    env: Env = "local",
+    as_of: AsOf = None,
+    set_: Sets = None,
+    conf: Conf = None,
+    dry_run: DryRun = False,
+    force: Force = False,
+) -> None:
+    """All stages, from files to orders. Killed anywhere and run again, it goes on where it was."""
+    walk = _run_stages(_Options(env, as_of, set_, conf), None, None, dry_run=dry_run, force=force)
+    if not dry_run:
+        from scaleinv.pipeline.summary import summary
+
+        typer.echo(summary(walk))
+
+
+@app.command(rich_help_panel="The walk")
+def demo(set_: Sets = None, conf: Conf = None, dry_run: DryRun = False, force: Force = False) -> None:
+    """The whole walk on a synthetic retailer that it makes itself: no data and no cluster needed."""
+    run("demo", None, set_, conf, dry_run, force)
+
+
+@app.command(rich_help_panel="Look")
+def tables(env: Env = "local", set_: Sets = None, conf: Conf = None) -> None:
+    """What is in the lake: tables, versions, rows, sizes."""
+    from scaleinv.config import load_config
+    from scaleinv.lake import Lake
+
+    lake = Lake(load_config(env, overrides=set_ or (), folder=conf).lake)
+    typer.echo(f"{'table':<24}{'version':>8}{'rows':>14}{'files':>8}{'MB':>10}  modified")
+    for state in lake.tables():
+        size = f"{state.bytes / 1e6:,.1f}"
+        typer.echo(f"{state.name:<24}{state.version:>8}{state.rows:>14,}{state.files:>8}{size:>10}  {state.modified}")
+
+
+@app.command(rich_help_panel="Look")
+def summary(env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Conf = None) -> None:
+    """Last night in a few lines: service, stock, orders, accuracy, files."""
+    from scaleinv.pipeline.summary import summary as text
+
+    typer.echo(text(_Options(env, as_of, set_, conf).walk()))
+
+
+@app.command(rich_help_panel="Take away")
+def forecasts(
+    out: Out,
+    env: Env = "local",
+    as_of: AsOf = None,
+    set_: Sets = None,
+    conf: Conf = None,
+    model: Annotated[str | None, typer.Option("--model", help="seasonal, lstm or tft; default: the champion.")] = None,
+    cutoff: Annotated[
+        datetime | None,
+        typer.Option("--cutoff", formats=["%Y-%m-%d"], help="A backtest's cutoff; default: the as-of day."),
+    ] = None,
+) -> None:
+    """Forecasts in the long form: unique_id, ds, mean, q005 ... q995."""
+    from scaleinv.pipeline.takeaway import write_forecasts
+
+    walk = _Options(env, as_of, set_, conf).walk()
+    rows = write_forecasts(walk, out, model=model, cutoff=_day(cutoff))
+    typer.echo(f"{rows:,} rows in {out}")
+
+
+@app.command(rich_help_panel="Take away")
+def policies(out: Out, env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Conf = None) -> None:
+    """Safety stock, reorder point and order quantity of every SKU-location, with their parts."""
+    _table_to(out, "gold/policies", _Options(env, as_of, set_, conf))
+
+
+@app.command(rich_help_panel="Take away")
+def orders(out: Out, env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Conf = None) -> None:
+    """Lines of tonight's purchase orders."""
+    _table_to(out, "gold/order_proposals", _Options(env, as_of, set_, conf))
+
+
+def _table_to(out: Path, name: str, options: _Options) -> None:
+    from scaleinv.pipeline.takeaway import write_table
+
+    rows = write_table(options.walk(), name, out)
+    typer.echo(f"{rows:,} rows in {out}")
+
+
+def _day(moment: datetime | None) -> date | None:
+    return moment.date() if moment else None
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"scaleinv {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", "-v", help="Show what engines log.")] = False,
+) -> None:
+    level = logging.DEBUG if verbose else logging.INFO
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("scaleinv").setLevel(level)
+
+
+_register_stages()
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Runs a command; an error that scaleinv raises on purpose is a message and an exit code, not a traceback."""
+    try:
+        return app(args=arguments)
+    except ScaleinvError as error:
+        typer.echo(f"{type(error).__name__}: {error}", err=True)
+        raise SystemExit(error.exit_code) from error
+
+
+def job(stage: str) -> Any:
+    """Entry of the submit scripts in ``jobs/``: the stage's command with the script's arguments."""
+    return main([stage, *sys.argv[1:]])
