@@ -38,8 +38,9 @@ def cumulative_quantiles(paths: Tensor, levels: Sequence[float]) -> Tensor:
 def read_off(levels: Sequence[float], u: Tensor) -> Tensor:
     """(n_quantiles, ...) weights: demand at probability ``u`` is this weighted sum of the predicted quantiles.
 
-    Between levels demand is interpolated; below the lowest it falls in proportion to ``u`` to 0 at u = 0; above the
-    highest it continues as an exponential tail through the two highest levels. All of it is linear in the quantiles.
+    Up to the median demand is interpolated in ``u``, and below the lowest level it falls in proportion to ``u`` to 0.
+    Above the median it is interpolated in ``-log(1 - u)``, as a tail is nearer to exponential than to flat, and goes
+    on in the same way above the highest level. All of it is linear in the quantiles.
     """
     level = torch.tensor(levels, dtype=torch.float64, device=u.device)
     u = u.double()
@@ -50,16 +51,21 @@ def read_off(levels: Sequence[float], u: Tensor) -> Tensor:
         weights[0] = torch.where(u > level[0], 1.0, weights[0])
         return weights
     upper = torch.searchsorted(level, u, right=False).clamp(1, n - 1)
-    share = (u - level[upper - 1]) / (level[upper] - level[upper - 1])
-    inside = (u > level[0]) & (u <= level[-1])
-    beyond = u > level[-1]
-    reach = math.log((1 - levels[-2]) / (1 - levels[-1]))
-    excess = ((1 - level[-1]) / (1 - u).clamp(min=1e-9)).log() / reach
-    share = torch.where(beyond, 1 + excess, share)
-    used = (inside | beyond).double()
+    depth, at = _depth(level), _depth(u)
+    share = (at - depth[upper - 1]) / (depth[upper] - depth[upper - 1])
+    used = (u > level[0]).double()
     weights.scatter_add_(0, (upper - 1)[None], ((1 - share) * used)[None])
     weights.scatter_add_(0, upper[None], (share * used)[None])
     return weights
+
+
+def _depth(u: Tensor) -> Tensor:
+    """What demand is interpolated in: ``u`` up to the median, and ``-log(1 - u)`` above, joined without a kink."""
+    return torch.where(u <= 0.5, u, 0.5 - 0.5 * (2 * (1 - u).clamp(min=1e-9)).log())
+
+
+def _undepth(depth: Tensor) -> Tensor:
+    return torch.where(depth <= 0.5, depth, 1 - 0.5 * torch.exp(-2 * (depth - 0.5)))
 
 
 def mean_weights(levels: Sequence[float], n: int = 20_000) -> Tensor:
@@ -126,11 +132,12 @@ def _probability(y: Tensor, predicted: Tensor, levels: Sequence[float]) -> Tenso
     low_q = predicted.gather(-1, (upper - 1)[..., None])[..., 0]
     high_q = predicted.gather(-1, upper[..., None])[..., 0]
     gap = (high_q - low_q).clamp(min=1e-6)
-    inside = level[upper - 1] + (level[upper] - level[upper - 1]) * ((y - low_q) / gap).clamp(0, 1)
+    depth = _depth(level)
+    reach = (y - low_q) / gap
+    reach = torch.where(at == n, reach, reach.clamp(0, 1))
+    inside = _undepth(depth[upper - 1] + (depth[upper] - depth[upper - 1]) * reach)
     below = level[0] * (y / predicted[..., 0].clamp(min=1e-6)).clamp(0, 1)
-    reach = math.log((1 - levels[-2]) / (1 - levels[-1])) if n > 1 else 1.0
-    beyond = 1 - (1 - level[-1]) * torch.exp(-reach * (y - high_q).clamp(min=0) / gap)
-    p = torch.where(at == 0, below, torch.where(at == n, beyond, inside))
+    p = torch.where(at == 0, below, inside)
     return torch.where(y < 0, 0.0, p)
 
 

@@ -23,8 +23,6 @@ ADDITIVE: Final = "sales"
 _FIRST: Final = ("vendors", "items", "locations")
 """Parents before their children."""
 
-_READ_TWICE: Final = "MEMORY_AND_DISK"
-
 
 @dataclass(frozen=True)
 class Cleansed:
@@ -152,7 +150,7 @@ def _added_up(name: str, good: DataFrame, bad: DataFrame, table: Table) -> _Sour
 def _made_unique(name: str, good: DataFrame, bad: DataFrame, table: Table) -> _Source:
     by_key = Window.partitionBy(*table.key).orderBy(*table.names, "_hash", "_file", "_row")
     first = F.row_number().over(by_key) == 1
-    same = F.coalesce(F.lag("_hash").over(by_key) == F.col("_hash"), F.lit(False))
+    same = F.first("_hash").over(by_key) == F.col("_hash")
     ranked = good.withColumn("_status", F.when(first, "accepted").when(same, "duplicate").otherwise("conflict"))
     shown = F.concat_ws("/", *[F.col(column).cast("string") for column in table.key])
     reason = F.concat(F.lit(f"{', '.join(table.key)} '"), shown, F.lit("': another row of this key differs; it was kept"))

@@ -90,8 +90,8 @@ def protection_demand(
 
     Sample i takes a lead time by its place in the vendor's distribution and a level u, evenly spread together (a
     lattice shifted per series by ``key`` and ``seed``), and reads the *cumulative* quantile function of step L + R - 1
-    at u: linear in the normal score between levels; above the last an exponential tail through the last two, cut at
-    1 - 1/16384; below the first linear, never under 0. Longer than the horizon: the last step's value times days /
+    at u: a cubic in the normal score between levels, kept between its two neighbours (so steps stay steps); above the
+    last level an exponential tail through the last two, cut at 1 - 1/16384; below the first linear, never under 0. Longer than the horizon: the last step's value times days /
     horizon, which keeps the relative spread and so errs on the safe side; such series are counted.
 
     Args:
@@ -116,13 +116,13 @@ def protection_demand(
     _check(quantiles, levels, len(cdf), owner, period, key)
     n_series, horizon, _ = quantiles.shape
     lead_mean, lead_sd = lead_time_moments(cdf)
-    node, weight = _reader(levels)
+    below, first, weight = _reader(levels)
     protection = np.empty((n_series, n_samples), dtype=np.float32)
     lead = np.empty_like(protection)
     review = np.empty((n_series, _N_REVIEW), dtype=np.float32)
     moments = np.empty((4, n_series))
     run_rows(
-        _sample, n_series, quantiles, node, weight, cdf, lead_mean, owner, period,
+        _sample, n_series, quantiles, below, first, weight, cdf, lead_mean, owner, period,
         streams(seed, key, _PURPOSE), whole_units, protection, lead, review, moments,
     )  # fmt: skip
     for samples in (protection, lead):
@@ -172,26 +172,42 @@ def _refuse(bad: NDArray[np.bool_], problem: str, do: str) -> None:
         raise DataError(explain(problem, which=[f"series {row}" for row in np.flatnonzero(bad)], do=do))
 
 
-def _reader(levels: Floats) -> tuple[NDArray[np.int64], Floats]:
-    """Per cell of u: value = q[node] + weight * (q[node + 1] - q[node]); in the tails the weight leaves [0, 1]."""
+def _reader(levels: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
+    """Per cell of u: the level below it (-1 in a tail), the first level that counts, and the weights of it and the next.
+
+    Between levels the weights are Lagrange's, a cubic in the normal score through the four levels around.
+    """
     u = (np.arange(_CELLS) + 0.5) / _CELLS
-    node = np.clip(np.searchsorted(levels, u, side="right") - 1, 0, levels.size - 2)
-    low, high = levels[node], levels[node + 1]
-    weight = (ndtri(u) - ndtri(low)) / (ndtri(high) - ndtri(low))
-    weight = np.where(u < levels[0], (u - low) / (high - low), weight)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        beyond = 1.0 + np.log((1.0 - high) / (1.0 - u)) / np.log((1.0 - low) / (1.0 - high))
-    return node.astype(np.int64), np.where(u > levels[-1], beyond, weight)
+    n_levels, width = levels.size, min(4, levels.size)
+    below = np.clip(np.searchsorted(levels, u, side="right") - 1, 0, n_levels - 2)
+    first = np.clip(below - 1, 0, n_levels - width)
+    nodes = ndtri(levels)[first[:, None] + np.arange(width)]
+    score = ndtri(u)[:, None]
+    weight = np.ones((_CELLS, width))
+    for j in range(width):
+        for other in range(width):
+            if other != j:
+                weight[:, j] *= (score[:, 0] - nodes[:, other]) / (nodes[:, j] - nodes[:, other])
+    lower, upper = u < levels[0], u > levels[-1]
+    weight[lower | upper] = 0.0
+    step = (levels[0] - u[lower]) / (levels[1] - levels[0])
+    weight[lower, 0], weight[lower, 1] = 1.0 + step, -step
+    step = np.log((1.0 - levels[-1]) / (1.0 - u[upper])) / np.log((1.0 - levels[-2]) / (1.0 - levels[-1]))
+    weight[upper, -1], weight[upper, -2] = 1.0 + step, -step
+    return np.where(lower | upper, -1, below), first, weight
 
 
 @compiled
-def _read(by_level: NDArray[np.floating], horizon: int, n_days: int, node: int, weight: float) -> float:
-    """Demand of ``n_days`` days at a level; ``by_level`` is (horizon, n_quantiles)."""
+def _read(by_level: NDArray[np.floating], horizon: int, n_days: int, below: int, first: int, weight: Floats) -> float:
+    """Demand of ``n_days`` days at a level; ``by_level`` is (horizon, n_quantiles). Never leaves its two neighbours."""
     if n_days == 0:
         return 0.0
-    step = min(n_days, horizon) - 1
-    low = float(by_level[step, node])
-    value = low + weight * (float(by_level[step, node + 1]) - low)
+    values = by_level[min(n_days, horizon) - 1]
+    value = 0.0
+    for j in range(len(weight)):
+        value += weight[j] * float(values[first + j])
+    if below >= 0:
+        value = min(max(value, float(values[below])), float(values[below + 1]))
     if n_days > horizon:
         value *= n_days / horizon
     return max(value, 0.0)
@@ -214,7 +230,8 @@ def _sample(
     start: int,
     stop: int,
     quantiles: NDArray[np.floating],
-    node: NDArray[np.int64],
+    below: NDArray[np.int64],
+    first: NDArray[np.int64],
     weight: Floats,
     cdf: Floats,
     lead_mean: Floats,
@@ -227,7 +244,7 @@ def _sample(
     review: Samples,
     moments: Floats,
 ) -> None:
-    horizon, n_cells, n_samples = quantiles.shape[1], len(node), protection.shape[1]
+    horizon, n_cells, n_samples = quantiles.shape[1], len(below), protection.shape[1]
     long, short, fixed = np.empty(n_samples), np.empty(n_samples), np.empty(n_samples)
     for row in range(start, stop):
         by_level = quantiles[row]
@@ -243,12 +260,12 @@ def _sample(
                 days += 1
             u, v = (level + i * _A) % 1.0, (half + i * _B) % 1.0
             cell = int(u * n_cells)
-            k, w = node[cell], weight[cell]
-            b = _read(by_level, horizon, days - 1, k, w)
-            a = max(_read(by_level, horizon, days + n_review - 1, k, w), b)
-            c = _read(by_level, horizon, whole_days, k, w)
+            k, f, w = below[cell], first[cell], weight[cell]
+            b = _read(by_level, horizon, days - 1, k, f, w)
+            a = max(_read(by_level, horizon, days + n_review - 1, k, f, w), b)
+            c = _read(by_level, horizon, whole_days, k, f, w)
             if part > 0.0:
-                c += part * (_read(by_level, horizon, whole_days + 1, k, w) - c)
+                c += part * (_read(by_level, horizon, whole_days + 1, k, f, w) - c)
             if whole:
                 a, b, c = np.floor(a + v), np.floor(b + v), np.floor(c + v)
             long[i], short[i], fixed[i] = a, b, c
@@ -258,5 +275,5 @@ def _sample(
         lead[row] = short
         for i in range(review.shape[1]):
             cell = int((level + i * _A) % 1.0 * n_cells)
-            a = _read(by_level, horizon, n_review, node[cell], weight[cell])
+            a = _read(by_level, horizon, n_review, below[cell], first[cell], weight[cell])
             review[row, i] = np.floor(a + (half + i * _B) % 1.0) if whole else a

@@ -1,0 +1,74 @@
+"""The proof: policies made from exact quantiles keep their promise in a long replay with lost sales."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pytest
+
+from scaleinv.inventory import policies, protection_demand, replay
+from scaleinv.inventory.fill import positions_after_review
+
+if TYPE_CHECKING:
+    from conftest import Shops
+
+LEVELS = (0.005, 0.025, 0.1, 0.165, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.835, 0.9, 0.975, 0.995)
+N_DAYS = 3000
+
+
+@pytest.mark.parametrize("target", [0.95, 0.98])
+@pytest.mark.parametrize("review", [1, 7])
+@pytest.mark.parametrize("multiple", [1.0, 6.0, 24.0])
+def test_the_fill_rate_promised_is_the_fill_rate_kept(
+    shops: Shops, target: float, review: int, multiple: float
+) -> None:
+    n, period = shops.n, np.full(shops.n, review)
+    protection = protection_demand(
+        shops.cumulative, LEVELS, shops.lead_time, shops.vendor, period, key=shops.key, n_samples=400, seed=1
+    )
+    policy = policies(
+        protection, method="quantile", is_fill_rate=np.ones(n, bool), target=target, unit_cost=2.0,
+        min_order_quantity=1.0, order_multiple=multiple, mean_daily=shops.mean, sd_daily=shops.sd,
+        ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
+    )  # fmt: skip
+    found = replay(
+        shops.demand(N_DAYS, 7), policy.reorder_point[:, None], policy.order_up_to_level[:, None],
+        np.zeros(N_DAYS, int), np.ones(n), np.full(n, multiple), shops.lead_time, shops.vendor, period,
+        n_warmup=200, key=shops.key, seed=3,
+    )  # fmt: skip
+    assert 1 - found.lost.sum() / found.demand.sum() == pytest.approx(target, abs=0.005)
+    # one series: a whole unit, or a pack, may be more than was asked for; less only by the noise of a long run
+    assert np.quantile(found.fill_rate, 0.05) > target - 0.02
+    fast = shops.mean > 2
+    assert found.fill_rate[fast].mean() == pytest.approx(target, abs=0.01)
+
+
+def _long_walk(review: np.ndarray, quantity: int, multiple: int) -> np.ndarray:
+    rng = np.random.default_rng(4)
+    height, seen = quantity, np.zeros(quantity + multiple)
+    for fall in rng.choice(review, 200_000):
+        height -= int(fall)
+        if height < 0:
+            height += int(np.ceil((quantity - height) / multiple)) * multiple
+        seen[height] += 1
+    return seen / seen.sum()
+
+
+@pytest.mark.parametrize(("quantity", "multiple"), [(1, 1), (14, 1), (12, 12), (24, 6), (40, 20)])
+@pytest.mark.parametrize("rate", [0.2, 3.0, 15.0])
+def test_positions_after_review_against_a_long_walk(quantity: int, multiple: int, rate: float) -> None:
+    review = np.sort(np.random.default_rng(3).poisson(rate, 64)).astype(np.float32)
+    heights, density = positions_after_review(review, quantity, multiple)
+    walk = _long_walk(review, quantity, multiple)
+    assert heights.tolist() == list(range(quantity + multiple))
+    assert np.abs(np.cumsum(density) - np.cumsum(walk)).max() < 0.03
+    assert density @ heights == pytest.approx(walk @ heights, abs=0.02 * (quantity + multiple))
+
+
+def test_a_wide_range_of_positions_is_put_on_a_grid() -> None:
+    review = np.random.default_rng(3).poisson(15, 64).astype(np.float32)
+    heights, density = positions_after_review(review, 600, 50)
+    walk = _long_walk(review, 600, 50)
+    assert len(heights) == 64
+    assert density @ heights == pytest.approx(walk @ np.arange(650), rel=0.02)
