@@ -332,6 +332,8 @@ class ExportConfig(Section):
     sender: Annotated[str, Field(max_length=10)] = "SCALEINV"
     receiver_port: Annotated[str, Field(max_length=10)] = "SAPPRD"
     receiver: Annotated[str, Field(max_length=10)] = "PRDCLNT100"
+    iso_units: dict[str, Annotated[str, Field(min_length=1, max_length=3)]] = {}
+    """UN/CEFACT Rec 20 code -> ISO unit code that the ERP knows, before the built-in table (EA -> PCE …)."""
 
 
 class Config(Section):

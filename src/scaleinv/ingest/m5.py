@@ -53,12 +53,13 @@ def read_m5(spark: SparkSession, folder: str, config: M5Config, *, as_of: date |
     )
     wide = _wide(spark, folder, config, calendar)
     as_of = _checked_as_of(wide, as_of or wide.last)
-    prices = _prices(spark, folder, calendar, wide)
     sold = F.col("_sold")
-    series = _with_recent_sales(wide, as_of).persist()
+    # Checkpoints: a plan with a column per day is analysed again by whatever is built on it, and takes seconds each time.
+    series = _with_recent_sales(wide, as_of).localCheckpoint()
+    prices = _prices(spark, folder, calendar, series)
     _check_categories(series, config.assumptions)
     frames = {
-        "sales": (_sales(wide), wide.file),
+        "sales": (_sales(wide).localCheckpoint(), wide.file),
         "stock": (_stock(series, sold, as_of, config.assumptions), wide.file),
         "items": (_items(series, latest_prices(prices, as_of), config.assumptions), wide.file),
         "locations": (series.select(F.col("store_id").alias("location_id"), F.col("store_id").alias("name"),
@@ -66,7 +67,7 @@ def read_m5(spark: SparkSession, folder: str, config: M5Config, *, as_of: date |
         "vendors": (_vendors(series, config.assumptions), wide.file),
         "lead_times": (_lead_times(spark, series, config.assumptions), wide.file),
         "assortment": (_assortment(series, prices, sold, wide.first, config.assumptions), wide.file),
-        "prices": (price_periods(prices, since=wide.first), "prices"),
+        "prices": (price_periods(prices, since=wide.first).localCheckpoint(), "prices"),
         "calendar": (_calendar(calendar), "calendar"),
     }  # fmt: skip
     return {name: _raw(frame, file) for name, (frame, file) in frames.items()}
@@ -143,13 +144,13 @@ def _checked_as_of(wide: _Wide, as_of: date) -> date:
     )
 
 
-def _prices(spark: SparkSession, folder: str, calendar: DataFrame, wide: _Wide) -> DataFrame:
+def _prices(spark: SparkSession, folder: str, calendar: DataFrame, series: DataFrame) -> DataFrame:
     """``store_id, item_id, week_start, week_end, price`` of the selected series."""
     weekly = _read(spark, folder, "prices", "sell_prices.csv", ("store_id", "item_id", "wm_yr_wk", "sell_price"))
     weeks = calendar.groupBy(F.col("wm_yr_wk").cast("int").alias("wm_yr_wk")).agg(
         F.min("date").alias("week_start"), F.max("date").alias("week_end")
     )
-    chosen = wide.frame.select("store_id", "item_id")
+    chosen = series.select("store_id", "item_id")
     return (
         weekly.withColumn("wm_yr_wk", F.col("wm_yr_wk").cast("int"))
         .join(F.broadcast(chosen), ["store_id", "item_id"], "left_semi")

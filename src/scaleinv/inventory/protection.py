@@ -91,12 +91,13 @@ def protection_demand(
     Sample i takes a lead time by its place in the vendor's distribution and a level u, evenly spread together (a
     lattice shifted per series by ``key`` and ``seed``), and reads the *cumulative* quantile function of step L + R - 1
     at u: a cubic in the normal score between levels, kept between its two neighbours (so steps stay steps); above the
-    last level an exponential tail through the last two, cut at 1 - 1/16384; below the first linear, never under 0. Longer than the horizon: the last step's value times days /
-    horizon, which keeps the relative spread and so errs on the safe side; such series are counted.
+    last level an exponential tail through the last two, cut at 1 - 1/16384; below the first linear; never under 0.
+    Longer than the horizon: the last step's value times days / horizon, which keeps the relative spread and so errs on
+    the safe side; such series are counted.
 
     Args:
         cumulative_quantiles: (n_series, horizon, n_quantiles) demand of steps 1 ... h together, units.
-        levels: (n_quantiles,) ascending, within (0, 1).
+        levels: (n_quantiles,) ascending, within (0, 1), at least four.
         lead_time_probability: (n_vendors, max_lead + 1) of 0, 1, 2 ... days; 0 counts as 1.
         vendor: (n_series,) row of ``lead_time_probability``.
         review_period: (n_series,) days, at least 1.
@@ -143,8 +144,8 @@ def _check(
     review_period: NDArray[np.int64],
     key: NDArray[np.uint64],
 ) -> None:
-    if levels.size < 2 or not (np.diff(levels) > 0).all() or levels[0] <= 0 or levels[-1] >= 1:
-        raise DataError(explain("quantile levels do not rise within (0, 1)", expected="at least two", found=levels))
+    if levels.size < 4 or not (np.diff(levels) > 0).all() or levels[0] <= 0 or levels[-1] >= 1:
+        raise DataError(explain("quantile levels do not rise within (0, 1)", expected="at least four", found=levels))
     n_series = len(vendor)
     if quantiles.ndim != 3 or quantiles.shape[0] != n_series or quantiles.shape[2] != levels.size:
         raise DataError(
@@ -173,12 +174,12 @@ def _refuse(bad: NDArray[np.bool_], problem: str, do: str) -> None:
 
 
 def _reader(levels: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Per cell of u: the level below it (-1 in a tail), the first level that counts, and the weights of it and the next.
+    """Per cell of u: the level below it (-1 in a tail), the first level that counts, the weights from that level on.
 
-    Between levels the weights are Lagrange's, a cubic in the normal score through the four levels around.
+    Between levels the weights are Lagrange's: a cubic in the normal score through the four levels around.
     """
     u = (np.arange(_CELLS) + 0.5) / _CELLS
-    n_levels, width = levels.size, min(4, levels.size)
+    n_levels, width = levels.size, 4
     below = np.clip(np.searchsorted(levels, u, side="right") - 1, 0, n_levels - 2)
     first = np.clip(below - 1, 0, n_levels - width)
     nodes = ndtri(levels)[first[:, None] + np.arange(width)]
@@ -198,19 +199,32 @@ def _reader(levels: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Float
 
 
 @compiled
-def _read(by_level: NDArray[np.floating], horizon: int, n_days: int, below: int, first: int, weight: Floats) -> float:
-    """Demand of ``n_days`` days at a level; ``by_level`` is (horizon, n_quantiles). Never leaves its two neighbours."""
+def _read(
+    quantiles: NDArray[np.floating],
+    row: int,
+    n_days: int,
+    below: int,
+    first: int,
+    w0: float,
+    w1: float,
+    w2: float,
+    w3: float,
+) -> float:
+    """Demand of a row's next ``n_days`` days at a level; between two levels it stays between their values.
+
+    Scalars instead of slices: a view costs more here than what is read through it.
+    """
     if n_days == 0:
         return 0.0
-    values = by_level[min(n_days, horizon) - 1]
-    value = 0.0
-    for j in range(len(weight)):
-        value += weight[j] * float(values[first + j])
+    horizon = quantiles.shape[1]
+    step = min(n_days, horizon) - 1
+    value = w0 * quantiles[row, step, first] + w1 * quantiles[row, step, first + 1]
+    value += w2 * quantiles[row, step, first + 2] + w3 * quantiles[row, step, first + 3]
     if below >= 0:
-        value = min(max(value, float(values[below])), float(values[below + 1]))
+        value = min(max(value, float(quantiles[row, step, below])), float(quantiles[row, step, below + 1]))
     if n_days > horizon:
         value *= n_days / horizon
-    return max(value, 0.0)
+    return float(max(value, 0.0))
 
 
 @compiled
@@ -244,36 +258,39 @@ def _sample(
     review: Samples,
     moments: Floats,
 ) -> None:
-    horizon, n_cells, n_samples = quantiles.shape[1], len(below), protection.shape[1]
-    long, short, fixed = np.empty(n_samples), np.empty(n_samples), np.empty(n_samples)
+    n_cells, n_samples = len(below), protection.shape[1]
+    long, fixed = np.empty(n_samples), np.empty(n_samples)
     for row in range(start, stop):
-        by_level = quantiles[row]
-        share = cdf[vendor[row]]
-        n_review = review_period[row]
+        who, n_review = vendor[row], review_period[row]
         place, level, half = uniform(stream[row], 1), uniform(stream[row], 2), uniform(stream[row], 3)
-        mean_days = lead_mean[vendor[row]] + n_review - 1
+        mean_days = lead_mean[who] + n_review - 1
         whole_days = int(mean_days)
         part = mean_days - whole_days
         days = 0
         for i in range(n_samples):
-            while share[days] <= (i + place) / n_samples and days < len(share) - 1:
+            while cdf[who, days] <= (i + place) / n_samples and days < cdf.shape[1] - 1:
                 days += 1
-            u, v = (level + i * _A) % 1.0, (half + i * _B) % 1.0
+            u, v = level + i * _A, half + i * _B
+            u, v = u - np.floor(u), v - np.floor(v)
             cell = int(u * n_cells)
-            k, f, w = below[cell], first[cell], weight[cell]
-            b = _read(by_level, horizon, days - 1, k, f, w)
-            a = max(_read(by_level, horizon, days + n_review - 1, k, f, w), b)
-            c = _read(by_level, horizon, whole_days, k, f, w)
+            k, f = below[cell], first[cell]
+            w0, w1, w2, w3 = weight[cell, 0], weight[cell, 1], weight[cell, 2], weight[cell, 3]
+            b = _read(quantiles, row, days - 1, k, f, w0, w1, w2, w3)
+            a = max(_read(quantiles, row, days + n_review - 1, k, f, w0, w1, w2, w3), b)
+            c = _read(quantiles, row, whole_days, k, f, w0, w1, w2, w3)
             if part > 0.0:
-                c += part * (_read(by_level, horizon, whole_days + 1, k, f, w) - c)
+                c += part * (_read(quantiles, row, whole_days + 1, k, f, w0, w1, w2, w3) - c)
             if whole:
                 a, b, c = np.floor(a + v), np.floor(b + v), np.floor(c + v)
-            long[i], short[i], fixed[i] = a, b, c
+            long[i], fixed[i] = a, c
+            protection[row, i], lead[row, i] = a, b
         moments[0, row], moments[1, row] = _moments(long)
         moments[2, row], moments[3, row] = _moments(fixed)
-        protection[row] = long
-        lead[row] = short
         for i in range(review.shape[1]):
-            cell = int((level + i * _A) % 1.0 * n_cells)
-            a = _read(by_level, horizon, n_review, below[cell], first[cell], weight[cell])
-            review[row, i] = np.floor(a + (half + i * _B) % 1.0) if whole else a
+            u, v = level + i * _A, half + i * _B
+            u, v = u - np.floor(u), v - np.floor(v)
+            cell = int(u * n_cells)
+            k, f = below[cell], first[cell]
+            w0, w1, w2, w3 = weight[cell, 0], weight[cell, 1], weight[cell, 2], weight[cell, 3]
+            a = _read(quantiles, row, n_review, k, f, w0, w1, w2, w3)
+            review[row, i] = np.floor(a + v) if whole else a

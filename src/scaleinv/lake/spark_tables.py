@@ -6,14 +6,13 @@ import json
 from collections.abc import Mapping
 from datetime import date
 
-from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.types import StructType
 
 from scaleinv.errors import DataError, explain
-from scaleinv.lake.tables import PROPERTIES, Lake
+from scaleinv.lake.tables import Lake
 from scaleinv.schema import Table
 
 
@@ -36,7 +35,7 @@ def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | N
     return frame
 
 
-def write_spark(spark: SparkSession, lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[str, object]) -> int:
+def write_spark(lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[str, object]) -> int:
     """Replaces exactly the rows of these partition values (none: all) in one commit; returns rows written.
 
     Raises:
@@ -48,7 +47,7 @@ def write_spark(spark: SparkSession, lake: Lake, frame: DataFrame, table: Table,
     frame = _laid_out(frame, table).persist()
     try:
         rows = _checked_rows(frame, table)
-        _create(spark, lake, table)
+        lake.create(table)
         writer = frame.write.format("delta").mode("overwrite")
         if where:
             writer = writer.option("replaceWhere", " AND ".join(f"{name} = '{value}'" for name, value in where.items()))
@@ -108,14 +107,3 @@ def _checked_rows(frame: DataFrame, table: Table) -> int:
                 explain(f"{table.name}: keys occur more than once", expected=f"one row per ({', '.join(table.key)})", which=which)
             )
     return int(counted["_rows"])
-
-
-def _create(spark: SparkSession, lake: Lake, table: Table) -> None:
-    if DeltaTable.isDeltaTable(spark, _address(lake, table)):
-        return
-    builder = DeltaTable.createIfNotExists(spark).location(_address(lake, table)).addColumns(_struct(table))
-    for key, value in PROPERTIES.items():
-        builder = builder.property(key, value)
-    if table.partitions:
-        builder = builder.partitionedBy(*table.partitions)
-    builder.execute()

@@ -121,7 +121,9 @@ class Lake:
         chosen = list(columns) if columns is not None else table.names
         wanted = {name: _values(value) for name, value in (where or {}).items()}
         found = self._open(table, version)
-        in_files = [name for name in (*chosen, *wanted) if name not in table.partitions]
+        # At least one column from the files: without any, Arrow forgets how many rows there are.
+        first = next(name for name in table.names if name not in table.partitions)
+        in_files = [name for name in (*chosen, *wanted) if name not in table.partitions] or [first]
         schema = pa.schema([table.schema.field(name) for name in dict.fromkeys(in_files)])
         parts = []
         for action in _actions(found, table, wanted):
@@ -248,7 +250,7 @@ class Lake:
         outside = [file.path for file in files if not _matches(file.partition, wanted)]
         if outside:
             raise LakeError(explain(f"{table.name}: files lie outside what is replaced ({where})", which=outside))
-        self._create(table)
+        self.create(table)
         found = self._open(table)
         present = {unquote(action["path"]): action for action in _actions(found, table, wanted)}
         added = {unquote(file.path): file for file in files}
@@ -275,7 +277,8 @@ class Lake:
             )
         return int(self._open(table).version())
 
-    def _create(self, table: Table) -> None:
+    def create(self, table: Table) -> None:
+        """Makes the empty table, if it is not there, so that Spark and plain readers both can use it."""
         DeltaTable.create(
             self.uri(table),
             _delta_schema(table),

@@ -25,6 +25,6 @@ def work(walk: Walk) -> Outcome:
         config=walk.config.features,
     )
     for name, frame in gold.items():
-        rows = write_spark(spark, walk.lake, frame, table(name), where={"as_of": walk.as_of})
+        rows = write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of})
         walk.progress.wrote(name, rows)
     return Outcome()

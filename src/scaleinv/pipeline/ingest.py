@@ -18,7 +18,7 @@ def work(walk: Walk) -> Outcome:
     cleansed = cleanse(raw, walk.config.ingest)
     # Quarantine and counts first: a load that is stopped for too many bad rows must leave them to be looked at.
     for name, frame in (("quarantine", cleansed.quarantine), ("ingest_log", cleansed.counts)):
-        walk.progress.wrote(name, write_spark(spark, walk.lake, frame, table(name), where={}))
+        walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={}))
     counts = walk.lake.read(table("ingest_log")).to_pylist()
     for row in counts:
         if row["quarantined"] or row["duplicates"]:
@@ -28,7 +28,7 @@ def work(walk: Walk) -> Outcome:
             )
     check_quarantine(counts, walk.config.ingest.max_quarantine_share)
     for name, frame in cleansed.accepted.items():
-        walk.progress.wrote(name, write_spark(spark, walk.lake, frame, table(name), where={}))
+        walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={}))
     return Outcome()
 
 

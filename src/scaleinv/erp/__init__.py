@@ -1,0 +1,18 @@
+"""Orders to the ERP's documents: the same lines give the same bytes; what does not fit is an error, never a cut."""
+
+from scaleinv.erp.document import Document
+from scaleinv.erp.layout import CSV_VERSION, IDOC_VERSION, ISO_UNITS, MANIFEST_VERSION
+from scaleinv.erp.order_csv import csv_document
+from scaleinv.erp.orders05 import idoc_documents
+from scaleinv.erp.write import write_documents
+
+__all__ = [
+    "CSV_VERSION",
+    "IDOC_VERSION",
+    "ISO_UNITS",
+    "MANIFEST_VERSION",
+    "Document",
+    "csv_document",
+    "idoc_documents",
+    "write_documents",
+]

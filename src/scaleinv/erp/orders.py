@@ -1,0 +1,165 @@
+"""The one internal order model: checked lines of one night, order after order, with exact decimals."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from scaleinv.errors import DataError, explain
+from scaleinv.schema import check, table
+
+_ORDER = ("vendor_id", "location_id", "currency", "order_date", "order_id")
+_LINE = ("line", "sku_id", "gtin", "unit", "quantity", "unit_cost", "value", "delivery_date")
+_DIGITS = {"quantity": 3, "unit_cost": 4, "value": 2}
+_LARGEST = 1e13
+_LINES_AT_ONCE = 20_000
+
+
+@dataclass(frozen=True)
+class Orders:
+    """Lines sorted by vendor, location, order and line; an order's lines stand together."""
+
+    lines: pa.Table
+    """quantity decimal(18, 3), unit_cost decimal(18, 4), value decimal(18, 2), the rest as in gold/order_proposals."""
+    ends: list[int]
+    """(n_orders,) one past the last line of each order."""
+
+    def __len__(self) -> int:
+        return len(self.ends)
+
+    def start(self, order: int) -> int:
+        """First line of an order."""
+        return self.ends[order - 1] if order else 0
+
+    def part(self, first: int, last: int) -> Orders:
+        """Orders ``first`` to ``last``, without the last."""
+        start = self.start(first)
+        stop = self.start(last)
+        return Orders(self.lines.slice(start, stop - start), [end - start for end in self.ends[first:last]])
+
+    def pieces(self, max_orders: int | None = None) -> Iterator[tuple[int, Orders]]:
+        """Number of the first order, and orders of at most ``max_orders`` or else some 20,000 lines, at least one."""
+        first = 0
+        while first < len(self):
+            if max_orders is None:
+                last = max(first + 1, bisect_right(self.ends, self.start(first) + _LINES_AT_ONCE))
+            else:
+                last = min(first + max_orders, len(self))
+            yield first, self.part(first, last)
+            first = last
+
+    def quantity(self) -> Decimal:
+        """Sum of quantities, whatever the unit."""
+        return _total(self.lines["quantity"], 3)
+
+    def value(self) -> dict[str, Decimal]:
+        """Currency -> sum of values."""
+        currencies = sorted(pc.unique(self.lines["currency"]).to_pylist())
+        return {c: _total(self.lines["value"].filter(pc.equal(self.lines["currency"], c)), 2) for c in currencies}
+
+    def name(self, row: int) -> str:
+        """A line, for a person."""
+        line = self.lines.select(["order_id", "line", "sku_id"]).slice(row, 1).to_pylist()[0]
+        return f"order {line['order_id']} line {line['line']} (SKU {line['sku_id']})"
+
+
+def _total(values: pa.ChunkedArray, digits: int) -> Decimal:
+    total = pc.sum(values).as_py()
+    return Decimal(total if total is not None else 0).quantize(Decimal(1).scaleb(-digits))
+
+
+def orders_of(lines: pa.Table, *, as_of: date) -> Orders:
+    """The order model of ``gold/order_proposals``; the order of the rows does not matter.
+
+    Raises:
+        DataError: the table breaks its contract, a row is of another night, an order has two vendors, places,
+            currencies or dates, a number has too many decimals, or a value is not quantity times cost.
+    """
+    lines = check(lines, table("gold/order_proposals"))
+    nights = pc.unique(lines["as_of"]).to_pylist()
+    if any(night != as_of for night in nights):
+        found = ", ".join(map(str, nights))
+        raise DataError(explain("order lines of another night", expected=as_of, found=found, do="export one as_of"))
+    lines = lines.select([*_ORDER, *_LINE])
+    lines = lines.sort_by([(name, "ascending") for name in (*_ORDER, "line")]).combine_chunks()
+    _check_orders(lines)
+    orders = Orders(lines, pc.run_end_encode(_array(lines, "order_id")).run_ends.to_pylist() if lines.num_rows else [])
+    for name, digits in _DIGITS.items():
+        exact = _decimals(orders, name, digits)
+        lines = lines.set_column(lines.column_names.index(name), name, exact)
+    orders = Orders(lines, orders.ends)
+    _check_values(orders)
+    return orders
+
+
+def refuse(orders: Orders, bad: pa.Array, problem: str, *, expected: str, found: pa.Array, do: str) -> None:
+    """Nothing, if no line is ``bad``; nulls are not bad.
+
+    Raises:
+        DataError: names the lines and what was found there.
+    """
+    bad = pc.fill_null(bad, False)
+    if not pc.any(bad).as_py():
+        return
+    rows = pc.indices_nonzero(bad).to_pylist()
+    which = [f"{orders.name(row)}: {found[row].as_py()}" for row in rows[:6]] + ["…"] * max(0, len(rows) - 6)
+    raise DataError(explain(f"{problem} in {len(rows)} order lines", expected=expected, which=which, do=do))
+
+
+def _array(lines: pa.Table, name: str) -> pa.Array:
+    column = lines[name]
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
+def _check_orders(lines: pa.Table) -> None:
+    heads = lines.select(_ORDER).group_by(_ORDER).aggregate([])
+    counts = pc.value_counts(heads["order_id"])
+    mixed = counts.filter(pc.greater(pc.struct_field(counts, 1), 1)).field(0)
+    if len(mixed):
+        raise DataError(
+            explain(
+                f"{len(mixed)} orders contradict themselves",
+                expected="one vendor, location, currency and order date per order_id",
+                which=sorted(mixed.to_pylist()),
+                do="run replenish again",
+            )
+        )
+
+
+def _decimals(orders: Orders, name: str, digits: int) -> pa.Array:
+    """(n,) a column as exact decimals; digits beyond are refused, a float's last bit is not a digit."""
+    values = _array(orders.lines, name)
+    positive = pc.greater(values, 0.0) if name == "quantity" else pc.greater_equal(values, 0.0)
+    sound = pc.and_(pc.and_(pc.is_finite(values), positive), pc.less(values, _LARGEST))
+    least = "more than 0" if name == "quantity" else "0 or more"
+    expected = f"{least} and less than {_LARGEST:.0e}"
+    refuse(
+        orders, pc.invert(sound), f"{name} cannot be ordered", expected=expected, found=values, do="run replenish again"
+    )
+    exact = values.cast(pa.decimal128(18, digits))
+    error = pc.abs(pc.subtract(exact.cast(pa.float64()), values))
+    slack = pc.add(1e-7, pc.multiply(1e-12, values))
+    if name == "value":  # sums are taken over cents; a value in fractions of one is rounded, and checked below
+        return exact
+    refuse(
+        orders, pc.greater(error, slack), f"{name} has too many decimals", expected=f"at most {digits}", found=values,
+        do="correct cost or order multiple in the source; it would have to be cut",
+    )  # fmt: skip
+    return exact
+
+
+def _check_values(orders: Orders) -> None:
+    product = pc.multiply(_array(orders.lines, "quantity"), _array(orders.lines, "unit_cost"))
+    value = _array(orders.lines, "value")
+    error = pc.abs(pc.subtract(product.cast(pa.float64()), value.cast(pa.float64())))
+    slack = pc.add(0.0051, pc.multiply(1e-12, value.cast(pa.float64())))
+    refuse(
+        orders, pc.greater(error, slack), "value is not quantity * unit cost", expected="equal to the cent", found=value,
+        do="run replenish again",
+    )  # fmt: skip

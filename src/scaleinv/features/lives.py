@@ -1,0 +1,33 @@
+"""Which series there are, and from which day to which they live."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from scaleinv.schema.words import ID_SEPARATOR
+
+
+def lives(silver: Mapping[str, DataFrame], *, as_of: date, history_days: int) -> DataFrame:
+    """One row per series on sale at ``as_of``: unique_id, sku_id, location_id, first_ds, old levels.
+
+    A series is a listed SKU at a location, or one that has sales. Its life starts when it was listed, else with its
+    first sale; a listed SKU that never sold and has no such day has lived through the whole history. One that was
+    delisted before ``as_of`` needs no order any more and is left out.
+    """
+    day, oldest = F.lit(as_of), F.lit(as_of - timedelta(days=history_days - 1))
+    sold = silver["sales"].groupBy("sku_id", "location_id").agg(F.min("date").alias("first_sale"))
+    listed = silver["assortment"].where(F.col("listed_from").isNull() | (F.col("listed_from") <= day))
+    both = listed.join(sold, ["sku_id", "location_id"], "full")
+    start = F.coalesce(F.col("listed_from"), F.col("first_sale"), oldest)
+    return both.where(F.col("listed_to").isNull() | (F.col("listed_to") >= day)).select(
+        F.concat_ws(ID_SEPARATOR, "sku_id", "location_id").alias("unique_id"),
+        "sku_id",
+        "location_id",
+        F.greatest(F.least(start, F.coalesce(F.col("first_sale"), start)), oldest).alias("first_ds"),
+        F.col("reorder_point").alias("old_reorder_point"),
+        F.col("order_up_to_level").alias("old_order_up_to_level"),
+    )

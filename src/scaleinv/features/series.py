@@ -1,0 +1,105 @@
+"""Static facts of every series: demand class, velocity, ABC class, training group."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date, timedelta
+from typing import Final
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from scaleinv.config import FeaturesConfig
+
+ADI_CUT, CV2_CUT = 1.32, 0.49
+"""Syntetos, Boylan & Croston, On the categorization of demand patterns, JORS 56 (2005)."""
+FAST, MEDIUM = 1.0, 0.1
+"""Units per day from which a series is fast, medium."""
+A_SHARE, B_SHARE = 0.80, 0.95
+_BUCKETS_PER_FACTOR_E: Final = 100
+"""ABC: series are ranked by the logarithm of their value in steps of 1 %, so that one small table is cumulated."""
+
+
+def series(
+    alive: DataFrame,
+    history: DataFrame,
+    silver: Mapping[str, DataFrame],
+    *,
+    as_of: date,
+    horizon: int,
+    config: FeaturesConfig,
+) -> DataFrame:
+    """``gold/series`` without as_of. Demand is measured on the days without stock-out."""
+    usable = ~F.col("is_stockout")
+    sold = usable & (F.col("y") > 0)
+    y = F.col("y").cast("double")
+    measured = history.groupBy("unique_id").agg(
+        F.count("*").cast("int").alias("n_days"),
+        F.count_if(usable).alias("_usable"),
+        F.count_if(sold).alias("_sold"),
+        F.coalesce(F.avg(F.when(usable, y)), F.lit(0.0)).alias("mean_demand"),
+        F.avg(F.when(sold, y)).alias("_mean"),
+        F.var_pop(F.when(sold, y)).alias("_variance"),
+    )
+    adi = F.when(F.col("_sold") > 0, F.col("_usable") / F.col("_sold")).otherwise(0.0)
+    cv2 = F.when(F.col("_sold") > 0, F.col("_variance") / F.col("_mean") ** 2).otherwise(0.0)
+    facts = (
+        alive.join(measured, "unique_id")
+        .join(F.broadcast(silver["items"].drop("description", "gtin")), "sku_id")
+        .join(F.broadcast(silver["locations"].select("location_id", "region")), "location_id")
+        .join(F.broadcast(silver["vendors"].select("vendor_id", "review_period")), "vendor_id")
+        .withColumn("adi", adi)
+        .withColumn("cv2", cv2)
+    )
+    facts = _abc(facts)
+    return facts.select(
+        _group(config).alias("group_id"),
+        "unique_id", "sku_id", "location_id", "vendor_id", "category", "department", "region", "first_ds",
+        F.lit(as_of + timedelta(days=horizon)).alias("last_ds"),
+        "n_days", "mean_demand", "adi", "cv2",
+        _demand_class().alias("demand_class"),
+        _velocity().alias("velocity_class"),
+        "abc_class", "unit", "unit_cost", "unit_price", "min_order_quantity", "order_multiple", "review_period",
+        "old_reorder_point", "old_order_up_to_level",
+    )  # fmt: skip
+
+
+def _demand_class() -> Column:
+    often, even = F.col("adi") < ADI_CUT, F.col("cv2") < CV2_CUT
+    return (
+        F.when(F.col("adi") == 0, "no_demand")
+        .when(often & even, "smooth")
+        .when(often, "erratic")
+        .when(even, "intermittent")
+        .otherwise("lumpy")
+    )
+
+
+def _velocity() -> Column:
+    mean = F.col("mean_demand")
+    return F.when(mean >= FAST, "fast").when(mean >= MEDIUM, "medium").otherwise("slow")
+
+
+def _abc(facts: DataFrame) -> DataFrame:
+    """The class of the bucket in which a series' value lies: A up to 80 % of the value, B up to 95 %."""
+    value = F.col("mean_demand") * F.col("unit_price")
+    bucket = F.when(value > 0, F.floor(F.log(value) * _BUCKETS_PER_FACTOR_E)).otherwise(-1_000_000)
+    facts = facts.withColumn("_value", value).withColumn("_bucket", bucket.cast("long"))
+    buckets = facts.groupBy("_bucket").agg(F.sum(F.col("_value").cast("decimal(30,9)")).alias("_sum"))
+    # A few thousand buckets, however many series: one partition is right for their running sum.
+    above = Window.partitionBy(F.lit(0)).orderBy(F.desc("_bucket")).rowsBetween(Window.unboundedPreceding, -1)
+    whole = Window.partitionBy(F.lit(0))
+    before = F.coalesce(F.sum("_sum").over(above), F.lit(0))
+    share = F.when(F.sum("_sum").over(whole) > 0, before / F.sum("_sum").over(whole)).otherwise(F.lit(1))
+    letter = F.when(F.col("_bucket") == -1_000_000, "C").when(share < A_SHARE, "A").when(share < B_SHARE, "B").otherwise("C")
+    return facts.join(F.broadcast(buckets.select("_bucket", letter.alias("abc_class"))), "_bucket")
+
+
+def _group(config: FeaturesConfig) -> Column:
+    """``<category>-<shard>``: the same series is always in the same shard while its category keeps its size class."""
+    branch = F.col(config.group_by)
+    slug = F.regexp_replace(F.trim(branch), "[^A-Za-z0-9_]+", "_")
+    size = F.count("*").over(Window.partitionBy(config.group_by))
+    shards = F.ceil(size / F.lit(config.max_group_size)).cast("int")
+    shard = F.pmod(F.xxhash64("unique_id"), shards.cast("long"))
+    return F.concat(slug, F.lit("-"), F.lpad(shard.cast("string"), 2, "0"))
