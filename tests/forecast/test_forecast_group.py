@@ -8,10 +8,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 import torch
+
 from scaleinv.errors import DataError
 from scaleinv.forecast import Group, group_arrays
 from scaleinv.forecast.history import known_at
-
 from scaleinv.forecast.inputs import choose_inputs, encode
 
 START = date(2024, 1, 1)
@@ -105,11 +105,15 @@ def test_a_stock_out_day_is_filled_from_its_weekdays_and_not_observed() -> None:
     y: list[float | None] = [float(i % 7) for i in range(28)]
     y[27] = 1.0
     stockout: list[object] = [i == 27 for i in range(28)]
-    history = known_at(_group({"a": (0, y)}, is_stockout=stockout), cutoff=START + timedelta(days=27), horizon=1, season=7)
+    history = known_at(
+        _group({"a": (0, y)}, is_stockout=stockout), cutoff=START + timedelta(days=27), horizon=1, season=7
+    )
     assert history.y[27] == 6.0
     assert not history.observed[27]
     y[27] = 50.0  # sold more than usual before it ran out: what was sold stands
-    history = known_at(_group({"a": (0, y)}, is_stockout=stockout), cutoff=START + timedelta(days=27), horizon=1, season=7)
+    history = known_at(
+        _group({"a": (0, y)}, is_stockout=stockout), cutoff=START + timedelta(days=27), horizon=1, season=7
+    )
     assert history.y[27] == 50.0
 
 

@@ -7,6 +7,8 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
+
 from scaleinv.config import ForecastConfig
 from scaleinv.forecast.paths import (
     cumulative_quantiles,
@@ -17,7 +19,6 @@ from scaleinv.forecast.paths import (
     read_off,
     step_correlation,
 )
-from scipy import stats
 
 LEVELS = ForecastConfig().quantile_levels
 DAILY = stats.nbinom(2, 2 / 7)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import math
-from typing import Any
 
 import numpy as np
 import pytest

@@ -142,7 +142,9 @@ def _resolve(value: Any, key: str) -> Any:
         name, default = match.groups()
         found = os.environ.get(name, default)
         if found is None:
-            raise ConfigError(explain(f"{key} refers to the environment variable {name}, which is not set", do="set it"))
+            raise ConfigError(
+                explain(f"{key} refers to the environment variable {name}, which is not set", do="set it")
+            )
         return found
 
     return _REFERENCE.sub(look_up, value)

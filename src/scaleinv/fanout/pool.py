@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 
+_PATIENCE_SECONDS = 30.0
+"""A worker that imports torch takes 6 to 20 seconds to come up: until then waiting is nothing to speak of."""
 _START_SECONDS = 600.0
 """A pool without a single working or starting-up-in-time worker gives up; a cluster that grows gets this long."""
 _THREADS = (
@@ -154,12 +156,14 @@ class _Pool:
             raise _lost(error) from error
         except ray.exceptions.RayTaskError as error:  # the worker lives; arguments or value cannot be (un)pickled
             if entry is None:
-                return self._failed_start(slot, error)
+                self._failed_start(slot, error)
+                return None
             self._idle.append(slot)
             return self._failed(slot, entry, _describe(error.cause), time.monotonic() - slot.since)
         except ray.exceptions.RayError as error:
             if entry is None:
-                return self._failed_start(slot, error)
+                self._failed_start(slot, error)
+                return None
             _kill(slot.actor)
             seconds = time.monotonic() - slot.since
             outcome = self._failed(slot, entry, f"{type(error).__name__}: {_first_lines(error)}", seconds)
@@ -207,7 +211,8 @@ class _Pool:
         silent = time.monotonic() - self._last_sign
         asked = f"{self._config.cpus_per_worker} CPUs and {self._config.gpus_per_worker:g} GPUs for each worker"
         has = ", ".join(f"{name} {amount:g}" for name, amount in sorted(ray.available_resources().items()))
-        _log.warning("waiting for a worker for %.0f s: asked for %s, free are %s", silent, asked, has or "none")
+        if silent > _PATIENCE_SECONDS:
+            _log.warning("waiting for a worker for %.0f s: asked for %s, free are %s", silent, asked, has or "none")
         if silent > _START_SECONDS:
             raise EngineError(
                 explain(

@@ -12,9 +12,7 @@ from scaleinv.config import FeaturesConfig
 from scaleinv.errors import DataError, explain
 
 
-def lead_times(
-    facts: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date, config: FeaturesConfig
-) -> DataFrame:
+def lead_times(facts: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date, config: FeaturesConfig) -> DataFrame:
     """``gold/lead_times`` without as_of: vendor_id, probability (max_lead_time + 1,), n_receipts.
 
     Orders sent within ``max_lead_time`` days of ``as_of`` are left out: of them only the quick ones have come back, so
@@ -49,7 +47,9 @@ def lead_times(
     )
     _check_known(found)
     days = F.sequence(F.lit(0), F.lit(longest))
-    share = F.transform(days, lambda day: (F.coalesce(F.col("_weights")[day], F.lit(0.0)) / F.col("_total")).cast("float"))
+    share = F.transform(
+        days, lambda day: (F.coalesce(F.col("_weights")[day], F.lit(0.0)) / F.col("_total")).cast("float")
+    )
     return found.select("vendor_id", share.alias("probability"), "n_receipts")
 
 

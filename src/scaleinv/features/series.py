@@ -91,7 +91,9 @@ def _abc(facts: DataFrame) -> DataFrame:
     whole = Window.partitionBy(F.lit(0))
     before = F.coalesce(F.sum("_sum").over(above), F.lit(0))
     share = F.when(F.sum("_sum").over(whole) > 0, before / F.sum("_sum").over(whole)).otherwise(F.lit(1))
-    letter = F.when(F.col("_bucket") == -1_000_000, "C").when(share < A_SHARE, "A").when(share < B_SHARE, "B").otherwise("C")
+    letter = (
+        F.when(F.col("_bucket") == -1_000_000, "C").when(share < A_SHARE, "A").when(share < B_SHARE, "B").otherwise("C")
+    )
     return facts.join(F.broadcast(buckets.select("_bucket", letter.alias("abc_class"))), "_bucket")
 
 

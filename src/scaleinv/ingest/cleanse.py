@@ -153,7 +153,9 @@ def _made_unique(name: str, good: DataFrame, bad: DataFrame, table: Table) -> _S
     same = F.first("_hash").over(by_key) == F.col("_hash")
     ranked = good.withColumn("_status", F.when(first, "accepted").when(same, "duplicate").otherwise("conflict"))
     shown = F.concat_ws("/", *[F.col(column).cast("string") for column in table.key])
-    reason = F.concat(F.lit(f"{', '.join(table.key)} '"), shown, F.lit("': another row of this key differs; it was kept"))
+    reason = F.concat(
+        F.lit(f"{', '.join(table.key)} '"), shown, F.lit("': another row of this key differs; it was kept")
+    )
     sorted_out = ranked.select(
         *table.names,
         "_status",

@@ -104,6 +104,10 @@ def _checked_rows(frame: DataFrame, table: Table) -> int:
         if twice:
             which = ["/".join(str(row[name]) for name in table.key) for row in twice]
             raise DataError(
-                explain(f"{table.name}: keys occur more than once", expected=f"one row per ({', '.join(table.key)})", which=which)
+                explain(
+                    f"{table.name}: keys occur more than once",
+                    expected=f"one row per ({', '.join(table.key)})",
+                    which=which,
+                )
             )
     return int(counted["_rows"])

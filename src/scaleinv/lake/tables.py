@@ -7,7 +7,7 @@ import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timezone
+from datetime import UTC, date, datetime
 from typing import Any, Final
 from urllib.parse import quote, unquote
 
@@ -72,7 +72,7 @@ class Lake:
         """An artefact; ``None`` if it is not there."""
         return self.files.get(path)
 
-    def list(self, prefix: str) -> list[str]:
+    def paths(self, prefix: str) -> list[str]:
         """Paths of the artefacts below ``prefix``, sorted."""
         return self.files.list(prefix)
 
@@ -159,7 +159,7 @@ class Lake:
     def _state(self, table: Table) -> TableState:
         found = self._open(table)
         actions = _actions(found, table, {})
-        moment = datetime.fromtimestamp(found.history(1)[0]["timestamp"] / 1000, tz=timezone.utc)
+        moment = datetime.fromtimestamp(found.history(1)[0]["timestamp"] / 1000, tz=UTC)
         return TableState(
             name=table.name,
             version=int(found.version()),
@@ -171,9 +171,7 @@ class Lake:
 
     def _open(self, table: Table, version: int | None = None) -> DeltaTable:
         try:
-            found = DeltaTable(
-                self.uri(table), version=version, storage_options=self.config.storage_options or None
-            )
+            found = DeltaTable(self.uri(table), version=version, storage_options=self.config.storage_options or None)
         except TableNotFoundError:
             raise LakeError(
                 explain(
@@ -214,7 +212,11 @@ class Lake:
         if table.key:
             data = data.sort_by([(name, "ascending") for name in table.key])
         staged = []
-        keys = data.select(list(table.partitions)).group_by(list(table.partitions)).aggregate([]) if data.num_rows else None
+        keys = (
+            data.select(list(table.partitions)).group_by(list(table.partitions)).aggregate([])
+            if data.num_rows
+            else None
+        )
         for partition in (keys.to_pylist() if keys is not None else []) if table.partitions else [{}]:
             rows = data
             for name, value in partition.items():
@@ -254,7 +256,7 @@ class Lake:
         found = self._open(table)
         present = {unquote(action["path"]): action for action in _actions(found, table, wanted)}
         added = {unquote(file.path): file for file in files}
-        now = int(datetime.now(tz=timezone.utc).timestamp() * 1000)
+        now = int(datetime.now(tz=UTC).timestamp() * 1000)
         actions: list[Any] = [
             AddAction(quote(path, safe="/=%"), file.size, dict(file.partition), now, True, file.stats)
             for path, file in sorted(added.items())

@@ -41,9 +41,7 @@ def find_bundle(env: Mapping[str, str] | None = None) -> Path | None:
     if named:
         if not Path(named).is_file():
             raise EngineError(
-                explain(
-                    "SSL_CERT_FILE names no file", expected="a PEM file", found=named, do="correct it or unset it"
-                )
+                explain("SSL_CERT_FILE names no file", expected="a PEM file", found=named, do="correct it or unset it")
             )
         return Path(named)
     return next((path for path in BUNDLES if path.is_file()), None)

@@ -65,9 +65,7 @@ def _score(walk: Walk, rows: Rows, cutoff: Any, models: tuple[str, ...]) -> dict
     return scored
 
 
-def _accuracy(
-    walk: Walk, cutoff: Any, whole: Mapping[str, Statistics], by: Mapping[str, NDArray[np.str_]]
-) -> pa.Table:
+def _accuracy(walk: Walk, cutoff: Any, whole: Mapping[str, Statistics], by: Mapping[str, NDArray[np.str_]]) -> pa.Table:
     rows = [
         {
             "as_of": walk.as_of, "cutoff": cutoff, "model": model, "slice": name, "value": label, "metric": metric,

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import asdict
+from datetime import date
 
+from scaleinv.errors import ScaleinvError, explain
 from scaleinv.evaluation import cutoffs
 from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, predict
 from scaleinv.lake import Lake, StagedFile
 from scaleinv.pipeline.groups import Card, Request, load_group, message, requests, run_groups
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk
-from scaleinv.errors import ScaleinvError, explain
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE
 
@@ -61,10 +62,8 @@ def forecast_group(request: Request) -> Card:
     }
 
 
-def _stage(request: Request, lake: Lake, forecast: Forecast, cutoff: object) -> StagedFile:
-    rows = forecast_table(
-        forecast, as_of=request.as_of, cutoff=cutoff, model=request.model, group_id=request.group_id
-    )
+def _stage(request: Request, lake: Lake, forecast: Forecast, cutoff: date) -> StagedFile:
+    rows = forecast_table(forecast, as_of=request.as_of, cutoff=cutoff, model=request.model, group_id=request.group_id)
     partition = {"as_of": request.as_of, "cutoff": cutoff, "model": request.model, "group_id": request.group_id}
     return lake.stage_file(table("gold/forecasts"), rows, partition=partition)
 
@@ -76,9 +75,7 @@ def _load(request: Request, group: Group, lake: Lake) -> tuple[Fitted, str | Non
     where = {"as_of": request.as_of}
     ledger = lake.read(table("gold/training_ledger"), where=where, columns=["model", "group_id", "artefact", "error"])
     row = next(
-        row
-        for row in ledger.to_pylist()
-        if row["model"] == request.model and row["group_id"] == request.group_id
+        row for row in ledger.to_pylist() if row["model"] == request.model and row["group_id"] == request.group_id
     )
     content = lake.get(row["artefact"]) if row["artefact"] else None
     if content is None:

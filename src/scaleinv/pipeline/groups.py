@@ -17,6 +17,7 @@ from scaleinv.forecast import Group, group_arrays
 from scaleinv.lake import Lake
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
+from scaleinv.schema.words import ModelName
 
 Card = dict[str, Any]
 
@@ -31,7 +32,7 @@ class Request:
     threads: int
     as_of: date
     group_id: str
-    model: str
+    model: ModelName
     cutoffs: tuple[date, ...]
     panel_version: int
     series_version: int
@@ -65,7 +66,7 @@ class Request:
 
 
 def requests(
-    walk: Walk, *, kind: str, models: Sequence[str], cutoffs: Sequence[date], fingerprint: str
+    walk: Walk, *, kind: str, models: Sequence[ModelName], cutoffs: Sequence[date], fingerprint: str
 ) -> list[Request]:
     """One request per model and group of tonight."""
     config: Config = walk.config

@@ -113,9 +113,7 @@ def _replay_days(walk: Walk, first_cutoff: date) -> list[tuple[date, int]]:
     config = walk.config.evaluation
     last = len(cutoffs(walk.as_of, config.holdout_days, config.refresh_days)) - 1
     offsets = range(-config.warmup_days + 1, config.holdout_days + 1)
-    return [
-        (first_cutoff + timedelta(days=day), min(max(day, 0) // config.refresh_days, last)) for day in offsets
-    ]
+    return [(first_cutoff + timedelta(days=day), min(max(day, 0) // config.refresh_days, last)) for day in offsets]
 
 
 def _terms(walk: Walk, rows: Rows, night: _Night) -> _Terms:
@@ -252,7 +250,7 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
     levels[OLD] = tuple(np.repeat(level, len(night.cutoffs), axis=1) for level in old)  # type: ignore[assignment]
     refresh = np.asarray([index for _, index in days])
     for policy, (point, up_to) in levels.items():
-        given = ~(np.isnan(point).any(axis=1) | np.isnan(up_to).any(axis=1))  # the old policy may be unknown
+        given = np.asarray(~(np.isnan(point).any(axis=1) | np.isnan(up_to).any(axis=1)), dtype=np.bool_)  # the old policy may be unknown
         result = replay(
             wanted[given], point[given], up_to[given], refresh,
             terms.min_order_quantity[given], terms.order_multiple[given],

@@ -76,7 +76,9 @@ def _long_forms(walk: Walk, model: str | None, cutoff: date) -> Iterator[pa.Tabl
     for group in walk.groups():
         found = walk.read("gold/forecasts", cutoff=cutoff, model=wanted, group_id=group)
         if model is None:
-            series = walk.read("gold/series", columns=["unique_id", "demand_class"], group_id=group).sort_by("unique_id")
+            series = walk.read("gold/series", columns=["unique_id", "demand_class"], group_id=group).sort_by(
+                "unique_id"
+            )
             chosen = pa.array([champions[name] for name in series["demand_class"].to_pylist()])
             pairs = pa.table({"unique_id": series["unique_id"], "model": chosen})
             found = found.join(pairs, keys=["unique_id", "model"], join_type="inner")

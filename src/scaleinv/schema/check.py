@@ -13,6 +13,8 @@ def check(data: pa.Table, table: Table, *, unique: bool = True) -> pa.Table:
     """``data`` with the table's column order and types; the contract is checked, not hoped for.
 
     Args:
+        data: what is to enter the table.
+        table: its contract.
         unique: also check that the key has no duplicates (skip it where the engine has grouped by the key already).
 
     Raises:

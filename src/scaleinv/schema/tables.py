@@ -305,7 +305,7 @@ _FORECAST = (
             Column("model", _TEXT, "the model"),
             Column("slice", _TEXT, "overall, demand_class, category, abc_class or group_id"),
             Column("value", _TEXT, "which one of the slice"),
-            Column("metric", _TEXT, "mae, rmse, mape, wape, bias, mase, rmsse, wql, scaled_pinball or coverage_<level>"),
+            Column("metric", _TEXT, "mae, rmse, mape, wape, bias, mase, rmsse, wql, scaled_pinball, coverage_<level>"),
             Column("score", _FLOAT, "null where it is not defined", nullable=True),
             Column("n_series", _LONG, "series scored"),
         ),
@@ -435,4 +435,6 @@ def table(name: str) -> Table:
     try:
         return TABLES[name]
     except KeyError:
-        raise LakeError(explain(f"there is no table {name!r}", expected=", ".join(TABLES), do="correct the name")) from None
+        raise LakeError(
+            explain(f"there is no table {name!r}", expected=", ".join(TABLES), do="correct the name")
+        ) from None

@@ -18,7 +18,7 @@ REC20 = {
 
 @cache
 def registry() -> pint.UnitRegistry[float]:
-    """pint's registry with ``sales_unit`` (one piece of what is sold) and ``currency``."""
+    """Pint's registry with ``sales_unit`` (one piece of what is sold) and ``currency``."""
     units: pint.UnitRegistry[float] = pint.UnitRegistry()
     units.define("sales_unit = [sales_quantity]")
     units.define("currency = [currency]")
@@ -32,5 +32,7 @@ def check_unit(code: str) -> str:
         DataError: it is not; an unknown unit is never guessed.
     """
     if code not in REC20:
-        raise DataError(explain(f"unknown unit of measure {code!r}", expected=", ".join(REC20), do="map it in the source"))
+        raise DataError(
+            explain(f"unknown unit of measure {code!r}", expected=", ".join(REC20), do="map it in the source")
+        )
     return code
