@@ -9,7 +9,7 @@ from decimal import Decimal
 
 @dataclass(frozen=True)
 class Document:
-    """One file. Everything in it has been checked; ``chunks`` makes its bytes anew each time, a bounded piece at once."""
+    """One file. All of it has been checked; ``chunks`` makes its bytes anew each time, a bounded piece at once."""
 
     name: str
     format: str

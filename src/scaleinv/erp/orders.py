@@ -143,10 +143,10 @@ def _decimals(orders: Orders, name: str, digits: int) -> pa.Array:
         orders, pc.invert(sound), f"{name} cannot be ordered", expected=expected, found=values, do="run replenish again"
     )
     exact = values.cast(pa.decimal128(18, digits))
+    if name == "value":  # in whole cents; that it is quantity * unit cost is checked below
+        return exact
     error = pc.abs(pc.subtract(exact.cast(pa.float64()), values))
     slack = pc.add(1e-7, pc.multiply(1e-12, values))
-    if name == "value":  # sums are taken over cents; a value in fractions of one is rounded, and checked below
-        return exact
     refuse(
         orders, pc.greater(error, slack), f"{name} has too many decimals", expected=f"at most {digits}", found=values,
         do="correct cost or order multiple in the source; it would have to be cut",
@@ -160,6 +160,6 @@ def _check_values(orders: Orders) -> None:
     error = pc.abs(pc.subtract(product.cast(pa.float64()), value.cast(pa.float64())))
     slack = pc.add(0.0051, pc.multiply(1e-12, value.cast(pa.float64())))
     refuse(
-        orders, pc.greater(error, slack), "value is not quantity * unit cost", expected="equal to the cent", found=value,
-        do="run replenish again",
+        orders, pc.greater(error, slack), "value is not quantity * unit cost", expected="equal to the cent",
+        found=value, do="run replenish again",
     )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
@@ -106,9 +106,8 @@ def _manifest(
     return (json.dumps(content, ensure_ascii=False, indent=2) + "\n").encode()
 
 
-def _texts(values: object) -> dict[str, str]:
-    assert isinstance(values, dict)
-    return {name: str(Decimal(value)) for name, value in values.items()}
+def _texts(values: Mapping[str, Decimal]) -> dict[str, str]:
+    return {name: str(value) for name, value in values.items()}
 
 
 def _publish(folder: Path, names: Sequence[str], manifest: bytes) -> None:
@@ -118,8 +117,8 @@ def _publish(folder: Path, names: Sequence[str], manifest: bytes) -> None:
     for name in names:
         _partial(folder, name).replace(folder / name)
     stale = {file for pattern in _OURS for file in folder.glob(pattern)} - {folder / name for name in names}
-    for file in stale:
-        file.unlink()
+    for old in stale:
+        old.unlink()
     partial = _partial(folder, MANIFEST)
     with partial.open("wb") as file:
         file.write(manifest)

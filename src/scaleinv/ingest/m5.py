@@ -17,6 +17,7 @@ from pyspark.sql import functions as F
 from scaleinv.config.models import Assumptions, M5Config
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.ingest.m5_prices import latest_prices, price_periods
+from scaleinv.ingest.m5_wide import long_sales
 from scaleinv.ingest.parse import CORRUPT, row_hash
 
 RECENT_DAYS = 56
@@ -54,12 +55,12 @@ def read_m5(spark: SparkSession, folder: str, config: M5Config, *, as_of: date |
     wide = _wide(spark, folder, config, calendar)
     as_of = _checked_as_of(wide, as_of or wide.last)
     sold = F.col("_sold")
-    # Checkpoints: a plan with a column per day is analysed again by whatever is built on it, and takes seconds each time.
+    # Checkpoints: a plan with a column per day is analysed again by all that is built on it, seconds each time.
     series = _with_recent_sales(wide, as_of).localCheckpoint()
     prices = _prices(spark, folder, calendar, series)
     _check_categories(series, config.assumptions)
     frames = {
-        "sales": (_sales(wide).localCheckpoint(), wide.file),
+        "sales": (long_sales(wide.frame, wide.days, wide.first).localCheckpoint(), wide.file),
         "stock": (_stock(series, sold, as_of, config.assumptions), wide.file),
         "items": (_items(series, latest_prices(prices, as_of), config.assumptions), wide.file),
         "locations": (series.select(F.col("store_id").alias("location_id"), F.col("store_id").alias("name"),
@@ -114,7 +115,6 @@ def _wide(spark: SparkSession, folder: str, config: M5Config, calendar: DataFram
                 do="correct ingest.m5.stores and ingest.m5.departments",
             )
         )
-    frame = frame.select(*_IDS, *[F.col(day).cast("int").alias(day) for day in days])
     return _Wide(frame, days, first, last, stem)
 
 
@@ -163,20 +163,8 @@ def _with_recent_sales(wide: _Wide, as_of: date) -> DataFrame:
     """The series with ``_sold``: mean units a day over the last ``RECENT_DAYS`` known days to as_of."""
     known = min(len(wide.days), (as_of - wide.first).days + 1)
     recent = wide.days[max(0, known - RECENT_DAYS) : known]
-    total = reduce(Column.__add__, [F.coalesce(F.col(day), F.lit(0)) for day in recent])
+    total = reduce(Column.__add__, [F.coalesce(F.col(day).try_cast("int"), F.lit(0)) for day in recent])
     return wide.frame.select(*_IDS, (total / F.lit(len(recent))).alias("_sold"))
-
-
-def _sales(wide: _Wide) -> DataFrame:
-    """Long sales without the zeros, which say nothing that the assortment does not."""
-    cells = F.posexplode(F.array(*[F.col(day) for day in wide.days])).alias("_day", "quantity")
-    long = wide.frame.repartition(wide.frame.sparkSession.sparkContext.defaultParallelism).select(
-        F.col("item_id").alias("sku_id"), F.col("store_id").alias("location_id"), cells
-    )
-    sold = F.col("quantity").isNull() | (F.col("quantity") != 0)
-    return long.where(sold).select(
-        "sku_id", "location_id", F.date_add(F.lit(wide.first), F.col("_day")).alias("date"), "quantity"
-    )
 
 
 def _stock(series: DataFrame, sold: Column, as_of: date, assumed: Assumptions) -> DataFrame:

@@ -250,7 +250,9 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
     levels[OLD] = tuple(np.repeat(level, len(night.cutoffs), axis=1) for level in old)  # type: ignore[assignment]
     refresh = np.asarray([index for _, index in days])
     for policy, (point, up_to) in levels.items():
-        given = np.asarray(~(np.isnan(point).any(axis=1) | np.isnan(up_to).any(axis=1)), dtype=np.bool_)  # the old policy may be unknown
+        given = np.asarray(
+            ~(np.isnan(point).any(axis=1) | np.isnan(up_to).any(axis=1)), dtype=np.bool_
+        )  # the old policy may be unknown
         result = replay(
             wanted[given], point[given], up_to[given], refresh,
             terms.min_order_quantity[given], terms.order_multiple[given],

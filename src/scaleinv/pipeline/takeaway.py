@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scaleinv.errors import ConfigError, LakeError, explain
@@ -76,12 +77,10 @@ def _long_forms(walk: Walk, model: str | None, cutoff: date) -> Iterator[pa.Tabl
     for group in walk.groups():
         found = walk.read("gold/forecasts", cutoff=cutoff, model=wanted, group_id=group)
         if model is None:
-            series = walk.read("gold/series", columns=["unique_id", "demand_class"], group_id=group).sort_by(
-                "unique_id"
-            )
-            chosen = pa.array([champions[name] for name in series["demand_class"].to_pylist()])
-            pairs = pa.table({"unique_id": series["unique_id"], "model": chosen})
-            found = found.join(pairs, keys=["unique_id", "model"], join_type="inner")
+            facts = walk.read("gold/series", columns=["unique_id", "demand_class"], group_id=group)
+            chosen = pa.array([champions[name] for name in facts["demand_class"].to_pylist()])
+            owner = pc.index_in(found["unique_id"], value_set=facts["unique_id"].combine_chunks())
+            found = found.filter(pc.equal(found["model"], chosen.take(owner.combine_chunks())))
         if found.num_rows:
             yield _long(found.sort_by("unique_id"), cutoff, walk.config.forecast.quantile_levels)
 

@@ -1,0 +1,189 @@
+"""Features against a slow Python oracle on a small retailer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from scaleinv.config import FeaturesConfig
+from scaleinv.errors import DataError
+from scaleinv.schema import check, table
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+pytestmark = pytest.mark.spark
+
+START, AS_OF, HORIZON = dt.date(2026, 1, 1), dt.date(2026, 3, 1), 5
+N_DAYS = (AS_OF - START).days + 1
+Rows = dict[str, list[dict[str, Any]]]
+
+
+def day(n: int) -> dt.date:
+    return START + dt.timedelta(days=n)
+
+
+def demand() -> dict[str, list[int]]:
+    random = np.random.default_rng(3)
+    return {
+        "steady": [5 + int(x) for x in random.integers(0, 3, N_DAYS)],
+        "lumpy": [int(x) for x in random.choice([0, 0, 0, 1, 15], N_DAYS)],
+        "never": [0] * N_DAYS,
+        "new": [0] * 40 + [int(x) for x in random.integers(1, 4, N_DAYS - 40)],
+    }
+
+
+def retailer() -> Rows:
+    key = {"location_id": "S1"}
+    items = ["steady", "lumpy", "never", "new", "gone"]
+    sales = [
+        key | {"sku_id": sku, "date": day(n), "quantity": float(q)}
+        for sku, units in demand().items()
+        for n, q in enumerate(units)
+        if q
+    ]
+    sales.append(key | {"sku_id": "gone", "date": day(0), "quantity": 1.0})
+    stock = [
+        key | {"sku_id": "steady", "date": day(n), "on_hand": 0.0 if n == 7 else 9.0, "reserved": 1.0, "backorders": 0.0}
+        for n in range(N_DAYS)
+    ]
+    order = {"vendor_id": "V1", "promised_date": None, "quantity": 6.0}
+    orders = [
+        order | key | {"order_id": f"o{n}", "line": 1, "sku_id": "steady", "order_date": day(n % 20),
+                       "received_date": day(n % 20 + 2 + n % 2)}
+        for n in range(40)
+    ]  # fmt: skip
+    orders.append(orders[0] | {"order_id": "open", "order_date": day(58), "received_date": None})
+    facts = {"description": None, "unit": "EA", "gtin": None, "unit_cost": 1.0, "unit_price": 2.0}
+    terms = {"min_order_quantity": 1.0, "order_multiple": 1.0, "department": "d"}
+    return {
+        "sales": sales,
+        "stock": stock,
+        "purchase_orders": orders,
+        "items": [
+            facts | terms | {"sku_id": sku, "category": "Food & more", "vendor_id": "V2" if sku == "new" else "V1"}
+            for sku in items
+        ],
+        "locations": [{"location_id": "S1", "name": None, "region": "N"}],
+        "vendors": [{"vendor_id": v, "name": None, "review_period": 1, "currency": "EUR"} for v in ("V1", "V2")],
+        "lead_times": [{"vendor_id": "V2", "lead_time": 3, "weight": 1.0}, {"vendor_id": "V2", "lead_time": 5, "weight": 3.0}],
+        "assortment": [
+            key | {"sku_id": sku, "listed_from": START if sku != "new" else None,
+                   "listed_to": day(30) if sku == "gone" else None, "reorder_point": 3.0, "order_up_to_level": 9.0}
+            for sku in items
+        ],
+        "prices": [
+            key | {"sku_id": "steady", "valid_from": day(10), "valid_to": day(19), "price": 1.5, "is_promotion": True},
+            key | {"sku_id": "steady", "valid_from": day(20), "valid_to": day(99), "price": 2.5, "is_promotion": False},
+        ],
+        "calendar": [{"region": "N", "date": AS_OF + dt.timedelta(days=2), "event": "Easter", "is_benefit_day": True}],
+    }  # fmt: skip
+
+
+def frames(spark: SparkSession, rows: Rows, *, shuffled: bool = False) -> dict[str, DataFrame]:
+    made = {}
+    for name, content in rows.items():
+        contract = table(f"silver/{name}")
+        data = pa.Table.from_pylist(content, schema=contract.schema)
+        if shuffled:
+            data = data.take(np.random.default_rng(1).permutation(data.num_rows))
+        frame = spark.createDataFrame(data)
+        made[name] = frame.repartition(5) if shuffled else frame
+    return made
+
+
+def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: bool = False) -> dict[str, pa.Table]:
+    from scaleinv.features import build as build_features
+
+    config = FeaturesConfig(max_lead_time=10)
+    silver = frames(spark, rows, shuffled=shuffled)
+    gold = build_features(silver, as_of=as_of, horizon=HORIZON, holdout_days=7, config=config)
+    return {
+        name: check(frame.toArrow(), table(name)).sort_by([(k, "ascending") for k in table(name).key])
+        for name, frame in gold.items()
+    }
+
+
+@pytest.fixture(scope="module")
+def gold(spark: SparkSession) -> dict[str, pa.Table]:
+    return build(spark, retailer())
+
+
+def by_series(gold: dict[str, pa.Table], name: str) -> dict[str, Any]:
+    return {row["unique_id"].split("@")[0]: row for row in gold[name].to_pylist()}
+
+
+def test_lives_are_dense_and_zero_only_inside(gold: dict[str, pa.Table]) -> None:
+    rows = [row for row in gold["gold/panel"].to_pylist() if row["unique_id"] == "new@S1"]
+    first = next(n for n, q in enumerate(demand()["new"]) if q)
+    assert [row["ds"] for row in rows] == [day(n) for n in range(first, N_DAYS + HORIZON)]
+    assert [row["y"] for row in rows] == demand()["new"][first:] + [None] * HORIZON
+
+
+def test_a_delisted_sku_is_left_out_and_one_that_never_sold_stays(gold: dict[str, pa.Table]) -> None:
+    facts = by_series(gold, "gold/series")
+    assert set(facts) == {"steady", "lumpy", "never", "new"}
+    assert (facts["never"]["demand_class"], facts["never"]["adi"], facts["never"]["abc_class"]) == ("no_demand", 0, "C")
+
+
+def test_classes_equal_a_loop_over_the_days(gold: dict[str, pa.Table]) -> None:
+    for sku, units in demand().items():
+        row = by_series(gold, "gold/series")[sku]
+        first = next((n for n, q in enumerate(units) if q), 0) if sku == "new" else 0
+        known = [q for n, q in enumerate(units) if n >= first and not (sku == "steady" and n == 7)]
+        sold = [q for q in known if q]
+        adi = len(known) / len(sold) if sold else 0.0
+        cv2 = float(np.var(sold) / np.mean(sold) ** 2) if sold else 0.0
+        assert row["mean_demand"] == pytest.approx(np.mean(known))
+        assert (row["adi"], row["cv2"]) == (pytest.approx(adi), pytest.approx(cv2))
+    assert by_series(gold, "gold/series")["steady"]["demand_class"] == "smooth"
+    assert by_series(gold, "gold/series")["lumpy"]["demand_class"] == "lumpy"
+
+
+def test_stockouts_prices_and_events_fall_on_their_days(gold: dict[str, pa.Table]) -> None:
+    rows = [row for row in gold["gold/panel"].to_pylist() if row["unique_id"] == "steady@S1"]
+    assert [n for n, row in enumerate(rows) if row["is_stockout"]] == [7]
+    assert [rows[n]["price"] for n in (0, 10, 19, 20, N_DAYS + HORIZON - 1)] == [1.5, 1.5, 1.5, 2.5, 2.5]
+    assert [n for n, row in enumerate(rows) if row["is_promotion"]] == list(range(10, 20))
+    assert [(n, row["event"]) for n, row in enumerate(rows) if row["event"]] == [(N_DAYS + 1, "Easter")]
+
+
+def test_position_and_lead_times(gold: dict[str, pa.Table]) -> None:
+    position = by_series(gold, "gold/stock_position")
+    assert (position["steady"]["on_hand"], position["steady"]["on_order"], position["steady"]["reserved"]) == (9, 6, 1)
+    assert (position["lumpy"]["stock_date"], position["lumpy"]["on_hand"]) == (None, 0)
+    lead = {row["vendor_id"]: row for row in gold["gold/lead_times"].to_pylist()}
+    assert lead["V1"]["probability"] == pytest.approx([0, 0, 0.5, 0.5] + [0] * 7)
+    assert lead["V2"]["probability"] == pytest.approx([0, 0, 0, 0.25, 0, 0.75] + [0] * 5)
+    assert (lead["V1"]["n_receipts"], lead["V2"]["n_receipts"]) == (40, 0)
+
+
+def test_the_group_is_a_safe_name(gold: dict[str, pa.Table]) -> None:
+    assert set(gold["gold/series"]["group_id"].to_pylist()) == {"Food_more-00"}
+
+
+@pytest.mark.slow
+def test_order_and_partitioning_of_rows_change_nothing(spark: SparkSession, gold: dict[str, pa.Table]) -> None:
+    again = build(spark, retailer(), shuffled=True)
+    assert all(again[name].equals(gold[name]) for name in gold)
+
+
+def test_an_as_of_beyond_the_data_says_what_is_known(spark: SparkSession) -> None:
+    with pytest.raises(DataError, match="lies beyond the data") as caught:
+        build(spark, retailer(), as_of=AS_OF + dt.timedelta(days=9))
+    assert "a day from 2026-01-01 to 2026-03-01" in str(caught.value)
+
+
+def test_no_sales_is_a_clear_error(spark: SparkSession) -> None:
+    with pytest.raises(DataError, match="there are no sales on or before 2026-03-01"):
+        build(spark, retailer() | {"sales": []})
+
+
+def test_a_vendor_without_lead_times_is_named(spark: SparkSession) -> None:
+    with pytest.raises(DataError, match="vendors without lead times") as caught:
+        build(spark, retailer() | {"lead_times": []})
+    assert "V2" in str(caught.value)

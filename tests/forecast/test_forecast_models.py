@@ -1,0 +1,208 @@
+"""The room's public face: fit, store, predict and write, on small groups with everything that can go wrong."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from functools import cache
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from scaleinv.config import ForecastConfig, LstmConfig, TftConfig
+from scaleinv.errors import DataError
+from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, group_arrays, predict
+from scaleinv.forecast.fit import _split
+from scaleinv.forecast.history import known_at
+from scaleinv.schema import check, table
+from scaleinv.schema.words import ModelName
+
+START = date(2024, 1, 1)
+DAYS, HORIZON = 90, 7
+CUTOFF = START + timedelta(days=DAYS - 1)
+SMALL = {"hidden_size": 8, "batch_size": 16, "batches_per_epoch": 4, "max_epochs": 2}
+CONFIG = ForecastConfig(
+    horizon=HORIZON, context_length=21, validation_days=7, n_samples=50, quantile_levels=(0.1, 0.5, 0.9, 0.95),
+    lstm=LstmConfig(**SMALL), tft=TftConfig(**SMALL, attention_heads=2),
+)  # fmt: skip
+MODELS: tuple[ModelName, ...] = ("seasonal", "lstm", "tft")
+
+
+def _table(y: np.ndarray, firsts: np.ndarray, *, days_after: int = HORIZON) -> tuple[pa.Table, pa.Table]:
+    """``y`` (n_series, days) as a panel; series i begins on day ``firsts[i]``; ``days_after`` the cutoff are unknown."""
+    n, days = y.shape
+    owner, day = np.nonzero(np.arange(days)[None] >= firsts[:, None])
+    ids = np.array([f"s{i:02d}" for i in range(n)])
+    value = np.where(day < days - days_after, y[owner, day], np.nan)
+    panel = pa.table({
+        "unique_id": ids[owner],
+        "ds": pa.array(np.datetime64(START) + day.astype("timedelta64[D]"), pa.date32()),
+        "y": pa.array(value, pa.float32()),
+        "is_stockout": np.zeros(len(owner), bool),
+        "price": pa.array(2 + (day % 3 == 0), pa.float32()),
+        "is_promotion": (day + owner) % 10 == 0,
+        "event": pa.array(np.where(day % 20 == 0, "Feast", None), pa.string()),
+        "is_benefit_day": day % 10 < 3,
+    })  # fmt: skip
+    facts = {name: ["X"] * n for name in ("category", "department", "region")}
+    series = pa.table({"unique_id": ids, "location_id": [f"L{i % 2}" for i in range(n)]} | facts)
+    return panel, series
+
+
+def _demand(n: int = 8, days: int = DAYS + HORIZON) -> np.ndarray:
+    rng = np.random.default_rng(5)
+    weekday = 1 + 0.6 * np.sin(2 * np.pi * np.arange(days) / 7)
+    return rng.poisson(np.linspace(0.5, 8, n)[:, None] * weekday).astype(float)
+
+
+@cache
+def _group() -> Group:
+    return group_arrays(*_table(_demand(), np.zeros(8, int)))
+
+
+@cache
+def _fitted(model: ModelName) -> Fitted:
+    return fit(model, _group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
+
+
+def _check_valid(forecast: Forecast, n: int) -> None:
+    assert forecast.mean.shape == (n, HORIZON)
+    assert forecast.quantiles.shape == forecast.cumulative_quantiles.shape == (n, HORIZON, 4)
+    for values in (forecast.mean, forecast.quantiles, forecast.cumulative_quantiles):
+        assert values.dtype == np.float32
+        assert np.isfinite(values).all()
+        assert (values >= 0).all()
+    for values in (forecast.quantiles, forecast.cumulative_quantiles):
+        assert (np.diff(values, axis=-1) >= 0).all()
+    assert (np.diff(forecast.cumulative_quantiles, axis=1) >= -1e-4).all()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_a_forecast_is_a_valid_distribution_of_every_series(model: ModelName) -> None:
+    forecast = predict(_fitted(model), _group(), cutoff=CUTOFF, config=CONFIG)
+    _check_valid(forecast, 8)
+    assert forecast.unique_id.tolist() == [f"s{i:02d}" for i in range(8)]
+    assert set(forecast.fitted_model) == {model}
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_the_same_training_gives_the_same_bytes_and_they_give_the_same_forecast(model: ModelName) -> None:
+    first = _fitted(model)
+    again = fit(model, _group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
+    assert first.to_bytes() == again.to_bytes()
+    restored = Fitted.from_bytes(first.to_bytes())
+    assert restored.to_bytes() == first.to_bytes()
+    assert dict(restored.card) == dict(first.card)
+    one, two = (predict(fitted, _group(), cutoff=CUTOFF, config=CONFIG) for fitted in (first, restored))
+    for name in ("mean", "quantiles", "cumulative_quantiles"):
+        assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
+
+
+@pytest.mark.parametrize("model", ["lstm", "tft"])
+def test_another_seed_gives_other_weights(model: ModelName) -> None:
+    other = fit(model, _group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=4)
+    assert other.to_bytes() != _fitted(model).to_bytes()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_what_happens_after_the_cutoff_changes_neither_model_nor_forecast(model: ModelName) -> None:
+    earlier = CUTOFF - timedelta(days=HORIZON)
+    changed = _demand()
+    changed[:, DAYS - HORIZON :] = 777.0
+    other = group_arrays(*_table(changed, np.zeros(8, int), days_after=0))
+    fits = [fit(model, group, cutoff=earlier, config=CONFIG, season=7, seed=3) for group in (_group(), other)]
+    assert fits[0].to_bytes() == fits[1].to_bytes()
+    forecasts = [predict(fits[0], group, cutoff=earlier, config=CONFIG) for group in (_group(), other)]
+    assert forecasts[0].cumulative_quantiles.tobytes() == forecasts[1].cumulative_quantiles.tobytes()
+
+
+@pytest.mark.parametrize("model", ["lstm", "tft"])
+def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
+    config = CONFIG.model_copy(update={
+        model: getattr(CONFIG, model).model_copy(update={"batches_per_epoch": 20, "max_epochs": 6, "learning_rate": 0.01})
+    })  # fmt: skip
+    fitted = fit(model, _group(), cutoff=CUTOFF, config=config, season=7, seed=3)
+    mean = predict(fitted, _group(), cutoff=CUTOFF, config=config).mean[-1]
+    truth = 8 * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAYS, DAYS + HORIZON) / 7))
+    assert np.corrcoef(mean, truth)[0, 1] > 0.8
+    assert mean.sum() == pytest.approx(truth.sum(), rel=0.25)
+
+
+def test_training_and_validation_share_no_target() -> None:
+    history = known_at(_group(), cutoff=CUTOFF, horizon=HORIZON, season=7)
+    training, validation = _split(history, CONFIG)
+    assert int((training.last + HORIZON).max()) <= int(validation.start.min())
+    assert ((validation.start + CONFIG.validation_days) == history.n_days).all()
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_no_series_can_fail_its_group(model: ModelName) -> None:
+    y = _demand()
+    y[0] = 0.0
+    y[1] = 5.0
+    y[2, :] = np.nan
+    y[3, 50] = 1e9
+    y[4, :-1] = 0.0
+    y[4, 60] = 3.0
+    firsts = np.array([0, 0, 0, 0, 0, DAYS - 1, DAYS - 9, DAYS + 3])  # a life of one day, of nine, and none yet
+    group = group_arrays(*_table(y, firsts))
+    fitted = fit(model, group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
+    forecast = predict(fitted, group, cutoff=CUTOFF, config=CONFIG)
+    _check_valid(forecast, 8)
+    assert forecast.fitted_model.tolist() == [model] * 5 + ["seasonal"] * 3
+    assert forecast.mean.max() < 1000
+    assert not forecast.quantiles[7].any()
+    assert not forecast.cumulative_quantiles[0].any() or model != "seasonal"
+
+
+def test_a_single_series_and_a_young_group_are_refused_with_what_happens_next() -> None:
+    for n, firsts in ((1, np.array([0])), (4, np.full(4, DAYS - 20))):
+        group = group_arrays(*_table(_demand(n), firsts))
+        with pytest.raises(DataError, match="too small or too young") as error:
+            fit("lstm", group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
+        assert "baseline" in str(error.value)
+        assert len(predict(fit("seasonal", group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3), group,
+                           cutoff=CUTOFF, config=CONFIG).mean) == n  # fmt: skip
+
+
+def test_the_baseline_repeats_the_weekdays_of_the_last_weeks() -> None:
+    y = np.tile(np.arange(7.0), (2, 20))[:, : DAYS + HORIZON]
+    group = group_arrays(*_table(y, np.array([0, DAYS - 30])))
+    forecast = predict(_fitted("seasonal"), group, cutoff=CUTOFF, config=CONFIG)
+    np.testing.assert_array_equal(forecast.mean, y[:, DAYS : DAYS + HORIZON])
+    np.testing.assert_array_equal(forecast.cumulative_quantiles[..., 1], forecast.mean.cumsum(1))
+
+
+def test_the_baseline_of_weeks_that_differ_keeps_each_week_whole() -> None:
+    weeks = np.repeat(np.arange(20.0), 7)[None, : DAYS + HORIZON].repeat(2, 0)
+    group = group_arrays(*_table(weeks, np.zeros(2, int)))
+    total = predict(_fitted("seasonal"), group, cutoff=CUTOFF, config=CONFIG).cumulative_quantiles[0, -1]
+    assert total[2] - total[0] > 7 * 4  # single days drawn alone would even out within the week
+
+
+def test_a_model_is_not_used_with_options_it_was_not_fitted_with() -> None:
+    other = CONFIG.model_copy(update={"horizon": 6, "quantile_levels": (0.5,)})
+    with pytest.raises(DataError, match="other options") as error:
+        predict(_fitted("tft"), _group(), cutoff=CUTOFF, config=other)
+    assert "horizon = 7" in str(error.value)
+    assert "quantile_levels = (0.5,)" in str(error.value)
+
+
+@pytest.mark.parametrize("damaged", [b"", b"no model", b"PK\x03\x04 cut off"])
+def test_bytes_that_are_no_model_are_refused(damaged: bytes) -> None:
+    with pytest.raises(DataError, match="no model of this version"):
+        Fitted.from_bytes(damaged)
+
+
+def test_the_table_keeps_its_contract_and_lies_step_major() -> None:
+    forecast = predict(_fitted("tft"), _group(), cutoff=CUTOFF, config=CONFIG)
+    data = check(
+        forecast_table(forecast, as_of=CUTOFF, cutoff=CUTOFF, model="tft", group_id="g"), table("gold/forecasts")
+    )
+    row = data.slice(3, 1).to_pylist()[0]
+    assert (row["unique_id"], row["model"], row["fitted_model"], row["group_id"]) == ("s03", "tft", "tft", "g")
+    np.testing.assert_array_equal(np.float32(row["mean"]), forecast.mean[3])
+    np.testing.assert_array_equal(np.float32(row["quantiles"]).reshape(HORIZON, 4), forecast.quantiles[3])
+    np.testing.assert_array_equal(
+        np.float32(row["cumulative_quantiles"]).reshape(HORIZON, 4), forecast.cumulative_quantiles[3]
+    )
