@@ -156,14 +156,14 @@ def test_a_setup_that_fails_is_not_blamed_on_the_tasks() -> None:
     def setup() -> None:
         raise ImportError("no such library")
 
-    with pytest.raises(EngineError, match="workers do not start: 3 in a row(.|\n)*no such library"):
+    with pytest.raises(EngineError, match=r"workers do not start: 3 in a row(.|\n)*no such library"):
         list(fan_out(abs, [Task("a", 1, 1)], CONFIG, setup=setup))
 
 
 @pytest.mark.usefixtures("local_ray")
 def test_workers_that_never_fit_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pool_module, "_START_SECONDS", 0.5)
-    with pytest.raises(EngineError, match="no worker started(.|\n)*99 CPUs"):
+    with pytest.raises(EngineError, match=r"no worker started(.|\n)*99 CPUs"):
         list(fan_out(abs, [Task("a", 1, 1)], CONFIG.model_copy(update={"cpus_per_worker": 99})))
 
 

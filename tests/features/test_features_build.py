@@ -48,7 +48,8 @@ def retailer() -> Rows:
     ]
     sales.append(key | {"sku_id": "gone", "date": day(0), "quantity": 1.0})
     stock = [
-        key | {"sku_id": "steady", "date": day(n), "on_hand": 0.0 if n == 7 else 9.0, "reserved": 1.0, "backorders": 0.0}
+        key
+        | {"sku_id": "steady", "date": day(n), "on_hand": 0.0 if n == 7 else 9.0, "reserved": 1.0, "backorders": 0.0}
         for n in range(N_DAYS)
     ]
     order = {"vendor_id": "V1", "promised_date": None, "quantity": 6.0}
@@ -70,7 +71,7 @@ def retailer() -> Rows:
         ],
         "locations": [{"location_id": "S1", "name": None, "region": "N"}],
         "vendors": [{"vendor_id": v, "name": None, "review_period": 1, "currency": "EUR"} for v in ("V1", "V2")],
-        "lead_times": [{"vendor_id": "V2", "lead_time": 3, "weight": 1.0}, {"vendor_id": "V2", "lead_time": 5, "weight": 3.0}],
+        "lead_times": [{"vendor_id": "V2", "lead_time": 3 + 2 * n, "weight": 1.0 + 2 * n} for n in range(2)],
         "assortment": [
             key | {"sku_id": sku, "listed_from": START if sku != "new" else None,
                    "listed_to": day(30) if sku == "gone" else None, "reorder_point": 3.0, "order_up_to_level": 9.0}

@@ -29,7 +29,7 @@ MODELS: tuple[ModelName, ...] = ("seasonal", "lstm", "tft")
 
 
 def _table(y: np.ndarray, firsts: np.ndarray, *, days_after: int = HORIZON) -> tuple[pa.Table, pa.Table]:
-    """``y`` (n_series, days) as a panel; series i begins on day ``firsts[i]``; ``days_after`` the cutoff are unknown."""
+    """``y`` (n_series, days) as a panel; series i begins on day ``firsts[i]``; the last ``days_after`` are unknown."""
     n, days = y.shape
     owner, day = np.nonzero(np.arange(days)[None] >= firsts[:, None])
     ids = np.array([f"s{i:02d}" for i in range(n)])
@@ -118,9 +118,8 @@ def test_what_happens_after_the_cutoff_changes_neither_model_nor_forecast(model:
 
 @pytest.mark.parametrize("model", ["lstm", "tft"])
 def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
-    config = CONFIG.model_copy(update={
-        model: getattr(CONFIG, model).model_copy(update={"batches_per_epoch": 20, "max_epochs": 6, "learning_rate": 0.01})
-    })  # fmt: skip
+    longer = {"batches_per_epoch": 20, "max_epochs": 6, "learning_rate": 0.01}
+    config = CONFIG.model_copy(update={model: getattr(CONFIG, model).model_copy(update=longer)})
     fitted = fit(model, _group(), cutoff=CUTOFF, config=config, season=7, seed=3)
     mean = predict(fitted, _group(), cutoff=CUTOFF, config=config).mean[-1]
     truth = 8 * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAYS, DAYS + HORIZON) / 7))

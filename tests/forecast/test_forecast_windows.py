@@ -13,6 +13,7 @@ from pytorch_forecasting import TimeSeriesDataSet
 from pytorch_forecasting.data.encoders import NaNLabelEncoder, TorchNormalizer
 from pytorch_forecasting.metrics import NegativeBinomialDistributionLoss
 from pytorch_forecasting.models.nn import LSTM
+from sklearn.preprocessing import StandardScaler
 
 from scaleinv.config import LstmConfig, TftConfig
 from scaleinv.forecast import group_arrays
@@ -81,7 +82,7 @@ def _theirs(data: Encoded) -> TimeSeriesDataSet:
         min_prediction_length=HORIZON, max_prediction_length=HORIZON, static_categoricals=["location_id"],
         time_varying_known_categoricals=["weekday", "event"], time_varying_known_reals=list(reals),
         time_varying_unknown_reals=["y"], target_normalizer=same, categorical_encoders=codes,
-        scalers=dict.fromkeys(reals, same),
+        scalers={name: StandardScaler(with_mean=False, with_std=False) for name in reals},
     )  # fmt: skip
 
 

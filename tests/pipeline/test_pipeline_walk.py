@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import signal
@@ -65,10 +66,8 @@ def run_until(home: Path, pattern: str) -> str:
     finally:
         process.wait(timeout=60)
         process.stdout.close()
-        try:  # what the killed one left behind
+        with contextlib.suppress(ProcessLookupError):  # what the killed one left behind
             os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            pass
 
 
 def content(lake: Lake, table: Table) -> pa.Table:

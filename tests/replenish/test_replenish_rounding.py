@@ -35,3 +35,12 @@ def test_whole_packs_stay_what_they_are_in_spite_of_floats(packs: int, multiple:
 
 def test_no_number_stays_no_number() -> None:
     assert math.isnan(rounded_quantity([math.nan], [1], [1])[0])
+
+
+@given(_Needs)
+def test_the_inventory_room_rounds_alike(rows: list[tuple[float, float, float]]) -> None:
+    from scaleinv.inventory.orders import order_quantity_to
+
+    need, least, multiple = (np.array(column) for column in zip(*rows, strict=True))
+    theirs = order_quantity_to(-need, np.full(need.size, 1e6), np.zeros(need.size), least, multiple)
+    assert np.array_equal(rounded_quantity(need, least, multiple), theirs)

@@ -66,7 +66,7 @@ class Orders:
     def name(self, row: int) -> str:
         """A line, for a person."""
         line = self.lines.select(["order_id", "line", "sku_id"]).slice(row, 1).to_pylist()[0]
-        return f"order {line['order_id']} line {line['line']} (SKU {line['sku_id']})"
+        return f"order {line['order_id']} line {line['line']} (SKU {line['sku_id']!r})"
 
 
 def _total(values: pa.ChunkedArray, digits: int) -> Decimal:

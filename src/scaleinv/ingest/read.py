@@ -40,7 +40,8 @@ def read_sources(spark: SparkSession, config: IngestConfig, *, as_of: date | Non
     """Every source of the retailer: silver name without its prefix -> raw frame.
 
     A raw frame has the silver table's columns (CSV and JSON: all text), ``_file``, ``_row`` (the row as received,
-    as JSON), ``_hash`` (of the whole row as received, for finding duplicates) and ``_corrupt_record``. A source that is not configured, or optional and absent, is an empty frame.
+    as JSON), ``_hash`` (of the whole row as received, for finding duplicates) and ``_corrupt_record``. A source that
+    is not configured, or optional and absent, is an empty frame.
 
     Args:
         as_of: only for M5, which has no stock: the day for which stock and the old policy are assumed.

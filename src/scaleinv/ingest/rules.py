@@ -32,7 +32,7 @@ PARENTS: Final[dict[str, dict[str, str]]] = {
 
 @dataclass(frozen=True)
 class Rule:
-    """``broken`` is true where a row breaks the rule (null counts as kept); ``reason`` tells a person what was found."""
+    """``broken`` is true where a row breaks the rule (null: kept); ``reason`` tells a person what was found."""
 
     name: str
     broken: Column

@@ -20,6 +20,7 @@ from urllib.parse import urlsplit
 
 from scaleinv.errors import EngineError, explain
 
+# ruff: noqa: E501 - a hash has no place to break
 PINNED: Final[Mapping[str, str]] = {
     "com.fasterxml.jackson.datatype_jackson-datatype-jdk8-2.13.5.jar": "e58761751fea8a00dc626aae1c5f1be38c5cfd487aeb333d933a4ab5f5a73c55",
     "io.delta_delta-kernel-api-4.4.0.jar": "ee9b5a14ac3b7efdff4d61a58478fe8eb0e5a3fbca43889dca7290795fe79a11",
@@ -189,7 +190,8 @@ def _unresolved(packages: Sequence[str], said: str) -> EngineError:
 def _brought_by_spark() -> list[str]:
     """Artifacts in Spark's own folder: they would only be fetched to lose against Spark's own version."""
     spec = importlib.util.find_spec("pyspark")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     names = (jar.name for jar in (Path(spec.origin).parent / "jars").glob("*.jar"))
     return sorted({re.sub(r"-\d[^/]*\.jar$", "", name) for name in names})
 

