@@ -76,7 +76,7 @@ def test_staged_files_are_seen_only_after_the_commit_and_survive_json(lake: Lake
 
 
 def test_a_file_outside_what_is_replaced_is_refused(lake: Lake) -> None:
-    partition = {"as_of": MONDAY, "cutoff": MONDAY, "model": "tft", "group_id": "g"}
+    partition = {"as_of": MONDAY, "cutoff": MONDAY, "model": "tft", "group_id": "Ab_c-00"}
     staged = lake.stage_file(FORECASTS, forecast("s", 1), partition=partition)
     with pytest.raises(LakeError, match="files lie outside"):
         lake.commit(FORECASTS, [staged], where={"as_of": TUESDAY})

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from scaleinv.inventory.orders import order_quantity_to
 from scaleinv.replenish import rounded_quantity
 
 _Needs = st.lists(
@@ -39,8 +40,6 @@ def test_no_number_stays_no_number() -> None:
 
 @given(_Needs)
 def test_the_inventory_room_rounds_alike(rows: list[tuple[float, float, float]]) -> None:
-    from scaleinv.inventory.orders import order_quantity_to
-
     need, least, multiple = (np.array(column) for column in zip(*rows, strict=True))
     theirs = order_quantity_to(-need, np.full(need.size, 1e6), np.zeros(need.size), least, multiple)
     assert np.array_equal(rounded_quantity(need, least, multiple), theirs)

@@ -65,20 +65,34 @@ def _join(address: str) -> None:
         ) from error
 
 
+@contextmanager
+def _on_loopback() -> Iterator[None]:
+    """Makes a new local Ray listen on 127.0.0.1. It has no option for that: it replaces a loopback address that it is
+    given by the machine's own, except on the systems where it keeps clusters off (macOS, Windows).
+    """
+    constants = ray._private.ray_constants
+    before = constants.ENABLE_RAY_CLUSTER
+    constants.ENABLE_RAY_CLUSTER = False
+    try:
+        yield
+    finally:
+        constants.ENABLE_RAY_CLUSTER = before
+
+
 def _start(config: RayConfig, folder: str) -> None:
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     try:
-        ray.init(
-            address="local",
-            # as many as the workers ask for, also on a machine with fewer: the operating system shares them
-            num_cpus=max(os.cpu_count() or 1, config.num_workers * config.cpus_per_worker),
-            object_store_memory=config.object_store_mb * 2**20,
-            include_dashboard=False,
-            logging_level=logging.ERROR,
-            log_to_driver=False,
-            _node_ip_address="127.0.0.1",
-            _temp_dir=folder,
-        )
+        with _on_loopback():
+            ray.init(
+                address="local",
+                # as many as the workers ask for, also on a machine with fewer: the operating system shares them
+                num_cpus=max(os.cpu_count() or 1, config.num_workers * config.cpus_per_worker),
+                object_store_memory=config.object_store_mb * 2**20,
+                include_dashboard=False,
+                logging_level=logging.ERROR,
+                log_to_driver=False,
+                _temp_dir=folder,
+            )
     except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, ray.exceptions.RayError) as error:
         raise EngineError(
             explain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pickle import UnpicklingError
@@ -45,11 +46,16 @@ class Fitted:
 
     def to_bytes(self) -> bytes:
         """For storing; the same training gives the same bytes."""
-        content = {
+        facts = {
             "model": self.model, "season": self.season, "seed": self.seed, "card": dict(self.card),
-            "inputs": self.inputs.as_dict() if self.inputs else None, "state": dict(self.state),
-            "correlation": self.correlation, "options": dict(self.options),
+            "inputs": self.inputs.as_dict() if self.inputs else None, "options": dict(self.options),
         }  # fmt: skip
+        # one text: the bytes of pickled strings depend on which of them are the same object
+        content = {
+            "facts": json.dumps(facts, sort_keys=True),
+            "state": dict(self.state),
+            "correlation": self.correlation,
+        }
         buffer = io.BytesIO()
         torch.save(content, buffer)
         return buffer.getvalue()
@@ -63,9 +69,10 @@ class Fitted:
         """
         try:
             values = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
-            inputs = Inputs.from_dict(values["inputs"]) if values["inputs"] else None
-            return cls(**(values | {"inputs": inputs}))
-        except (RuntimeError, EOFError, KeyError, TypeError, UnpicklingError) as error:
+            facts = json.loads(values.pop("facts"))
+            inputs = Inputs.from_dict(facts["inputs"]) if facts["inputs"] else None
+            return cls(**(facts | values | {"inputs": inputs}))
+        except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
             raise DataError(explain(f"this is no model of this version: {error}", do="train again")) from error
 
 

@@ -97,7 +97,7 @@ def _without_spikes(y: Tensor, known: Tensor, owner: Tensor, n_days: Tensor, hor
     order = order[torch.argsort(owner[order], stable=True)]
     counts = torch.bincount(owner[known], minlength=len(n_days))
     ends = (n_days + horizon).cumsum(0)  # unknown values sort first (-1), so known ones end at the series' end
-    rank = (ends - counts + (counts.double() * 0.99).floor().long()).clamp(max=len(y) - 1)
+    rank = (ends - counts + ((counts - 1).clamp(min=0).double() * 0.99).floor().long()).clamp(max=len(y) - 1)
     cap = torch.where(counts > 0, _SPIKE_FACTOR * y[order[rank]] + _SPIKE_UNITS, torch.inf)
     return torch.minimum(y, cap[owner])
 

@@ -5,14 +5,21 @@ from __future__ import annotations
 import os
 import uuid
 from pathlib import Path
+from typing import Any, Final
 
 import pyarrow.fs as pafs
 
 from scaleinv.config import LakeConfig
 from scaleinv.errors import LakeError, explain
 
-_ALIAS = {"s3a": "s3", "s3n": "s3"}
+_ALIAS: Final = {"s3a": "s3", "s3n": "s3"}
 """Hadoop's scheme -> the one that delta-rs and Arrow know."""
+_DRAFT: Final = ".draft-"
+_S3: Final = {
+    "aws_access_key_id": "access_key", "aws_secret_access_key": "secret_key", "aws_session_token": "session_token",
+    "aws_region": "region", "aws_endpoint_url": "endpoint_override",
+}  # fmt: skip
+"""Option of delta-rs -> argument of Arrow."""
 
 
 class Files:
@@ -32,23 +39,32 @@ class Files:
             self.system, self.root = _object_store(self.address, config.storage_options)
 
     def path(self, name: str) -> str:
-        """A path in ``system``'s own words."""
-        return f"{self.root}/{name}"
+        """A path in ``system``'s own words.
+
+        Raises:
+            LakeError: it would lead out of the lake.
+        """
+        if name.startswith("/") or ".." in name.split("/"):
+            raise LakeError(explain(f"{name!r} leads out of the lake", expected="a path below its root"))
+        return f"{self.root}/{name}".rstrip("/")
 
     def put(self, name: str, data: bytes) -> None:
         """Writes a file as a whole: a reader sees the old bytes or the new ones."""
-        if not self.is_local:
+        if not self.is_local:  # an object appears when its upload is complete
             with self.system.open_output_stream(self.path(name)) as stream:
                 stream.write(data)
             return
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)
-        draft = target.with_name(f".{target.name}.{uuid.uuid4().hex}")
-        with draft.open("wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        draft.replace(target)
+        draft = target.with_name(f"{_DRAFT}{uuid.uuid4().hex}")
+        try:
+            with draft.open("wb") as stream:
+                stream.write(data)
+                stream.flush()
+                os.fsync(stream.fileno())
+            draft.replace(target)
+        finally:
+            draft.unlink(missing_ok=True)
 
     def get(self, name: str) -> bytes | None:
         """The bytes of a file; ``None`` if it is not there."""
@@ -61,13 +77,20 @@ class Files:
 
     def exists(self, name: str) -> bool:
         """Whether a file is there."""
-        return bool(self.system.get_file_info(self.path(name)).type == pafs.FileType.File)
+        return self.size(name) is not None
+
+    def size(self, name: str) -> int | None:
+        """Bytes of a file; ``None`` if it is not there."""
+        info = self.system.get_file_info(self.path(name))
+        return int(info.size) if info.type == pafs.FileType.File else None
 
     def list(self, prefix: str) -> list[str]:
-        """Names of the files below a folder, sorted."""
+        """Names of the files below a folder, sorted; drafts of writers that were killed do not count."""
         selector = pafs.FileSelector(self.path(prefix), allow_not_found=True, recursive=True)
-        found = [info.path for info in self.system.get_file_info(selector) if info.type == pafs.FileType.File]
-        return sorted(path.removeprefix(f"{self.root}/") for path in found)
+        found = [info for info in self.system.get_file_info(selector) if info.type == pafs.FileType.File]
+        return sorted(
+            info.path.removeprefix(f"{self.root}/") for info in found if not info.base_name.startswith(_DRAFT)
+        )
 
     def delete(self, name: str) -> None:
         """Removes a file, if it is there."""
@@ -77,20 +100,18 @@ class Files:
 
 def _object_store(address: str, options: dict[str, str]) -> tuple[pafs.FileSystem, str]:
     scheme, _, rest = address.partition("://")
-    lower = {key.lower(): value for key, value in options.items()}
+    given = {key.lower(): value for key, value in options.items()}
     if scheme == "s3":
-        names = {
-            "aws_access_key_id": "access_key", "aws_secret_access_key": "secret_key",
-            "aws_session_token": "session_token", "aws_region": "region", "aws_endpoint_url": "endpoint_override",
-        }  # fmt: skip
-        given = {theirs: lower[ours] for ours, theirs in names.items() if ours in lower}
-        return pafs.S3FileSystem(**given), rest
+        arguments: dict[str, Any] = {theirs: given[ours] for ours, theirs in _S3.items() if ours in given}
+        if given.get("aws_allow_http") == "true" or given.get("aws_endpoint_url", "").startswith("http://"):
+            arguments["scheme"] = "http"
+        return pafs.S3FileSystem(**arguments), rest
     if scheme in ("gs", "gcs"):
         return pafs.GcsFileSystem(), rest
     if scheme in ("abfs", "abfss"):
         container, _, place = rest.partition("@")
         account, _, folder = place.partition("/")
-        key = lower.get("azure_storage_account_key")
+        key = given.get("azure_storage_account_key")
         return pafs.AzureFileSystem(account.split(".")[0], account_key=key), f"{container}/{folder}".rstrip("/")
     raise LakeError(
         explain(

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
 import os
+import shutil
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,7 +24,7 @@ from scaleinv.lake.java import cache_folder, find_java
 from scaleinv.lake.spark_tables import read_spark, write_spark
 from scaleinv.lake.truststore import find_bundle, java_options, trust_store
 
-__all__ = ["read_spark", "spark_session", "write_spark"]
+__all__ = ["read_spark", "spark_session", "stop_session", "write_spark"]
 
 _log = logging.getLogger("scaleinv.lake")
 
@@ -52,6 +56,17 @@ appender.console.name = console
 appender.console.target = SYSTEM_ERR
 appender.console.layout.type = PatternLayout
 appender.console.layout.pattern = %d{HH:mm:ss} spark %p %c{1}: %m%n%ex{short}
+# What these log reaches Python as the exception's own message.
+logger.executor.name = org.apache.spark.executor.Executor
+logger.executor.level = off
+logger.tasks.name = org.apache.spark.scheduler.TaskSetManager
+logger.tasks.level = off
+logger.writer.name = org.apache.spark.sql.delta.files.DeltaFileFormatWriter
+logger.writer.level = off
+logger.fetcher.name = org.apache.spark.storage.ShuffleBlockFetcherIterator
+logger.fetcher.level = off
+logger.gateway.name = org.apache.spark.api.python.PythonGatewayServer
+logger.gateway.level = error
 """
 
 
@@ -69,12 +84,28 @@ def spark_session(config: SparkConfig, lake: LakeConfig, *, app: str) -> SparkSe
     conf = SparkConf().setAppName(app)
     for name, value in {**_STATIC, **runtime, **config.options}.items():
         conf.set(name, value)
-    if "PYSPARK_GATEWAY_PORT" in os.environ or SparkContext._gateway is not None:
-        _log.info("Spark starts in the Java that is already running")
+    if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit brought Java, jars and memory
         if config.master and not conf.contains("spark.master"):
             conf.setMaster(config.master)
         return _checked(SparkSession.builder.config(conf=conf).getOrCreate())
-    return _checked(_launch(conf, config, app))
+    return _launch(conf, config, app)
+
+
+def stop_session(spark: SparkSession) -> None:
+    """Stops a session that :func:`spark_session` started, and its Java, so that the memory is free for what follows."""
+    spark.stop()
+    gateway = SparkContext._gateway
+    if gateway is None or "PYSPARK_GATEWAY_PORT" in os.environ:
+        return
+    gateway.shutdown()
+    java = gateway.proc
+    java.stdin.close()  # Java ends when this pipe does
+    try:
+        java.wait(timeout=30)
+    except subprocess.TimeoutExpired:
+        java.kill()
+        java.wait()
+    SparkContext._gateway = SparkContext._jvm = None
 
 
 def _launch(conf: SparkConf, config: SparkConfig, app: str) -> SparkSession:
@@ -90,24 +121,35 @@ def _launch(conf: SparkConf, config: SparkConfig, app: str) -> SparkSession:
         java_options=[*options, *proxy_options(os.environ)],
         ivy_settings=config.ivy_settings,
     )
-    conf.setMaster(config.master or "local[*]")
-    conf.set("spark.driver.memory", config.driver_memory)
+    _set_launch(conf, config, [*options, f"-Dlog4j2.configurationFile=file:{_log4j(cache)}"])
     if jars:
-        conf.set("spark.jars", ",".join(str(jar) for jar in jars))
-    options.append(f"-Dlog4j2.configurationFile=file:{_log4j(cache)}")
-    conf.set(
-        "spark.driver.extraJavaOptions",
-        " ".join([*options, config.options.get("spark.driver.extraJavaOptions", "")]).strip(),
-    )
-    local = (config.master or "local").startswith("local")
-    if local:
-        conf.set("spark.driver.host", "127.0.0.1").set("spark.driver.bindAddress", "127.0.0.1")
-    if "spark.sql.warehouse.dir" not in config.options:
-        conf.set("spark.sql.warehouse.dir", tempfile.mkdtemp(prefix="scaleinv-warehouse-"))
-    with _environment(JAVA_HOME=str(java.home), **({"SPARK_LOCAL_IP": "127.0.0.1"} if local else {})):
+        given = config.options.get("spark.jars")
+        conf.set("spark.jars", ",".join([*map(str, jars), *([given] if given else [])]))
+    environment = {"JAVA_HOME": str(java.home)}
+    if _is_local(config):
+        environment |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable)}
+    with _environment(environment):
         spark = SparkSession.builder.config(conf=conf).getOrCreate()
     _check_loaded(spark, [jar.name for jar in jars])
-    return spark
+    return _checked(spark)
+
+
+def _set_launch(conf: SparkConf, config: SparkConfig, java_options: list[str]) -> None:
+    """What must be known before Java starts."""
+    conf.setMaster(config.master or "local[*]")
+    conf.set("spark.driver.memory", config.driver_memory)
+    given = config.options.get("spark.driver.extraJavaOptions", "")
+    conf.set("spark.driver.extraJavaOptions", " ".join([*java_options, given]).strip())
+    if _is_local(config):
+        conf.set("spark.driver.host", "127.0.0.1").set("spark.driver.bindAddress", "127.0.0.1")
+    if "spark.sql.warehouse.dir" not in config.options:
+        warehouse = tempfile.mkdtemp(prefix="scaleinv-warehouse-")
+        atexit.register(shutil.rmtree, warehouse, ignore_errors=True)
+        conf.set("spark.sql.warehouse.dir", warehouse)
+
+
+def _is_local(config: SparkConfig) -> bool:
+    return (config.master or "local").startswith("local")
 
 
 def _trust(source: str, cache: Path) -> list[str]:
@@ -180,7 +222,7 @@ def _source_of(spark: SparkSession, name: str) -> str | None:
 
 
 @contextmanager
-def _environment(**values: str) -> Iterator[None]:
+def _environment(values: dict[str, str]) -> Iterator[None]:
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

@@ -5,15 +5,21 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from datetime import date
+from typing import Final
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import StructType
+from pyspark.sql.types import ArrayType, DataType, NullType, NumericType, StructType
 
 from scaleinv.errors import DataError, explain
+from scaleinv.lake.delta_log import wanted_partitions
+from scaleinv.lake.staging import text
 from scaleinv.lake.tables import Lake
 from scaleinv.schema import Table
+
+_BROKEN: Final = "scaleinv: a row breaks the contract"
 
 
 def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | None = None) -> DataFrame:
@@ -38,23 +44,33 @@ def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | N
 def write_spark(lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[str, object]) -> int:
     """Replaces exactly the rows of these partition values (none: all) in one commit; returns rows written.
 
+    The check rides along with the sort that lays the files out: the frame is computed once and never held. A key is
+    looked for within its partition.
+
     Raises:
-        DataError: columns, nulls or keys do not keep the table's contract; nothing was written.
+        DataError: columns, types, nulls, keys or ``where`` do not keep the table's contract; nothing was committed.
+        LakeError: ``where`` names no partition column.
     """
+    wanted = wanted_partitions(table, where)
     _check_columns(frame, table)
-    schema = _struct(table)
-    frame = frame.select(*[F.col(field.name).cast(field.dataType).alias(field.name) for field in schema])
-    frame = _laid_out(frame, table).persist()
+    _check_types(frame, table)
+    typed = frame.select(*[F.col(f.name).cast(f.dataType).alias(f.name) for f in _struct(table)])
+    lake.create(table)
+    # A partition column that has one value in all rows cuts nothing; Spark would fold it away and shuffle again.
+    cut = [name for name in table.partitions if len(wanted.get(name, ())) != 1]
+    writer = _guarded(_laid_out(typed, table, cut), table, cut).write.format("delta").mode("overwrite")
+    if wanted:
+        writer = writer.option("replaceWhere", _predicate(wanted))
     try:
-        rows = _checked_rows(frame, table)
-        lake.create(table)
-        writer = frame.write.format("delta").mode("overwrite")
-        if where:
-            writer = writer.option("replaceWhere", " AND ".join(f"{name} = '{value}'" for name, value in where.items()))
         writer.option("userMetadata", json.dumps({"stage": table.writer})).save(_address(lake, table))
-    finally:
-        frame.unpersist()
-    return rows
+    except PySparkException as error:
+        if "REPLACE_WHERE" in str(error.getCondition()):
+            raise DataError(
+                explain(f"{table.name}: rows lie outside what is replaced", expected=_predicate(wanted), found=error)
+            ) from error
+        _diagnose(typed, table)
+        raise
+    return lake.rows_written(table)
 
 
 def _address(lake: Lake, table: Table) -> str:
@@ -68,6 +84,16 @@ def _struct(table: Table) -> StructType:
     return struct
 
 
+def _predicate(wanted: Mapping[str, list[object]]) -> str:
+    return " AND ".join(f"{name} IN ({', '.join(_literal(v) for v in values)})" for name, values in wanted.items())
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, date):
+        return f"DATE'{value.isoformat()}'"
+    return "'" + text(value).replace("\\", "\\\\").replace("'", "\\'") + "'"
+
+
 def _check_columns(frame: DataFrame, table: Table) -> None:
     missing = [f"missing {name}" for name in table.names if name not in frame.columns]
     unknown = [f"unknown {name}" for name in frame.columns if name not in table.names]
@@ -78,36 +104,82 @@ def _check_columns(frame: DataFrame, table: Table) -> None:
                 expected=", ".join(table.names),
                 found=", ".join(frame.columns),
                 which=[*missing, *unknown],
+                do=f"{table.writer} is the only writer of {table.name}; correct what it builds",
             )
         )
 
 
-def _laid_out(frame: DataFrame, table: Table) -> DataFrame:
-    """Sorted by key; where a worker reads group by group, one file per group."""
-    key = table.key or tuple(table.names)
-    if table.partitions:
-        return frame.repartition(*table.partitions).sortWithinPartitions(*table.partitions, *key)
-    return frame.repartition(key[0]).sortWithinPartitions(*key)
-
-
-def _checked_rows(frame: DataFrame, table: Table) -> int:
-    """Nulls in one pass; keys in one more, over a frame that is held: counts rows on the way."""
-    nulls = [F.count_if(F.col(c.name).isNull()).alias(c.name) for c in table.columns if not c.nullable]
-    counted = frame.agg(F.count(F.lit(1)).alias("_rows"), *nulls).first()
-    assert counted is not None
-    bad = {name: n for name, n in counted.asDict().items() if name != "_rows" and n}
+def _check_types(frame: DataFrame, table: Table) -> None:
+    """Numbers become other numbers; anything else must be what it is to be (text is parsed where it is read)."""
+    bad = [
+        f"{field.name} is {frame.schema[field.name].dataType.simpleString()}, not {field.dataType.simpleString()}"
+        for field in _struct(table)
+        if not _converts(frame.schema[field.name].dataType, field.dataType)
+    ]
     if bad:
-        which = [f"{name} ({n:,} rows)" for name, n in bad.items()]
-        raise DataError(explain(f"{table.name}: nulls in columns that may hold none", which=which))
+        raise DataError(explain(f"{table.name}: columns of another type", which=bad, do="cast them where they are made"))
+
+
+def _converts(given: DataType, wanted: DataType) -> bool:
+    if isinstance(given, ArrayType) and isinstance(wanted, ArrayType):
+        return _converts(given.elementType, wanted.elementType)
+    if isinstance(given, NumericType) and isinstance(wanted, NumericType):
+        return True
+    return given == wanted or isinstance(given, NullType)
+
+
+def _laid_out(frame: DataFrame, table: Table, cut: list[str]) -> DataFrame:
+    """Sorted by key; where a worker reads partition by partition, one file per partition."""
+    key = _within(table)
+    together = cut or key[:-1] or key
+    return frame.repartition(*together).sortWithinPartitions(*table.partitions, *key)
+
+
+def _guarded(frame: DataFrame, table: Table, cut: list[str]) -> DataFrame:
+    """``frame`` that fails where a row has a null that it must not have, or the key of the row before it."""
+    broken = F.lit(False)
+    for column in table.columns:
+        if not column.nullable:
+            broken = broken | F.col(column.name).isNull()
     if table.key:
-        twice = frame.groupBy(*table.key).count().where("count > 1").limit(6).collect()  # at most six rows
-        if twice:
-            which = ["/".join(str(row[name]) for name in table.key) for row in twice]
-            raise DataError(
-                explain(
-                    f"{table.name}: keys occur more than once",
-                    expected=f"one row per ({', '.join(table.key)})",
-                    which=which,
-                )
+        # No more than what the rows are shuffled and sorted by already: it costs neither a shuffle nor a sort.
+        *first, last = _within(table)
+        window = Window.partitionBy(*(cut + first or [last])).orderBy(last)
+        before = F.lag(F.col(last)).over(window)
+        broken = broken | F.coalesce(before == F.col(last), F.lit(False))
+    return frame.select(_or_fail(frame, table.names[0], broken), *[F.col(name) for name in table.names[1:]])
+
+
+def _within(table: Table) -> list[str]:
+    """What tells rows of one partition apart: the key, or without a key all columns."""
+    return [name for name in table.key or table.names if name not in table.partitions]
+
+
+def _or_fail(frame: DataFrame, name: str, broken: Column) -> Column:
+    kind = frame.schema[name].dataType
+    return F.when(broken, F.raise_error(F.lit(_BROKEN)).cast(kind)).otherwise(F.col(name)).alias(name)
+
+
+def _diagnose(frame: DataFrame, table: Table) -> None:
+    """A write failed: say which columns have nulls and which keys come twice, if that is why."""
+    nulls = [F.count_if(F.col(c.name).isNull()).alias(c.name) for c in table.columns if not c.nullable]
+    try:
+        counted = frame.agg(*nulls).first()
+        twice = frame.groupBy(*table.key).count().where("count > 1").limit(6).collect() if table.key else []
+    except PySparkException as error:  # the rows themselves cannot be computed
+        raise DataError(explain(f"{table.name}: its rows cannot be computed", found=str(error)[:500])) from error
+    assert counted is not None
+    bad = [f"{name} ({n:,} rows)" for name, n in counted.asDict().items() if n]
+    if bad:
+        raise DataError(
+            explain(f"{table.name}: nulls in columns that may hold none", which=bad, do="fill or quarantine them")
+        )
+    if twice:
+        raise DataError(
+            explain(
+                f"{table.name}: keys occur more than once",
+                expected=f"one row per ({', '.join(table.key)})",
+                which=["/".join(str(row[name]) for name in table.key) for row in twice],
+                do="remove the duplicates where the rows are made",
             )
-    return int(counted["_rows"])
+        )

@@ -2,42 +2,31 @@
 
 from __future__ import annotations
 
-import hashlib
-import io
 import json
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Any, Final
-from urllib.parse import quote, unquote
+from datetime import UTC, datetime
+from typing import Final, Literal
+from urllib.parse import unquote
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from deltalake import DeltaTable
-from deltalake.exceptions import TableNotFoundError
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
 
 from scaleinv.config import LakeConfig
 from scaleinv.errors import LakeError, explain
+from scaleinv.lake.delta_log import DataFile, data_files, matches, open_table, wanted_partitions, wanted_values
 from scaleinv.lake.files import Files
+from scaleinv.lake.staging import StagedFile, by_partition, encode, scalar, with_partition
 from scaleinv.schema import TABLES, Table, check
 
 PROPERTIES: Final = {"delta.enableDeletionVectors": "false"}
 """Of every table: readers outside Spark cannot follow deletion vectors."""
-_UNREADABLE: Final = {"delta.columnMapping.mode": ("name", "id"), "delta.enableDeletionVectors": ("true",)}
-_RETRIES: Final = 100
-_SIMPLE: Final = (pa.types.is_string, pa.types.is_integer, pa.types.is_floating, pa.types.is_date)
-
-
-@dataclass(frozen=True)
-class StagedFile:
-    """A data file that is written but not committed: nobody reads it yet. Fields survive JSON."""
-
-    path: str
-    size: int
-    partition: dict[str, str]
-    stats: str
+_TRIES: Final = 20
 
 
 @dataclass(frozen=True)
@@ -115,31 +104,20 @@ class Lake:
             columns: the contract's columns to read, in this order; ``None``: all.
 
         Raises:
-            LakeError: the table or the version is not there, or was written with features that this reader would get
-                wrong.
+            LakeError: the table, the version or a column is not there, or the table was written with features that
+                this reader would get wrong.
         """
+        wanted = wanted_values(table, where)
         chosen = list(columns) if columns is not None else table.names
-        wanted = {name: _values(value) for name, value in (where or {}).items()}
+        wanted_values(table, dict.fromkeys(chosen))
         found = self._open(table, version)
         # At least one column from the files: without any, Arrow forgets how many rows there are.
         first = next(name for name in table.names if name not in table.partitions)
-        in_files = [name for name in (*chosen, *wanted) if name not in table.partitions] or [first]
-        schema = pa.schema([table.schema.field(name) for name in dict.fromkeys(in_files)])
-        parts = []
-        for action in _actions(found, table, wanted):
-            part = pq.read_table(
-                f"{self.files.root}/{table.name}/{unquote(action['path'])}",
-                columns=schema.names,
-                filesystem=self.files.system,
-                partitioning=None,
-            )
-            part = part.select(schema.names).cast(schema)
-            for name, values in wanted.items():
-                if name not in table.partitions:
-                    part = part.filter(pc.is_in(part[name], value_set=pa.array(values, table[name].type)))
-            parts.append(_with_partition(part, table, action["partition"], chosen))
-        result = pa.schema([table.schema.field(name) for name in chosen])
-        return pa.concat_tables(parts).combine_chunks() if parts else result.empty_table()
+        names = [name for name in chosen if name not in table.partitions] or [first]
+        rows = _filter(table, wanted)
+        parts = [self._part(table, file, names, rows, chosen) for file in data_files(found, table, wanted)]
+        schema = pa.schema([table.schema.field(name) for name in chosen])
+        return pa.concat_tables(parts).combine_chunks() if parts else schema.empty_table()
 
     def partition_values(
         self, table: Table, column: str, *, version: int | None = None, where: Mapping[str, object] | None = None
@@ -147,57 +125,50 @@ class Lake:
         """Distinct values of a partition column, sorted, from the log alone.
 
         Raises:
-            LakeError: the table is not there.
+            LakeError: the table is not there, or ``column`` or ``where`` names no partition column.
         """
-        wanted = {name: _values(value) for name, value in (where or {}).items()}
-        return sorted({action["partition"][column] for action in _actions(self._open(table, version), table, wanted)})
+        wanted_partitions(table, {column: None})
+        wanted = wanted_partitions(table, where or {})
+        return sorted({file.partition[column] for file in data_files(self._open(table, version), table, wanted)})
 
     def tables(self) -> list[TableState]:
         """Every table that is there, in the order of the walk."""
         return [self._state(table) for table in TABLES.values() if self.exists(table)]
 
+    def rows_written(self, table: Table) -> int:
+        """Rows that the latest commit wrote, as Spark recorded it."""
+        commit = self._open(table).history(1)[0]
+        return int(commit.get("operationMetrics", {}).get("numOutputRows", 0))
+
     def _state(self, table: Table) -> TableState:
         found = self._open(table)
-        actions = _actions(found, table, {})
+        files = data_files(found, table, {})
         moment = datetime.fromtimestamp(found.history(1)[0]["timestamp"] / 1000, tz=UTC)
         return TableState(
             name=table.name,
             version=int(found.version()),
-            rows=sum(action["rows"] for action in actions),
-            files=len(actions),
-            bytes=sum(action["size"] for action in actions),
+            rows=sum(file.rows for file in files),
+            files=len(files),
+            bytes=sum(file.size for file in files),
             modified=moment.strftime("%Y-%m-%d %H:%M UTC"),
         )
 
     def _open(self, table: Table, version: int | None = None) -> DeltaTable:
-        try:
-            found = DeltaTable(self.uri(table), version=version, storage_options=self.config.storage_options or None)
-        except TableNotFoundError:
-            raise LakeError(
-                explain(
-                    f"{table.name} is not in the lake",
-                    found=self.config.root,
-                    do=f"run the stage that writes it: scaleinv {table.writer}",
-                )
-            ) from None
-        except Exception as error:
-            if version is None or "version" not in str(error).lower():
-                raise
-            raise LakeError(
-                explain(f"{table.name} has no version {version}", found=error, do="it was vacuumed, or never written")
-            ) from None
-        settings = found.metadata().configuration
-        bad = [f"{key}={settings[key]}" for key, values in _UNREADABLE.items() if settings.get(key) in values]
-        if bad:
-            raise LakeError(
-                explain(
-                    f"{table.name} has features that plain readers get wrong in silence",
-                    expected="no column mapping, no deletion vectors",
-                    which=bad,
-                    do="let scaleinv create the table, or rewrite it without them",
-                )
-            )
-        return found
+        return open_table(table, self.uri(table), self.config.storage_options, version)
+
+    def _part(
+        self, table: Table, file: DataFile, names: Sequence[str], rows: pc.Expression | None, chosen: Sequence[str]
+    ) -> pa.Table:
+        """One file's rows with its partition columns filled in."""
+        path = self.files.path(f"{table.name}/{unquote(file.path)}")
+        part = pq.read_table(path, columns=list(names), filters=rows, filesystem=self.files.system, partitioning=None)
+        columns = [
+            pa.repeat(scalar(file.partition[name], table[name].type), part.num_rows)
+            if name in table.partitions
+            else part[name].cast(table[name].type)
+            for name in chosen
+        ]
+        return pa.table(columns, schema=pa.schema([table.schema.field(name) for name in chosen]))
 
     # --- writing ----------------------------------------------------------------------------------------------------
 
@@ -209,147 +180,127 @@ class Lake:
             LakeError: a row lies outside ``where``.
         """
         data = check(data, table, unique=bool(table.key))
-        if table.key:
-            data = data.sort_by([(name, "ascending") for name in table.key])
-        staged = []
-        keys = (
-            data.select(list(table.partitions)).group_by(list(table.partitions)).aggregate([])
-            if data.num_rows
-            else None
-        )
-        for partition in (keys.to_pylist() if keys is not None else []) if table.partitions else [{}]:
-            rows = data
-            for name, value in partition.items():
-                rows = rows.filter(pc.equal(rows[name], pa.scalar(value, table[name].type)))
-            if rows.num_rows:
-                staged.append(self.stage_file(table, rows, partition=partition))
+        staged = [self._stage(table, rows, partition) for partition, rows in by_partition(data, table)]
         return self.commit(table, staged, where=where)
 
     def stage_file(self, table: Table, data: pa.Table, *, partition: Mapping[str, object]) -> StagedFile:
-        """Writes one file without committing it. The name is a hash of the bytes: the same rows give the same file."""
-        columns = [name for name in table.names if name not in table.partitions]
-        rows = data.select(columns)
-        buffer = io.BytesIO()
-        pq.write_table(rows, buffer, compression="zstd")
-        content = buffer.getvalue()
-        values = {name: _text(partition[name]) for name in table.partitions}
-        folder = "".join(f"{name}={quote(value, safe='')}/" for name, value in values.items())
-        path = f"{folder}part-{hashlib.sha256(content).hexdigest()[:32]}.parquet"
-        name = f"{table.name}/{path}"
-        if not self.files.exists(name):
-            self.files.put(name, content)
-        return StagedFile(path=path, size=len(content), partition=values, stats=_statistics(rows))
+        """Writes one file without committing it. The name is a hash of the bytes: the same rows give the same file.
+
+        Raises:
+            DataError: ``data`` does not keep the table's contract.
+            LakeError: a row belongs to another partition.
+        """
+        data = with_partition(data, table, partition)
+        return self._stage(table, check(data, table, unique=bool(table.key)), partition)
+
+    def _stage(self, table: Table, rows: pa.Table, partition: Mapping[str, object]) -> StagedFile:
+        staged, content = encode(table, rows, partition)
+        self.files.put(f"{table.name}/{staged.path}", content)
+        return staged
 
     def commit(self, table: Table, files: Sequence[StagedFile], *, where: Mapping[str, object]) -> int:
         """One commit that makes ``files`` all there is for ``where``; returns the version.
 
-        Files that are there already stay: if nothing changes, nothing is committed. Only the driver commits.
+        Files that are there already stay: if nothing changes, nothing is committed. Only the driver commits; if
+        somebody else was quicker, what has to change is worked out anew.
 
         Raises:
-            LakeError: a file lies outside ``where``.
+            LakeError: a file lies outside ``where`` or is not there, or the commit was refused.
         """
-        wanted = {name: _values(value) for name, value in where.items()}
-        outside = [file.path for file in files if not _matches(file.partition, wanted)]
+        wanted = wanted_partitions(table, where)
+        outside = [file.path for file in files if not matches(file.partition, wanted)]
         if outside:
-            raise LakeError(explain(f"{table.name}: files lie outside what is replaced ({where})", which=outside))
-        self.create(table)
-        found = self._open(table)
-        present = {unquote(action["path"]): action for action in _actions(found, table, wanted)}
-        added = {unquote(file.path): file for file in files}
-        now = int(datetime.now(tz=UTC).timestamp() * 1000)
-        actions: list[Any] = [
-            AddAction(quote(path, safe="/=%"), file.size, dict(file.partition), now, True, file.stats)
-            for path, file in sorted(added.items())
-            if path not in present
+            raise LakeError(explain(f"{table.name}: files lie outside what is replaced ({dict(where)})", which=outside))
+        refusal: Exception | None = None
+        for attempt in range(_TRIES):
+            try:
+                return self._commit(table, {file.path: file for file in files}, wanted)
+            except CommitFailedError as error:
+                refusal = error
+                time.sleep(0.02 * (attempt + 1))
+        raise LakeError(
+            explain(f"{table.name}: the commit was refused {_TRIES} times", found=refusal, do="run again")
+        ) from refusal
+
+    def _commit(self, table: Table, files: Mapping[str, StagedFile], wanted: Mapping[str, Sequence[object]]) -> int:
+        found = self._open(table) if self.exists(table) else None
+        present = {file.path: file for file in data_files(found, table, wanted)} if found is not None else {}
+        new = [file for path, file in sorted(files.items()) if path not in present]
+        self._check_there(table, new)
+        now = int(time.time() * 1000)
+        # A path must not be removed and added in one commit, so only the difference is committed.
+        adds = [AddAction(file.path, file.size, dict(file.partition), now, True, file.stats) for file in new]
+        removes = [
+            RemoveAction(path, True, now, size=file.size, partition_values=dict(file.partition))
+            for path, file in sorted(present.items())
+            if path not in files
         ]
-        actions += [
-            RemoveAction(action["path"], True, now, size=action["size"], partition_values=action["partition"])
-            for path, action in sorted(present.items())
-            if path not in added
-        ]
-        if actions:
+        metadata = {"userMetadata": json.dumps({"stage": table.writer, "files": len(files)})}
+        # No retries inside: delta-rs would repeat the same difference against a table that has changed.
+        properties = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
+        if found is None:
+            self._create(table, adds, properties)
+            return 0
+        if adds or removes:
             found.create_write_transaction(
-                actions,
+                [*adds, *removes],
                 mode="append",
-                schema=_delta_schema(table),
+                schema=Schema.from_arrow(table.schema),
                 partition_by=list(table.partitions),
-                commit_properties=CommitProperties(
-                    custom_metadata={"stage": table.writer}, max_commit_retries=_RETRIES
-                ),
+                commit_properties=properties,
             )
-        return int(self._open(table).version())
+        return int(found.version())
 
     def create(self, table: Table) -> None:
         """Makes the empty table, if it is not there, so that Spark and plain readers both can use it."""
-        DeltaTable.create(
-            self.uri(table),
-            _delta_schema(table),
-            mode="ignore",
-            partition_by=list(table.partitions),
-            configuration=PROPERTIES,
-            storage_options=self.config.storage_options or None,
-        )
+        if not self.exists(table):
+            self._create(table, [], None, mode="ignore")
+
+    def _create(
+        self,
+        table: Table,
+        adds: list[AddAction],
+        properties: CommitProperties | None,
+        mode: Literal["error", "ignore"] = "error",
+    ) -> None:
+        if self.files.is_local:
+            self.files.system.create_dir(self.files.path(table.name), recursive=True)
+        try:
+            create_table_with_add_actions(
+                self.uri(table),
+                Schema.from_arrow(table.schema),
+                adds,
+                mode=mode,
+                partition_by=list(table.partitions),
+                configuration=PROPERTIES,
+                storage_options=self.config.storage_options or None,
+                commit_properties=properties,
+            )
+        except CommitFailedError:
+            raise
+        except DeltaError as error:
+            if self.exists(table):
+                raise CommitFailedError(f"somebody else created {table.name}") from error
+            raise
+
+    def _check_there(self, table: Table, files: Sequence[StagedFile]) -> None:
+        """A ledger may remember files that were vacuumed since; committed, they would break every reader."""
+        gone = [file.path for file in files if self.files.size(f"{table.name}/{file.path}") != file.size]
+        if gone:
+            raise LakeError(
+                explain(
+                    f"{table.name}: staged files are not there (any more)",
+                    which=gone,
+                    do=f"remove what the stage remembers and run `scaleinv {table.writer}` again",
+                )
+            )
 
 
-def _delta_schema(table: Table) -> pa.Schema:
-    return table.schema
-
-
-def _values(value: object) -> list[object]:
-    return list(value) if isinstance(value, (list, tuple, set)) else [value]
-
-
-def _text(value: object) -> str:
-    return value.isoformat() if isinstance(value, date) else str(value)
-
-
-def _matches(partition: Mapping[str, str], wanted: Mapping[str, Sequence[object]]) -> bool:
-    return all(partition[name] in {_text(v) for v in values} for name, values in wanted.items() if name in partition)
-
-
-def _actions(found: DeltaTable, table: Table, wanted: Mapping[str, Sequence[object]]) -> list[dict[str, Any]]:
-    """The files of the wanted partitions, in a fixed order."""
-    log = pa.table(found.get_add_actions(flatten=True))
-    names = ["path", "size_bytes", "num_records", *(f"partition.{name}" for name in table.partitions)]
-    rows = log.select([name for name in names if name in log.column_names]).to_pylist()
-    actions = [
-        {
-            "path": row["path"], "size": row["size_bytes"], "rows": row["num_records"] or 0,
-            "partition": {name: _text(row[f"partition.{name}"]) for name in table.partitions},
-        }
-        for row in rows
-    ]  # fmt: skip
-    return sorted((a for a in actions if _matches(a["partition"], wanted)), key=lambda action: str(action["path"]))
-
-
-def _with_partition(part: pa.Table, table: Table, partition: Mapping[str, str], chosen: Sequence[str]) -> pa.Table:
-    columns = []
-    for name in chosen:
-        if name in table.partitions:
-            value = pa.scalar(partition[name]).cast(table[name].type)
-            columns.append(pa.repeat(value, part.num_rows))
-        else:
-            columns.append(part[name])
-    return pa.table(columns, schema=pa.schema([table.schema.field(name) for name in chosen]))
-
-
-def _statistics(rows: pa.Table) -> str:
-    """Row count, least and greatest values and null counts of simple columns, as Delta wants them."""
-    least: dict[str, Any] = {}
-    greatest: dict[str, Any] = {}
-    for column in rows.schema:
-        if not any(is_kind(column.type) for is_kind in _SIMPLE) or rows[column.name].null_count == rows.num_rows:
-            continue
-        ends = pc.min_max(rows[column.name]).as_py()
-        if isinstance(ends["min"], float) and not (abs(ends["min"]) < float("inf") and abs(ends["max"]) < float("inf")):
-            continue
-        least[column.name] = _json(ends["min"])
-        greatest[column.name] = _json(ends["max"])
-    nulls = {column.name: rows[column.name].null_count for column in rows.schema}
-    return json.dumps(
-        {"numRecords": rows.num_rows, "minValues": least, "maxValues": greatest, "nullCount": nulls}, sort_keys=True
-    )
-
-
-def _json(value: object) -> object:
-    return value.isoformat() if isinstance(value, date) else value
+def _filter(table: Table, wanted: Mapping[str, Sequence[object]]) -> pc.Expression | None:
+    """The part of ``where`` that partitions cannot answer."""
+    chosen: pc.Expression | None = None
+    for name, values in wanted.items():
+        if name not in table.partitions:
+            among = pc.field(name).isin(pa.array([scalar(v, table[name].type).as_py() for v in values], table[name].type))
+            chosen = among if chosen is None else chosen & among
+    return chosen

@@ -20,6 +20,7 @@ def work(walk: Walk) -> Outcome:
         retailer=walk.config.retailer,
         as_of=walk.as_of,
         config=walk.config.replenish,
+        horizon=walk.config.forecast.horizon,
     )
     walk.overwrite("gold/order_proposals", proposals.lines)
     walk.overwrite("gold/exceptions", proposals.exceptions)
