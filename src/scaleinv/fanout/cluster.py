@@ -67,8 +67,10 @@ def _join(address: str) -> None:
 
 @contextmanager
 def _on_loopback() -> Iterator[None]:
-    """Makes a new local Ray listen on 127.0.0.1. It has no option for that: it replaces a loopback address that it is
-    given by the machine's own, except on the systems where it keeps clusters off (macOS, Windows).
+    """Makes a new local Ray listen on 127.0.0.1.
+
+    It has no option for that: it replaces a loopback address that it is given by the machine's own, except on the
+    systems where it keeps clusters off (macOS, Windows).
     """
     constants = ray._private.ray_constants
     before = constants.ENABLE_RAY_CLUSTER
