@@ -127,7 +127,10 @@ def _launch(conf: SparkConf, config: SparkConfig, app: str) -> SparkSession:
         conf.set("spark.jars", ",".join([*map(str, jars), *([given] if given else [])]))
     environment = {"JAVA_HOME": str(java.home)}
     if _is_local(config):
-        environment |= {"SPARK_LOCAL_IP": "127.0.0.1", "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable)}
+        environment |= {
+            "SPARK_LOCAL_IP": "127.0.0.1",
+            "PYSPARK_PYTHON": os.environ.get("PYSPARK_PYTHON", sys.executable),
+        }
     with _environment(environment):
         spark = SparkSession.builder.config(conf=conf).getOrCreate()
     _check_loaded(spark, [jar.name for jar in jars])

@@ -117,7 +117,9 @@ def _check_types(frame: DataFrame, table: Table) -> None:
         if not _converts(frame.schema[field.name].dataType, field.dataType)
     ]
     if bad:
-        raise DataError(explain(f"{table.name}: columns of another type", which=bad, do="cast them where they are made"))
+        raise DataError(
+            explain(f"{table.name}: columns of another type", which=bad, do="cast them where they are made")
+        )
 
 
 def _converts(given: DataType, wanted: DataType) -> bool:

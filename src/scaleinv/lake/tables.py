@@ -301,6 +301,8 @@ def _filter(table: Table, wanted: Mapping[str, Sequence[object]]) -> pc.Expressi
     chosen: pc.Expression | None = None
     for name, values in wanted.items():
         if name not in table.partitions:
-            among = pc.field(name).isin(pa.array([scalar(v, table[name].type).as_py() for v in values], table[name].type))
+            among = pc.field(name).isin(
+                pa.array([scalar(v, table[name].type).as_py() for v in values], table[name].type)
+            )
             chosen = among if chosen is None else chosen & among
     return chosen
