@@ -71,7 +71,9 @@ def run_until(home: Path, pattern: str) -> str:
 
 
 def content(lake: Lake, table: Table) -> pa.Table:
-    kept = [name for name in table.names if name not in table.measured]
+    # The quarantine names the file a row came from, with the folder of its run.
+    left_out = {*table.measured, *(["file"] if table.name == "quarantine" else [])}
+    kept = [name for name in table.names if name not in left_out]
     rows = lake.read(table, columns=kept)
     order = [name for name in kept if not pa.types.is_list(table[name].type)]
     return rows.sort_by([(name, "ascending") for name in order])

@@ -179,7 +179,9 @@ def sources_state(config: Config) -> object:
     """Names, sizes and times of the source files; what the synthetic retailer makes is named by its options."""
     if config.synthetic is not None:
         return config.synthetic.model_dump(mode="json")
-    return [(str(path), path.stat().st_size, path.stat().st_mtime_ns) for path in source_files(config)]
+    folder = Path(config.ingest.data)
+    stats = [(str(path.relative_to(folder)), path.stat()) for path in source_files(config)]
+    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
 
 
 def source_files(config: Config) -> list[Path]:
@@ -193,7 +195,8 @@ def _option(config: Config, section: str) -> object:
     value: Any = config
     for part in section.split("."):
         value = getattr(value, part)
-    return value.model_dump(mode="json") if hasattr(value, "model_dump") else value
+    # Where the data lie is not part of what they are: the same night elsewhere has the same fingerprint.
+    return value.model_dump(mode="json", exclude={"data"}) if hasattr(value, "model_dump") else value
 
 
 def rows_of(table_: Table, rows: list[dict[str, Any]]) -> pa.Table:
