@@ -120,6 +120,7 @@ def test_a_task_that_kills_its_worker_does_not_stop_the_others(tmp_path: Path) -
     assert len(found) == len(tasks)
     assert (found["poison"].ok, found["poison"].attempts) == (False, 3)
     assert "Died" in (found["poison"].error or "")
+    assert "worker process has died" in (found["poison"].error or "")
     assert (tmp_path / "poison").stat().st_size == 3
     assert (found["once"].ok, found["once"].attempts) == (True, 2)
     assert all(found[f"t{i}"].ok and found[f"t{i}"].attempts == 1 for i in range(6))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 _LONGEST_FOLDER = 30
 """Characters. Ray adds about 65 to it for its sockets, whose paths may have 107."""
+_KNOCK_SECONDS = 10.0
+"""How long the head node of a cluster may take to accept a connection."""
 
 
 @contextmanager
@@ -52,6 +55,7 @@ def cluster(config: RayConfig) -> Iterator[None]:
 
 def _join(address: str) -> None:
     try:
+        _knock(address)
         ray.init(address=address, logging_level=logging.ERROR, log_to_driver=False)
     except (ConnectionError, RuntimeError, ValueError, OSError, ray.exceptions.RayError) as error:
         raise EngineError(
@@ -63,6 +67,13 @@ def _join(address: str) -> None:
                 "or leave ray.address empty to start one on this machine",
             )
         ) from error
+
+
+def _knock(address: str) -> None:
+    """Fail at once where nobody listens; Ray itself would try for five minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if port.isdigit():
+        socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
 
 
 @contextmanager

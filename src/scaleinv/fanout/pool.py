@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import logging
 import os
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +26,8 @@ _log = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 30.0
 """A worker that imports torch takes 6 to 20 seconds to come up: until then waiting is nothing to speak of."""
 _START_SECONDS = 600.0
-"""A pool without a single working or starting-up-in-time worker gives up; a cluster that grows gets this long."""
+"""A pool of which no worker starts gives up after this long; a cluster that has to grow needs minutes."""
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
     "RAYON_NUM_THREADS", "POLARS_MAX_THREADS", "ARROW_NUM_THREADS",
@@ -166,7 +168,7 @@ class _Pool:
                 return None
             _kill(slot.actor)
             seconds = time.monotonic() - slot.since
-            outcome = self._failed(slot, entry, f"{type(error).__name__}: {_first_lines(error)}", seconds)
+            outcome = self._failed(slot, entry, f"{type(error).__name__}: {_gist(error)}", seconds)
             if self._queue:
                 self._start_worker()
             return outcome
@@ -198,7 +200,7 @@ class _Pool:
             raise EngineError(
                 explain(
                     f"workers do not start: {self._failed_starts} in a row failed",
-                    found=_first_lines(error),
+                    found=_gist(error),
                     do="see that scaleinv is installed on every node of the cluster and that `setup` runs there",
                 )
             ) from error
@@ -272,12 +274,13 @@ def _describe(error: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-def _first_lines(error: BaseException) -> str:
-    """Ray's messages run over pages; the first lines say what happened."""
-    return " ".join(line.strip() for line in str(error).splitlines()[:4] if line.strip())
+def _gist(error: BaseException) -> str:
+    """Ray's messages run over pages; the first line says what happened, the last one why."""
+    lines = [line.strip() for line in _COLOUR.sub("", str(error)).splitlines() if line.strip()]
+    return " … ".join(dict.fromkeys((*lines[:1], *lines[-1:])))
 
 
 def _lost(error: Exception) -> EngineError:
     return EngineError(
-        explain("the Ray cluster was lost while tasks ran", found=_first_lines(error), do="run it again: it resumes")
+        explain("the Ray cluster was lost while tasks ran", found=_gist(error), do="run it again: it resumes")
     )

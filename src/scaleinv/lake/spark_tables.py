@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
@@ -63,10 +64,12 @@ def write_spark(lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[st
         writer = writer.option("replaceWhere", _predicate(wanted))
     try:
         writer.option("userMetadata", json.dumps({"stage": table.writer})).save(_address(lake, table))
-    except PySparkException as error:
-        if "REPLACE_WHERE" in str(error.getCondition()):
+    except (PySparkException, Py4JJavaError) as error:
+        if "DELTA_REPLACE_WHERE_MISMATCH" in str(error):
             raise DataError(
-                explain(f"{table.name}: rows lie outside what is replaced", expected=_predicate(wanted), found=error)
+                explain(
+                    f"{table.name}: rows lie outside what is replaced", expected=_predicate(wanted), found=_first(error)
+                )
             ) from error
         _diagnose(typed, table)
         raise
@@ -168,8 +171,8 @@ def _diagnose(frame: DataFrame, table: Table) -> None:
     try:
         counted = frame.agg(*nulls).first()
         twice = frame.groupBy(*table.key).count().where("count > 1").limit(6).collect() if table.key else []
-    except PySparkException as error:  # the rows themselves cannot be computed
-        raise DataError(explain(f"{table.name}: its rows cannot be computed", found=str(error)[:500])) from error
+    except (PySparkException, Py4JJavaError) as error:  # the rows themselves cannot be computed
+        raise DataError(explain(f"{table.name}: its rows cannot be computed", found=_first(error))) from error
     assert counted is not None
     bad = [f"{name} ({n:,} rows)" for name, n in counted.asDict().items() if n]
     if bad:
@@ -185,3 +188,9 @@ def _diagnose(frame: DataFrame, table: Table) -> None:
                 do="remove the duplicates where the rows are made",
             )
         )
+
+
+def _first(error: Exception) -> str:
+    """The telling line of what Spark says: the first that carries an error class."""
+    lines = str(error).splitlines() or [""]
+    return next((line.strip() for line in lines if "[" in line), lines[0])[:500]

@@ -85,11 +85,19 @@ def by_partition(data: pa.Table, table: Table) -> Iterator[tuple[dict[str, objec
         if data.num_rows:
             yield {}, data
         return
-    counts = data.group_by(names, use_threads=False).aggregate([([], "count_all")]).to_pylist()
-    start = 0
-    for row in counts:
-        yield {name: row[name] for name in names}, data.slice(start, row["count_all"])
-        start += row["count_all"]
+    # Where a run begins, from the sorted rows themselves: group_by does not promise any order of its groups.
+    starts = [0, *pc.indices_nonzero(_changes(data.select(names))).to_pylist()] if data.num_rows else []
+    for start, end in zip(starts, [*starts[1:], data.num_rows], strict=True):
+        yield data.select(names).slice(start, 1).to_pylist()[0], data.slice(start, end - start)
+
+
+def _changes(sorted_rows: pa.Table) -> pa.ChunkedArray:
+    """True at a row that differs from the row before it; the first row is never one."""
+    changed = pa.chunked_array([pa.repeat(pa.scalar(False), sorted_rows.num_rows)])
+    for column in sorted_rows.columns:
+        differs = pc.not_equal(column.slice(1), column.slice(0, len(column) - 1))
+        changed = pc.or_(changed, pa.chunked_array([pa.array([False]), *differs.chunks], pa.bool_()))
+    return changed
 
 
 def text(value: object) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import json
+import operator
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -249,6 +251,7 @@ class Lake:
                 partition_by=list(table.partitions),
                 commit_properties=properties,
             )
+            return int(found.version()) + 1  # the handle stays at the version it was opened at
         return int(found.version())
 
     def create(self, table: Table) -> None:
@@ -301,8 +304,15 @@ def _filter(table: Table, wanted: Mapping[str, Sequence[object]]) -> pc.Expressi
     chosen: pc.Expression | None = None
     for name, values in wanted.items():
         if name not in table.partitions:
-            among = pc.field(name).isin(
-                pa.array([scalar(v, table[name].type).as_py() for v in values], table[name].type)
-            )
+            among = _among(name, table[name].type, values)
             chosen = among if chosen is None else chosen & among
     return chosen
+
+
+def _among(name: str, type: pa.DataType, values: Sequence[object]) -> pc.Expression:
+    scalars = [scalar(value, type) for value in values]
+    if not pa.types.is_floating(type):
+        return pc.field(name).isin(pa.array([value.as_py() for value in scalars], type))
+    # Arrow's isin tells -0.0 from 0.0, and Parquet's statistics give 0.0 as -0.0: it would skip the file.
+    equal: list[pc.Expression] = [pc.field(name) == value for value in scalars]
+    return functools.reduce(operator.or_, equal, pc.scalar(False))

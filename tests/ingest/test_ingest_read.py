@@ -1,0 +1,101 @@
+"""Sources are read as they are, and refused with a message that says what is wrong."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from scaleinv.errors import ConfigError, DataError
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+    from tests.ingest.conftest import Retailer
+pytestmark = pytest.mark.spark
+
+
+def read(spark: SparkSession, config: Any) -> Any:
+    from scaleinv.ingest import read_sources
+
+    return read_sources(spark, config)
+
+
+def test_a_raw_frame_holds_our_columns_as_text_and_the_row_as_received(spark: SparkSession, retailer: Retailer) -> None:
+    rows = read(spark, retailer())["sales"].orderBy("_row").collect()
+    assert [(r.sku_id, r.location_id, r.date, r.quantity) for r in rows][-1] == ("B", "S1", "01.02.2026", "1,5")
+    assert json.loads(rows[0]["_row"]) == {
+        "sku": "A", "shop": "S1", "day": "31.01.2026", "units": "2", "receipt": "r1",
+    }  # fmt: skip
+    assert rows[0]["_file"].endswith("/sales.csv")
+
+
+def test_files_whose_columns_stand_in_another_order_are_read_by_name(spark: SparkSession, retailer: Retailer) -> None:
+    config = retailer({"sales2.csv": "units;day;shop;sku;receipt\n9;02.02.2026;S1;A;r9\n"})
+    row = read(spark, config)["sales"].where("quantity = '9'").first()
+    assert (row.sku_id, row.location_id, row.date) == ("A", "S1", "02.02.2026")
+
+
+def test_constants_and_optional_sources(spark: SparkSession, retailer: Retailer) -> None:
+    stock = {"path": "stock.csv", "constants": {"reserved": "0", "backorders": "0"}}
+    config = retailer(
+        {"stock.csv": "sku_id,location_id,date,on_hand\nA,S1,2026-01-31,4\n"},
+        stock=stock,
+        prices={"path": "prices/*.csv", "required": False},
+    )
+    raw = read(spark, config)
+    assert raw["stock"].first().reserved == "0"
+    assert raw["prices"].isEmpty()
+    assert {"valid_from", "price", "_row", "_file"} <= set(raw["prices"].columns)
+    assert raw["true_demand"].isEmpty()
+
+
+def test_a_wrong_column_names_the_nearest_spelling(spark: SparkSession, retailer: Retailer) -> None:
+    with pytest.raises(DataError, match="source locations: columns are missing") as caught:
+        read(spark, retailer({"locations.csv": "Location_Id,regoin\nS1,N\n"}))
+    assert "which:    location_id (nearest: Location_Id), region (nearest: regoin)" in str(caught.value)
+    assert "found:    Location_Id, regoin" in str(caught.value)
+
+
+def test_a_source_without_rows_is_an_error(spark: SparkSession, retailer: Retailer) -> None:
+    with pytest.raises(DataError, match="source locations is empty") as caught:
+        read(spark, retailer({"locations.csv": "location_id,region\n"}))
+    assert "0 rows in" in str(caught.value)
+
+
+@pytest.mark.parametrize("format_", ["csv", "json", "parquet"])
+def test_a_required_source_without_a_file_is_an_error(spark: SparkSession, retailer: Retailer, format_: str) -> None:
+    config = retailer(locations={"path": "nowhere/*.x", "format": format_})
+    with pytest.raises(DataError, match="source locations: no file is there") as caught:
+        read(spark, config)
+    assert f"{format_} files at" in str(caught.value)
+
+
+def test_a_file_of_no_bytes_is_an_empty_source(spark: SparkSession, retailer: Retailer) -> None:
+    with pytest.raises(DataError, match="source locations"):
+        read(spark, retailer({"locations.csv": ""}))
+
+
+@pytest.mark.parametrize(
+    ("sources", "message"),
+    [
+        ({"sale": {"path": "x"}}, "tables that do not exist"),
+        ({"locations": {"path": "x", "columns": {"regionn": "r"}}}, "does not have"),
+        ({"locations": {"path": "x", "columns": {"region": "r"}, "constants": {"region": "N"}}}, "as a constant"),
+    ],
+)
+def test_a_configuration_that_names_what_is_not_there(
+    spark: SparkSession, retailer: Retailer, sources: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        read(spark, retailer(**sources))
+
+
+def test_sources_that_cannot_be_done_without(spark: SparkSession, tmp_path: Path) -> None:
+    from scaleinv.config import IngestConfig
+
+    config = IngestConfig.model_validate({"data": str(tmp_path), "sources": {"sales": {"path": "x"}}})
+    with pytest.raises(ConfigError, match="cannot be done without") as caught:
+        read(spark, config)
+    assert "which:    items, locations, vendors" in str(caught.value)
