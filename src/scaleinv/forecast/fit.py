@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import replace
 from datetime import date
 from typing import Final
 
@@ -10,11 +12,13 @@ from torch import Tensor, nn
 
 from scaleinv.config import ForecastConfig, TrainingConfig
 from scaleinv.errors import DataError, explain
+from scaleinv.forecast.calibration import calibrate
 from scaleinv.forecast.fitted import Fitted, build
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, known_at
 from scaleinv.forecast.inputs import Encoded, choose_inputs, encode
 from scaleinv.forecast.paths import normal_scores, step_correlation
+from scaleinv.forecast.predict import raw_forecast
 from scaleinv.forecast.train import train
 from scaleinv.forecast.windows import Batches, Pass, Stretch, Windows
 from scaleinv.schema.words import BASELINE, ModelName
@@ -26,14 +30,14 @@ _WEIGHT_EXPONENT: Final = {"lstm": 0.0, "tft": 0.5}
 
 
 def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig, season: int, seed: int) -> Fitted:
-    """``model`` fitted on what was known of the group at ``cutoff``; the baseline needs no training.
+    """``model`` fitted on what was known of the group at ``cutoff``, and calibrated; the baseline needs no training.
 
     Raises:
         DataError: the group is too small, or too young, for a network.
     """
     if model == BASELINE:
         card = {"n_windows": 0, "epochs": 0, "validation_loss": None}
-        return Fitted(model=model, season=season, seed=seed, card=card)
+        return _calibrated(Fitted(model=model, season=season, seed=seed, card=card), group, cutoff, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
     training, validation = _split(history, config)
     options: TrainingConfig = config.lstm if model == "lstm" else config.tft
@@ -46,8 +50,17 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
         torch.manual_seed(seed)
         network = build(model, data.inputs, config)
     trained = train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
+    if not math.isfinite(trained.validation_loss):
+        raise DataError(
+            explain(
+                f"training of {model} diverged: its loss is not a number",
+                found=f"validation loss {trained.validation_loss} after {trained.epochs} epochs",
+                do="nothing: the group falls back to the baseline; or lower the learning rate",
+            )
+        )
     network.load_state_dict(trained.state)
-    return Fitted(
+    network.to(history.day.device)  # lightning hands it back on the CPU
+    fitted = Fitted(
         model=model,
         season=season,
         seed=seed,
@@ -61,6 +74,14 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
         correlation=_dependence(network, data, checks, config) if model == "tft" else None,
         options=config.model_dump(mode="json"),
     )
+    return _calibrated(fitted, group, cutoff, config)
+
+
+def _calibrated(fitted: Fitted, group: Group, cutoff: date, config: ForecastConfig) -> Fitted:
+    def predicted(history: History, chosen: Tensor) -> tuple[Tensor, Tensor]:
+        return raw_forecast(fitted, history, chosen, config)[1:]
+
+    return replace(fitted, calibration=calibrate(predicted, group, cutoff=cutoff, config=config, season=fitted.season))
 
 
 def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:

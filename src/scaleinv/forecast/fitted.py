@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from scaleinv.config import ForecastConfig
 from scaleinv.errors import DataError, explain
+from scaleinv.forecast.calibration import Calibration
 from scaleinv.forecast.inputs import Inputs
 from scaleinv.forecast.networks import build_lstm, build_tft
 from scaleinv.schema.words import ModelName
@@ -24,7 +25,8 @@ class Fitted:
     """``model`` fitted on one group.
 
     ``card`` tells n_windows, epochs and validation_loss; ``state`` are the weights and ``correlation`` (horizon,
-    horizon) is the copula of the steps (only for a model that predicts quantiles day by day).
+    horizon) is the copula of the steps (only for a model that predicts quantiles day by day). ``calibration`` stretches
+    its quantiles; without one they stay as they are.
     """
 
     model: ModelName
@@ -34,6 +36,7 @@ class Fitted:
     inputs: Inputs | None = None
     state: Mapping[str, Tensor] = field(default_factory=dict)
     correlation: Tensor | None = None
+    calibration: Calibration | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """The forecast configuration it was trained with."""
 
@@ -55,6 +58,7 @@ class Fitted:
             "facts": json.dumps(facts, sort_keys=True),
             "state": dict(self.state),
             "correlation": self.correlation,
+            "calibration": vars(self.calibration) if self.calibration else None,
         }
         buffer = io.BytesIO()
         torch.save(content, buffer)
@@ -71,7 +75,9 @@ class Fitted:
             values = torch.load(io.BytesIO(content), weights_only=True, map_location="cpu")
             facts = json.loads(values.pop("facts"))
             inputs = Inputs.from_dict(facts["inputs"]) if facts["inputs"] else None
-            return cls(**(facts | values | {"inputs": inputs}))
+            factors = values.pop("calibration")
+            calibration = Calibration(**factors) if factors else None
+            return cls(**(facts | values | {"inputs": inputs, "calibration": calibration}))
         except (RuntimeError, EOFError, KeyError, TypeError, ValueError, UnpicklingError) as error:
             raise DataError(explain(f"this is no model of this version: {error}", do="train again")) from error
 

@@ -43,6 +43,8 @@ class History:
     """(rows + 1,) running sum of ``y``, so that the mean of any stretch is two look-ups."""
     sales: Tensor
     """(rows + 1,) running count of days with a sale."""
+    squares: Tensor
+    """(rows + 1,) running sum of squares of ``y``."""
 
 
 def day_number(day: date) -> int:
@@ -78,7 +80,7 @@ def known_at(group: Group, *, cutoff: date, horizon: int, season: int) -> Histor
         is_stockout=stockout, price=torch.nan_to_num(price),
         is_promotion=present & group.is_promotion[row], is_benefit_day=present & group.is_benefit_day[row],
         event=torch.where(present, group.event[row].long(), -1),
-        sums=_running(y), sales=_running(y > 0),
+        sums=_running(y), sales=_running(y > 0), squares=_running(y.double() ** 2),
     )  # fmt: skip
 
 

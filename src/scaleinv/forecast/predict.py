@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from scaleinv.config import ForecastConfig
 from scaleinv.errors import DataError, explain
+from scaleinv.forecast.calibration import demand_classes
 from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, known_at
@@ -54,14 +55,11 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
     """
     _check(fitted, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
-    levels = config.quantile_levels
-    shape = (group.n_series, config.horizon, len(levels))
-    mean, daily, total = torch.zeros(shape[:2]), torch.zeros(shape), torch.zeros(shape)
-    by_network = history.n_days >= config.min_days
-    if fitted.model == BASELINE:
-        by_network = torch.zeros_like(by_network)
-    for series, piece in _pieces(fitted, history, by_network, config):
-        mean[series], daily[series], total[series] = piece
+    chosen = torch.arange(group.n_series, device=history.day.device)
+    by_network = _by_network(fitted, history, config)
+    mean, daily, total = raw_forecast(fitted, history, chosen, config)
+    if fitted.calibration is not None:
+        daily, total = fitted.calibration.apply(daily, total, demand_classes(history))
     return Forecast(
         unique_id=group.unique_id,
         fitted_model=np.where(by_network.cpu().numpy(), fitted.model, BASELINE).astype(object),
@@ -69,6 +67,25 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
         quantiles=_ordered(daily),
         cumulative_quantiles=_ordered(total),
     )
+
+
+def raw_forecast(fitted: Fitted, history: History, chosen: Tensor, config: ForecastConfig) -> Piece:
+    """Mean, quantiles and cumulative quantiles of the ``chosen`` series (positions), not calibrated; on the CPU."""
+    shape = (history.group.n_series, config.horizon, len(config.quantile_levels))
+    mean, daily, total = torch.zeros(shape[:2]), torch.zeros(shape), torch.zeros(shape)
+    wanted = torch.zeros(shape[0], dtype=torch.bool, device=chosen.device)
+    wanted[chosen] = True
+    for series, piece in _pieces(fitted, history, wanted, _by_network(fitted, history, config), config):
+        mean[series], daily[series], total[series] = piece
+    where = chosen.cpu()
+    return mean[where], daily[where], total[where]
+
+
+def _by_network(fitted: Fitted, history: History, config: ForecastConfig) -> Tensor:
+    """(n_series,) whether the network forecasts it; the baseline does where a series is too young."""
+    if fitted.model == BASELINE:
+        return torch.zeros_like(history.n_days, dtype=torch.bool)
+    return history.n_days >= config.min_days
 
 
 def _check(fitted: Fitted, config: ForecastConfig) -> None:
@@ -94,15 +111,15 @@ def _ordered(values: Tensor) -> npt.NDArray[np.float32]:
 
 
 def _pieces(
-    fitted: Fitted, history: History, by_network: Tensor, config: ForecastConfig
+    fitted: Fitted, history: History, wanted: Tensor, by_network: Tensor, config: ForecastConfig
 ) -> Iterator[tuple[Tensor, Piece]]:
     levels = config.quantile_levels
-    for series in torch.split(torch.nonzero(~by_network).flatten(), _CHUNK):
+    for series in torch.split(torch.nonzero(wanted & ~by_network).flatten(), _CHUNK):
         paths = seasonal_paths(
             history, series, season=fitted.season, n_samples=config.n_samples, seed=fitted.seed
         ).cpu()
         yield series.cpu(), (paths.mean(1), quantiles(paths, levels), cumulative_quantiles(paths, levels))
-    chosen = torch.nonzero(by_network).flatten()
+    chosen = torch.nonzero(wanted & by_network).flatten()
     if not len(chosen):
         return
     assert fitted.inputs is not None

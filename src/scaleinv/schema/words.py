@@ -6,7 +6,11 @@ from typing import Final, Literal
 
 DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy", "no_demand"]
 DEMAND_CLASSES: Final[tuple[DemandClass, ...]] = ("smooth", "erratic", "intermittent", "lumpy", "no_demand")
-"""Syntetos, Boylan & Croston (2005): ADI against 1.32, CV² against 0.49; ``no_demand`` never sold."""
+"""Classes by how often and how evenly an article sells; ``no_demand`` never sold."""
+ADI_CUT: Final = 1.32
+CV2_CUT: Final = 0.49
+"""Mean days between sales, and squared coefficient of variation of what is sold, that part the classes: Syntetos,
+Boylan & Croston, On the categorization of demand patterns, JORS 56 (2005)."""
 
 AbcClass = Literal["A", "B", "C"]
 ABC_CLASSES: Final[tuple[AbcClass, ...]] = ("A", "B", "C")
