@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import fields
 
 import numpy as np
 import pytest
@@ -15,10 +14,13 @@ from scaleinv.evaluation import (
     M5_LEVELS,
     Scales,
     Statistics,
+    Sums,
+    added,
     aggregate,
-    concatenate,
     cumulative_coverage,
+    label_sums,
     metric_names,
+    metrics,
     scales,
     scored_series,
     statistics,
@@ -155,11 +157,11 @@ def test_a_perfect_forecast_loses_nothing_and_covers_all(seed: int) -> None:
     case = Case(seed)
     case.mean = case.y.astype(float)
     case.quantiles = np.repeat(case.y[..., None], len(case.levels), axis=-1)
-    for metrics in aggregate(case.statistics(), case.by).values():
+    for found in aggregate(case.statistics(), case.by).values():
         for name in LOSSES:
-            assert math.isnan(metrics[name]) or metrics[name] == 0
+            assert math.isnan(found[name]) or found[name] == 0
         for level in case.levels:
-            assert math.isnan(metrics["mae"]) or metrics[f"coverage_{level:g}"] == 1
+            assert math.isnan(found["mae"]) or found[f"coverage_{level:g}"] == 1
 
 
 @given(st.integers(0, 10_000), st.sampled_from([0.25, 3.0, 1000.0]))
@@ -188,9 +190,11 @@ def test_parts_put_together_are_the_whole(seed: int, one: int, other: int) -> No
     case = Case(seed)
     low, high = sorted((one, other))
     parts = [case.statistics(rows) for rows in (slice(0, low), slice(low, high), slice(high, None))]
-    whole, joined = case.statistics(), concatenate(parts)
-    for field in fields(Statistics):
-        np.testing.assert_array_equal(getattr(whole, field.name), getattr(joined, field.name))
+    labels = [case.by[:low], case.by[low:high], case.by[high:]]
+    sums: Sums = {}
+    for part, by in zip(parts, labels, strict=True):
+        sums = added(sums, label_sums(part, by))
+    same(aggregate(case.statistics(), case.by), metrics(sums, case.levels))
 
 
 @given(st.integers(0, 10_000), st.sampled_from([np.nan, np.inf, 1e9]))
@@ -213,17 +217,17 @@ def test_by_hand() -> None:
     mean = [[1, 1, 4], [12, 99, 9]]
     quantiles = np.array([[[1], [0], [5]], [[10], [99], [12]]], dtype=float)
     scale = Scales(np.array([0.5, 2.0]), np.array([4.0, 1.0]), np.array([1.0, 1.0]))
-    metrics = aggregate(statistics(y, usable, mean, quantiles, (0.5,), scale), ["all", "all"])["all"]
-    assert metrics["mae"] == pytest.approx((1 + 1 + 0 + 2 + 1) / 5)
-    assert metrics["rmse"] == pytest.approx(math.sqrt((1 + 1 + 0 + 4 + 1) / 5))
-    assert metrics["mape"] == pytest.approx((1 / 2 + 0 / 4 + 2 / 10 + 1 / 10) / 4)  # not the day that sold nothing
-    assert metrics["wape"] == pytest.approx(5 / 26)
-    assert metrics["bias"] == pytest.approx((-1 + 1 + 0 + 2 - 1) / 26)
-    assert metrics["mase"] == pytest.approx(((2 / 3) / 0.5 + (3 / 2) / 2.0) / 2)
-    assert metrics["rmsse"] == pytest.approx((math.sqrt((2 / 3) / 4) + math.sqrt(5 / 2)) / 2)
-    assert metrics["wql"] == pytest.approx(2 * 0.5 * (1 + 0 + 1 + 0 + 2) / 26)
-    assert metrics["coverage_0.5"] == pytest.approx(4 / 5)
-    assert math.isnan(metrics["scaled_pinball"])  # not all nine levels
+    found = aggregate(statistics(y, usable, mean, quantiles, (0.5,), scale), ["all", "all"])["all"]
+    assert found["mae"] == pytest.approx((1 + 1 + 0 + 2 + 1) / 5)
+    assert found["rmse"] == pytest.approx(math.sqrt((1 + 1 + 0 + 4 + 1) / 5))
+    assert found["mape"] == pytest.approx((1 / 2 + 0 / 4 + 2 / 10 + 1 / 10) / 4)  # not the day that sold nothing
+    assert found["wape"] == pytest.approx(5 / 26)
+    assert found["bias"] == pytest.approx((-1 + 1 + 0 + 2 - 1) / 26)
+    assert found["mase"] == pytest.approx(((2 / 3) / 0.5 + (3 / 2) / 2.0) / 2)
+    assert found["rmsse"] == pytest.approx((math.sqrt((2 / 3) / 4) + math.sqrt(5 / 2)) / 2)
+    assert found["wql"] == pytest.approx(2 * 0.5 * (1 + 0 + 1 + 0 + 2) / 26)
+    assert found["coverage_0.5"] == pytest.approx(4 / 5)
+    assert math.isnan(found["scaled_pinball"])  # not all nine levels
 
 
 def test_mape_leaves_out_days_without_sales() -> None:
@@ -256,7 +260,7 @@ def test_undefined_is_nan_without_a_warning() -> None:
         warnings.simplefilter("error")
         nothing = statistics(np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 3)), np.zeros((2, 3, 1)), (0.5,))
         assert all(math.isnan(value) for value in aggregate(nothing, ["a", "a"])["a"].values())
-        assert aggregate(concatenate([nothing]), [1, 2]).keys() == {"1", "2"}
+        assert aggregate(nothing, [1, 2]).keys() == {"1", "2"}
         no_demand = statistics(np.zeros((1, 2)), np.ones((1, 2)), np.ones((1, 2)), np.ones((1, 2, 1)), (0.5,))
         found = aggregate(no_demand, ["a"])["a"]
         assert found["mae"] == 1
@@ -281,9 +285,9 @@ def test_names_and_counts() -> None:
     case = Case(3)
     stats = case.statistics()
     found = aggregate(stats, case.by)
-    assert all(tuple(metrics) == metric_names(case.levels) for metrics in found.values())
-    assert all(type(value) is float for metrics in found.values() for value in metrics.values())
-    assert sum(scored_series(stats, case.by).values()) == case.usable.any(axis=1).sum()
+    assert all(tuple(row) == metric_names(case.levels) for row in found.values())
+    assert all(type(value) is float for row in found.values() for value in row.values())
+    assert sum(scored_series(label_sums(stats, case.by)).values()) == case.usable.any(axis=1).sum()
 
 
 @given(st.integers(0, 10_000))
@@ -303,9 +307,9 @@ def test_cumulative_coverage_equals_a_slow_loop(seed: int) -> None:
             assert stats.covered[i, j] == (scored and total <= quantile)
             loss = max(level * (total - quantile), (level - 1) * (total - quantile))
             assert stats.pinball[i, j] == pytest.approx(loss)
-    metrics = aggregate(stats, np.full(len(case.y), "all"))["all"]
-    assert math.isnan(metrics["mae"])
-    assert math.isnan(metrics["coverage_0.5"]) == (stats.n_days.sum() == 0)
+    found = aggregate(stats, np.full(len(case.y), "all"))["all"]
+    assert math.isnan(found["mae"])
+    assert math.isnan(found["coverage_0.5"]) == (stats.n_days.sum() == 0)
 
 
 def test_true_quantiles_cover_what_they_promise() -> None:
@@ -316,9 +320,9 @@ def test_true_quantiles_cover_what_they_promise() -> None:
     cumulative = 100 * steps[:, None] + 10 * np.sqrt(steps)[:, None] * normal
     quantiles = np.broadcast_to(cumulative, (4000, 3, 3))
     stats = cumulative_coverage(samples, np.ones((4000, 3), bool), quantiles, (0.1, 0.5, 0.9), np.full(4000, 3))
-    metrics = aggregate(stats, ["x"] * 4000)["x"]
+    found = aggregate(stats, ["x"] * 4000)["x"]
     for level in (0.1, 0.5, 0.9):
-        assert metrics[f"coverage_{level:g}"] == pytest.approx(level, abs=0.02)
+        assert found[f"coverage_{level:g}"] == pytest.approx(level, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -336,12 +340,8 @@ def test_shapes_are_checked(change: dict[str, object], message: str) -> None:
         statistics(**{**good, "levels": (0.5,), **change})  # type: ignore[arg-type]
 
 
-def test_parts_must_have_the_same_levels() -> None:
-    one, other = Case(1).statistics(), Case(1, levels=(0.5,)).statistics()
-    with pytest.raises(ValueError, match="different quantile levels"):
-        concatenate([one, other])
-    with pytest.raises(ValueError, match="at least one part"):
-        concatenate([])
+def test_labels_and_rows_must_fit() -> None:
+    one = Case(1).statistics()
     with pytest.raises(ValueError, match="by has shape"):
         aggregate(one, ["a"])
     with pytest.raises(ValueError, match="do not fit together"):

@@ -2,9 +2,19 @@
 
 from scaleinv.evaluation.choice import Champion, champion
 from scaleinv.evaluation.cutoffs import cutoffs
-from scaleinv.evaluation.metrics import M5_LEVELS, WQL_LEVELS, aggregate, metric_names, scored_series
+from scaleinv.evaluation.metrics import (
+    M5_LEVELS,
+    WQL_LEVELS,
+    Sums,
+    added,
+    aggregate,
+    label_sums,
+    metric_names,
+    metrics,
+    scored_series,
+)
 from scaleinv.evaluation.scales import Scales, scales
-from scaleinv.evaluation.statistics import Statistics, concatenate, cumulative_coverage, statistics
+from scaleinv.evaluation.statistics import Statistics, cumulative_coverage, statistics
 
 __all__ = [
     "M5_LEVELS",
@@ -12,12 +22,15 @@ __all__ = [
     "Champion",
     "Scales",
     "Statistics",
+    "Sums",
+    "added",
     "aggregate",
     "champion",
-    "concatenate",
     "cumulative_coverage",
     "cutoffs",
+    "label_sums",
     "metric_names",
+    "metrics",
     "scales",
     "scored_series",
     "statistics",

@@ -1,4 +1,4 @@
-"""From sums per series to one number per label and metric."""
+"""From sums per series to sums per label, which add up over groups, and from these to one number per metric."""
 
 from __future__ import annotations
 
@@ -17,6 +17,11 @@ WQL_LEVELS: Final = tuple(tenth / 10 for tenth in range(1, 10))
 M5_LEVELS: Final = (0.005, 0.025, 0.165, 0.25, 0.5, 0.75, 0.835, 0.975, 0.995)
 """Levels of M5's scaled pinball loss; all nine or it is not defined."""
 _SAME_LEVEL = 1e-9
+_PLAIN: Final = ("n_days", "demand", "error", "absolute_error", "squared_error", "relative_error", "n_relative")
+_RATIOS: Final = ("mase", "rmsse", "scaled_pinball")
+
+Sums = dict[str, _Floats]
+"""Label -> number of scored series, then the sums behind its metrics: a few hundred numbers, however many series."""
 
 
 def metric_names(levels: Sequence[float]) -> tuple[str, ...]:
@@ -43,77 +48,85 @@ def aggregate(stats: Statistics, by: ArrayLike) -> dict[str, dict[str, float]]:
     Raises:
         ValueError: there are not as many labels as series.
     """
-    names, owner = _labels(stats, by)
-    with np.errstate(all="ignore"):
-        table = {**_pooled(stats, owner, names.size), **_per_series(stats, owner, names.size)}
-    columns = [(metric, table[metric].tolist()) for metric in metric_names(stats.levels)]
-    return {str(name): {metric: values[at] for metric, values in columns} for at, name in enumerate(names)}
+    return metrics(label_sums(stats, by), stats.levels)
 
 
-def scored_series(stats: Statistics, by: ArrayLike) -> dict[str, int]:
-    """Number of series with at least one scored day, per label, labels sorted.
+def label_sums(stats: Statistics, by: ArrayLike) -> Sums:
+    """The sums of every label, labels sorted; those of several groups are put together by :func:`added`.
 
     Raises:
         ValueError: there are not as many labels as series.
     """
-    names, owner = _labels(stats, by)
-    counts = np.bincount(owner[stats.n_days > 0], minlength=names.size)
-    return {str(name): int(count) for name, count in zip(names, counts, strict=True)}
-
-
-def _labels(stats: Statistics, by: ArrayLike) -> tuple[NDArray[np.str_], NDArray[np.intp]]:
     labels = np.asarray(by).astype(np.str_)
     if labels.shape != stats.n_days.shape:
         raise ValueError(f"by has shape {labels.shape}, expected {stats.n_days.shape}")
     names, owner = np.unique(labels, return_inverse=True)
-    return names, owner
+    columns = [(stats.n_days > 0).astype(np.float64), *(getattr(stats, name) for name in _PLAIN)]
+    columns += [*stats.pinball.T, *stats.covered.T]
+    with np.errstate(all="ignore"):
+        columns += _ratios(stats)
+    table = [np.bincount(owner, weights=column, minlength=names.size) for column in columns]
+    return {str(name): np.array([row[at] for row in table], dtype=np.float64) for at, name in enumerate(names)}
 
 
-def _pooled(stats: Statistics, owner: NDArray[np.intp], n_labels: int) -> dict[str, _Floats]:
-    """Metrics over all days of a label together."""
-
-    def total(values: _Floats) -> _Floats:
-        return np.bincount(owner, weights=values, minlength=n_labels).astype(np.float64, copy=False)
-
-    n_days, demand, absolute = total(stats.n_days), total(stats.demand), total(stats.absolute_error)
-    losses = [total(stats.pinball[:, at]) for at in _positions(stats.levels, WQL_LEVELS)]
-    metrics = {
-        "mae": absolute / n_days,
-        "rmse": np.sqrt(total(stats.squared_error) / n_days),
-        "mape": total(stats.relative_error) / total(stats.n_relative),
-        "wape": _share(absolute, demand),
-        "bias": _share(total(stats.error), demand),
-        "wql": _share(2 * np.mean(losses, axis=0), demand) if losses else np.full(n_labels, np.nan),
+def added(one: Sums, other: Sums) -> Sums:
+    """The sums of both, label by label, labels sorted."""
+    return {
+        name: one[name] + other[name] if name in one and name in other else one.get(name, other.get(name, np.empty(0)))
+        for name in sorted({*one, *other})
     }
-    for at, level in enumerate(stats.levels):
-        metrics[f"coverage_{level:g}"] = total(stats.covered[:, at]) / n_days
-    return metrics
 
 
-def _per_series(stats: Statistics, owner: NDArray[np.intp], n_labels: int) -> dict[str, _Floats]:
-    """Metrics that are made per series, then averaged over the label's series."""
+def scored_series(sums: Sums) -> dict[str, int]:
+    """Number of series with at least one scored day, per label."""
+    return {name: int(values[0]) for name, values in sums.items()}
+
+
+def metrics(sums: Sums, levels: Sequence[float]) -> dict[str, dict[str, float]]:
+    """Every metric of every label, as :func:`aggregate` describes them."""
+    with np.errstate(all="ignore"):
+        return {name: _metrics(values, levels) for name, values in sums.items()}
+
+
+def _ratios(stats: Statistics) -> list[_Floats]:
+    """Numerator and denominator of the metrics that are made per series, then averaged: (n_series,) two for each."""
     n_days = stats.n_days
     positions = _positions(stats.levels, M5_LEVELS)
     pinball = stats.pinball[:, positions].mean(axis=1) if len(positions) == len(M5_LEVELS) else n_days * np.nan
     equal = np.ones_like(n_days)
-
-    def mean(error: _Floats, scale: _Floats, weight: _Floats, power: float = 1.0) -> _Floats:
+    columns: list[_Floats] = []
+    for error, scale, weight, power in (
+        (stats.absolute_error, stats.mase_scale, equal, 1.0),
+        (stats.squared_error, stats.rmsse_scale, equal, 0.5),
+        (pinball, stats.pinball_scale, stats.weight, 1.0),
+    ):
         defined = (n_days > 0) & (scale > 0)  # a nan scale is not above zero
-        ratio = (error[defined] / n_days[defined] / scale[defined]) ** power
-        used, share = owner[defined], weight[defined]
-        top = np.bincount(used, weights=ratio * share, minlength=n_labels)
-        return top / np.bincount(used, weights=share, minlength=n_labels)
+        ratio = (error / n_days / scale) ** power
+        columns += [np.where(defined, ratio * weight, 0.0), np.where(defined, weight, 0.0)]
+    return columns
 
-    return {
-        "mase": mean(stats.absolute_error, stats.mase_scale, equal),
-        "rmsse": mean(stats.squared_error, stats.rmsse_scale, equal, power=0.5),
-        "scaled_pinball": mean(pinball, stats.pinball_scale, stats.weight),
+
+def _metrics(values: _Floats, levels: Sequence[float]) -> dict[str, float]:
+    plain = dict(zip(_PLAIN, values[1:], strict=False))
+    start = 1 + len(_PLAIN)
+    pinball, covered, ratios = np.split(values[start:], [len(levels), 2 * len(levels)])
+    losses = pinball[_positions(levels, WQL_LEVELS)]
+    found = {
+        "mae": plain["absolute_error"] / plain["n_days"],
+        "rmse": np.sqrt(plain["squared_error"] / plain["n_days"]),
+        "mape": plain["relative_error"] / plain["n_relative"],
+        "wape": _share(plain["absolute_error"], plain["demand"]),
+        "bias": _share(plain["error"], plain["demand"]),
+        "wql": _share(2 * losses.mean(), plain["demand"]) if len(losses) else np.nan,
+        **{name: ratios[2 * at] / ratios[2 * at + 1] for at, name in enumerate(_RATIOS)},
+        **{f"coverage_{level:g}": covered[at] / plain["n_days"] for at, level in enumerate(levels)},
     }
+    return {name: float(found[name]) for name in metric_names(levels)}
 
 
-def _share(numerator: _Floats, demand: _Floats) -> _Floats:
+def _share(numerator: float, demand: float) -> float:
     """Numerator / demand; nan, not infinity, where nothing was demanded."""
-    return np.where(demand > 0, numerator / demand, np.nan)
+    return numerator / demand if demand > 0 else np.nan
 
 
 def _positions(levels: Sequence[float], wanted: Sequence[float]) -> list[int]:

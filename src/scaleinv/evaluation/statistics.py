@@ -1,9 +1,9 @@
-"""Sums per series from which every metric is made; they can be computed group by group and put together."""
+"""Sums per series from which every metric is made."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -136,23 +136,6 @@ def cumulative_coverage(
     at_step = quantiles[np.arange(n_series), days - 1] if horizon else np.full((n_series, len(levels)), np.nan)
     undefined = np.full((n_series, 1), np.nan)
     return statistics(total[:, None], scored[:, None], undefined, at_step[:, None], levels)
-
-
-def concatenate(parts: Sequence[Statistics]) -> Statistics:
-    """The series of all parts, one after the other.
-
-    Raises:
-        ValueError: there is no part, or the parts have different quantile levels.
-    """
-    if not parts:
-        raise ValueError("nothing to concatenate: at least one part is needed")
-    levels = parts[0].levels
-    if any(part.levels != levels for part in parts):
-        raise ValueError(f"parts have different quantile levels: {sorted({part.levels for part in parts})}")
-    names = [field.name for field in fields(Statistics) if field.name != "levels"]
-    return Statistics(
-        levels=levels, **{name: np.concatenate([getattr(part, name) for part in parts]) for name in names}
-    )
 
 
 def _quantile_sums(

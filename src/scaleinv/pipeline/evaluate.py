@@ -8,35 +8,41 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 
-from scaleinv.evaluation import Statistics, aggregate, champion, concatenate, cutoffs, scales, scored_series, statistics
+from scaleinv.evaluation import (
+    Statistics,
+    Sums,
+    added,
+    champion,
+    cutoffs,
+    label_sums,
+    metrics,
+    scales,
+    scored_series,
+    statistics,
+)
 from scaleinv.pipeline.arrays import Rows, distributions, groups
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE
 
-_SLICES = ("demand_class", "category", "abc_class")
+OVERALL = "overall"
+_SLICES = (OVERALL, "demand_class", "category", "abc_class")
 
 
 def work(walk: Walk) -> Outcome:
-    """Scores every model on every series, aggregates, chooses the champions."""
+    """Scores every model on every series; sums per label are all that is kept of a group."""
     config = walk.config
     cutoff = cutoffs(walk.as_of, config.evaluation.holdout_days, config.evaluation.refresh_days)[0]
     models = (BASELINE, *config.forecast.models)
-    parts: dict[str, list[Statistics]] = {model: [] for model in models}
-    labels: dict[str, list[NDArray[np.str_]]] = {name: [] for name in _SLICES}
+    sums: dict[str, dict[str, Sums]] = {model: {name: {} for name in _SLICES} for model in models}
     for rows in groups(walk):
-        for name in _SLICES:
-            labels[name].append(rows.text(name))
+        labels = {name: rows.text(name) for name in _SLICES[1:]} | {OVERALL: np.full(rows.n_series, "all")}
         for model, stats in _score(walk, rows, cutoff, models).items():
-            parts[model].append(stats)
-    whole = {model: concatenate(part) for model, part in parts.items()}
-    by = {name: np.concatenate(values) for name, values in labels.items()}
-    n_series = len(by["demand_class"])
-    by = {"overall": np.full(n_series, "all"), **by}
-    walk.overwrite("gold/accuracy", _accuracy(walk, cutoff, whole, by))
-    walk.overwrite("gold/champions", _champions(walk, whole, by["demand_class"]))
+            for name in _SLICES:
+                sums[model][name] = added(sums[model][name], label_sums(stats, labels[name]))
+    walk.overwrite("gold/accuracy", _accuracy(walk, cutoff, sums))
+    walk.overwrite("gold/champions", _champions(walk, {model: parts["demand_class"] for model, parts in sums.items()}))
     return Outcome()
 
 
@@ -65,27 +71,29 @@ def _score(walk: Walk, rows: Rows, cutoff: Any, models: tuple[str, ...]) -> dict
     return scored
 
 
-def _accuracy(walk: Walk, cutoff: Any, whole: Mapping[str, Statistics], by: Mapping[str, NDArray[np.str_]]) -> pa.Table:
+def _accuracy(walk: Walk, cutoff: Any, sums: Mapping[str, Mapping[str, Sums]]) -> pa.Table:
+    levels = walk.config.forecast.quantile_levels
     rows = [
         {
             "as_of": walk.as_of, "cutoff": cutoff, "model": model, "slice": name, "value": label, "metric": metric,
-            "score": None if np.isnan(score) else score, "n_series": counts[label],
+            "score": _number(score), "n_series": counts[label],
         }
-        for model, stats in whole.items()
-        for name, labels in by.items()
-        for counts in [scored_series(stats, labels)]
-        for label, metrics in aggregate(stats, labels).items()
-        for metric, score in metrics.items()
+        for model, parts in sums.items()
+        for name, part in parts.items()
+        for counts in [scored_series(part)]
+        for label, found in metrics(part, levels).items()
+        for metric, score in found.items()
     ]  # fmt: skip
     return rows_of(table("gold/accuracy"), rows)
 
 
-def _champions(walk: Walk, whole: Mapping[str, Statistics], classes: NDArray[np.str_]) -> pa.Table:
+def _champions(walk: Walk, sums: Mapping[str, Sums]) -> pa.Table:
+    levels = walk.config.forecast.quantile_levels
     wql = {
-        model: {label: metrics["wql"] for label, metrics in aggregate(stats, classes).items()}
-        for model, stats in whole.items()
+        model: {label: found["wql"] for label, found in metrics(part, levels).items()} for model, part in sums.items()
     }
-    chosen = champion(wql, sorted(set(classes.tolist())), BASELINE)
+    classes = sorted({label for part in sums.values() for label in part})
+    chosen = champion(wql, classes, BASELINE)
     rows = [
         {
             "as_of": walk.as_of, "demand_class": label, "model": best.model, "wql": _number(best.score),
