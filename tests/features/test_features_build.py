@@ -27,11 +27,11 @@ def day(n: int) -> dt.date:
     return START + dt.timedelta(days=n)
 
 
-def demand() -> dict[str, list[int]]:
+def demand() -> dict[str, list[float]]:
     random = np.random.default_rng(3)
     return {
         "steady": [5 + int(x) for x in random.integers(0, 3, N_DAYS)],
-        "lumpy": [int(x) for x in random.choice([0, 0, 0, 1, 15], N_DAYS)],
+        "lumpy": [float(x) for x in random.choice([0, 0, 0, 0.7, 15.1], N_DAYS)],
         "never": [0] * N_DAYS,
         "new": [0] * 40 + [int(x) for x in random.integers(1, 4, N_DAYS - 40)],
     }
@@ -70,7 +70,10 @@ def retailer() -> Rows:
             for sku in items
         ],
         "locations": [{"location_id": "S1", "name": None, "region": "N"}],
-        "vendors": [{"vendor_id": v, "name": None, "review_period": 1, "currency": "EUR"} for v in ("V1", "V2")],
+        "vendors": [
+            {"vendor_id": v, "name": None, "review_period": n, "review_date": date, "currency": "EUR"}
+            for v, n, date in (("V1", 7, day(3)), ("V2", 1, None))
+        ],
         "lead_times": [{"vendor_id": "V2", "lead_time": 3 + 2 * n, "weight": 1.0 + 2 * n} for n in range(2)],
         "assortment": [
             key | {"sku_id": sku, "listed_from": START if sku != "new" else None,
@@ -102,7 +105,7 @@ def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: 
 
     config = FeaturesConfig(max_lead_time=10)
     silver = frames(spark, rows, shuffled=shuffled)
-    gold = build_features(silver, as_of=as_of, horizon=HORIZON, holdout_days=7, config=config)
+    gold = build_features(silver, as_of=as_of, horizon=HORIZON, config=config)
     return {
         name: check(frame.toArrow(), table(name)).sort_by([(k, "ascending") for k in table(name).key])
         for name, frame in gold.items()
@@ -129,6 +132,12 @@ def test_a_delisted_sku_is_left_out_and_one_that_never_sold_stays(gold: dict[str
     facts = by_series(gold, "gold/series")
     assert set(facts) == {"steady", "lumpy", "never", "new"}
     assert (facts["never"]["demand_class"], facts["never"]["adi"], facts["never"]["abc_class"]) == ("no_demand", 0, "C")
+
+
+def test_a_series_is_reviewed_when_its_vendor_is(gold: dict[str, pa.Table]) -> None:
+    facts = by_series(gold, "gold/series")
+    assert (facts["steady"]["review_period"], facts["steady"]["review_date"]) == (7, day(3))
+    assert (facts["new"]["review_period"], facts["new"]["review_date"]) == (1, None)
 
 
 def test_classes_equal_a_loop_over_the_days(gold: dict[str, pa.Table]) -> None:
@@ -163,8 +172,31 @@ def test_position_and_lead_times(gold: dict[str, pa.Table]) -> None:
     assert (lead["V1"]["n_receipts"], lead["V2"]["n_receipts"]) == (40, 0)
 
 
+def test_a_truck_is_one_delivery_and_quotes_beyond_the_longest_add_up(spark: SparkSession) -> None:
+    from scaleinv.features.lead_times import lead_times
+
+    rows = retailer()
+    truck = [line for line in rows["purchase_orders"] if line["order_id"] == "o0"]
+    rows["purchase_orders"] += [truck[0] | {"line": n, "sku_id": f"s{n}"} for n in range(2, 32)]
+    rows["lead_times"] = [{"vendor_id": "V2", "lead_time": n, "weight": 1.0} for n in (3, 11, 12, 99)]
+    vendors = spark.createDataFrame([("V1",), ("V2",)], "vendor_id string")
+    made = lead_times(vendors, frames(spark, rows), as_of=AS_OF, config=FeaturesConfig(max_lead_time=10))
+    lead = {row["vendor_id"]: row for row in made.toArrow().to_pylist()}
+    assert lead["V1"]["n_receipts"] == 40
+    assert lead["V1"]["probability"] == pytest.approx([0, 0, 0.5, 0.5] + [0] * 7)
+    assert lead["V2"]["probability"] == pytest.approx([0, 0, 0, 0.25] + [0] * 6 + [0.75])
+
+
 def test_the_group_is_a_safe_name(gold: dict[str, pa.Table]) -> None:
     assert set(gold["gold/series"]["group_id"].to_pylist()) == {"Food_more-00"}
+
+
+def test_a_hundred_shards_have_a_hundred_names(spark: SparkSession) -> None:
+    from scaleinv.features.series import _grouped
+
+    series = spark.range(3000).selectExpr("CAST(id AS string) AS unique_id", "'c' AS category")
+    found = _grouped(series, FeaturesConfig(max_group_size=25)).select("group_id").distinct().toArrow()
+    assert sorted(found["group_id"].to_pylist()) == sorted(f"c-{n:02d}" for n in range(120))
 
 
 @pytest.mark.slow
@@ -175,7 +207,7 @@ def test_order_and_partitioning_of_rows_change_nothing(spark: SparkSession, gold
 
 def test_an_as_of_beyond_the_data_says_what_is_known(spark: SparkSession) -> None:
     with pytest.raises(DataError, match="lies beyond the data") as caught:
-        build(spark, retailer(), as_of=AS_OF + dt.timedelta(days=9))
+        build(spark, retailer(), as_of=AS_OF + dt.timedelta(days=1))
     assert "a day from 2026-01-01 to 2026-03-01" in str(caught.value)
 
 

@@ -190,6 +190,10 @@ def test_lines_equal_a_loop_whatever_the_order_and_the_files(spark: SparkSession
     assert found == {key: tenths / 10 for key, tenths in expected.items()}
 
 
+def limits(**shares: float) -> IngestConfig:
+    return IngestConfig.model_validate({"data": "", "sources": {"sales": {"path": "x"}}, **shares})
+
+
 def test_too_many_bad_rows_stop_the_load_and_name_the_rules() -> None:
     from scaleinv.ingest import check_quarantine
 
@@ -204,8 +208,23 @@ def test_too_many_bad_rows_stop_the_load_and_name_the_rules() -> None:
         {"source": "items", "rule": "invalid_gtin", "rows": 5},
     ]
     with pytest.raises(DataError, match="too many rows were set aside") as caught:
-        check_quarantine(rows, 0.05, rules=rules)
+        check_quarantine(rows, limits(), rules=rules)
     expected = "sales: 110 of 1,000 rows (11.0%); most of them negative_quantity 80, unknown_sku 30"
     assert expected in str(caught.value)
     assert "items" not in str(caught.value)
-    check_quarantine(rows, 0.11)
+    check_quarantine(rows, limits(max_quarantine_share=0.11))
+
+
+def test_too_many_equal_lines_stop_the_load_and_say_what_to_do() -> None:
+    from scaleinv.ingest import check_quarantine
+
+    rows = [
+        {"source": "sales", "read": 1000, "accepted": 400, "quarantined": 0, "duplicates": 600},
+        {"source": "items", "read": 100, "accepted": 95, "quarantined": 0, "duplicates": 5},
+    ]
+    with pytest.raises(DataError, match="equal another one") as caught:
+        check_quarantine(rows, limits())
+    assert "sales: 600 of 1,000 rows (60.0%)" in str(caught.value)
+    assert "a receipt and line number" in str(caught.value)
+    assert "items" not in str(caught.value)
+    check_quarantine(rows, limits(max_duplicate_share=0.6))

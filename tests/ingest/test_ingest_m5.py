@@ -132,7 +132,7 @@ def test_what_m5_cannot_answer_is_said(spark: SparkSession, tmp_path: Path) -> N
     assert "calendar.parquet or calendar.csv" in str(caught.value)
     write(tmp_path, "parquet")
     with pytest.raises(DataError, match="is without data") as caught:
-        silver(spark, config(tmp_path), as_of=day(N_DAYS + 1))
+        silver(spark, config(tmp_path), as_of=day(N_DAYS))
     assert "a day from 2011-01-29 to 2011-02-27" in str(caught.value)
     foods = {"lead_times": {"FOODS": {"days": [2], "weights": [1]}}}
     with pytest.raises(ConfigError, match="lacks categories") as error:
@@ -190,3 +190,25 @@ def test_the_real_m5_holds_its_published_facts(spark: SparkSession) -> None:
     assert raw["assortment"].count() == raw["stock"].count() == wide.num_rows == 823
     assert tuple(total) == (units.sum(), (units != 0).sum(), FIRST, dt.date(2016, 5, 22))
     assert raw["calendar"].count() == 3 * 1969
+
+
+@pytest.mark.slow
+def test_the_real_m5_has_its_published_size(spark: SparkSession) -> None:
+    from scaleinv.config.models import M5Config
+    from scaleinv.ingest.m5 import _read, _wide
+
+    folder = str(real())
+    calendar = _read(spark, folder, "calendar", "calendar.csv", ("date", "d")).selectExpr(
+        "CAST(date AS date) date", "d"
+    )
+    assert calendar.count() == 1969
+    assert _read(spark, folder, "prices", "sell_prices.csv", ("sell_price",)).count() == 6_841_121
+    recent, subset = (
+        _wide(spark, folder, M5Config.model_validate({"assumptions": ASSUMED, "sales": sales}), calendar)
+        for sales in ("recent_all_series", "full_history_subset")
+    )
+    assert recent.frame.select("item_id", "store_id").distinct().count() == 30_490
+    assert (recent.first, recent.last) == (dt.date(2015, 11, 25), dt.date(2016, 5, 22))
+    assert subset.frame.select("item_id", "store_id").distinct().count() == 2561
+    blocks = subset.frame.where("dept_id = 'FOODS_1' AND store_id IN ('CA_1', 'CA_2')").groupBy("store_id").count()
+    assert {row["store_id"]: row["count"] for row in blocks.collect()} == {"CA_1": 216, "CA_2": 216}

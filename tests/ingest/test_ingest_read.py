@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from scaleinv.errors import ConfigError, DataError
@@ -56,6 +58,26 @@ def test_a_wrong_column_names_the_nearest_spelling(spark: SparkSession, retailer
         read(spark, retailer({"locations.csv": "Location_Id,regoin\nS1,N\n"}))
     assert "which:    location_id (nearest: Location_Id), region (nearest: regoin)" in str(caught.value)
     assert "found:    Location_Id, regoin" in str(caught.value)
+
+
+def test_a_slip_in_a_column_that_may_be_absent_is_named(spark: SparkSession, retailer: Retailer) -> None:
+    files = {"listed.csv": "sku_id,location_id,listed_From,listd_to\nA,S1,2026-01-01,2026-02-01\n"}
+    with pytest.raises(DataError, match="source assortment: columns are missing") as caught:
+        read(spark, retailer(files, assortment={"path": "listed.csv"}))
+    assert "which:    listed_from (nearest: listed_From), listed_to (nearest: listd_to)" in str(caught.value)
+    absent = {"path": "listed.csv", "constants": {"listed_from": "", "listed_to": ""}}
+    row = read(spark, retailer(files, assortment=absent))["assortment"].first()
+    assert (row.listed_to, row.reorder_point) == ("", None), "nothing looks like reorder_point: it is not there"
+
+
+def test_an_old_parquet_file_hides_no_column_of_a_new_one(
+    spark: SparkSession, retailer: Retailer, tmp_path: Path
+) -> None:
+    old = pa.table({"location_id": ["S1"], "region": ["N"]})
+    pq.write_table(old, tmp_path / "shops-1.parquet")
+    pq.write_table(old.append_column("name", pa.array(["Main Street"])), tmp_path / "shops-2.parquet")
+    raw = read(spark, retailer(locations={"path": "shops-*.parquet", "format": "parquet"}))
+    assert {row.name for row in raw["locations"].collect()} == {None, "Main Street"}
 
 
 def test_a_source_without_rows_is_an_error(spark: SparkSession, retailer: Retailer) -> None:

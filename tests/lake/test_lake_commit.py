@@ -140,6 +140,19 @@ def test_files_that_stay_are_neither_removed_nor_added(lake: Lake) -> None:
     assert sorted(lake.read(STOCK)["unique_id"].to_pylist()) == ["kept", "old"]
 
 
+def test_every_commit_has_the_next_transaction_of_what_it_replaces(lake: Lake) -> None:
+    where = {"group_id": "g", "as_of": MONDAY}
+    for on_hand in (1.0, 1.0, 2.0):
+        version = lake.overwrite(STOCK, stock(MONDAY, "g", "a", on_hand=on_hand), where=where)
+    assert version == 1, "the same rows again commit nothing"
+    lake.overwrite(STOCK, stock(TUESDAY, "g", "a"), where={"as_of": TUESDAY})
+    found = [line["txn"] for version in range(3) for line in log(lake, version) if "txn" in line]
+    app = "scaleinv/gold/stock_position/as_of="
+    assert [(txn["appId"], txn["version"]) for txn in found] == [
+        (f"{app}2026-01-05,group_id=g", 0), (f"{app}2026-01-05,group_id=g", 1), (f"{app}2026-01-06", 0),
+    ]  # fmt: skip
+
+
 def test_a_remembered_file_that_was_vacuumed_is_refused(lake: Lake) -> None:
     file = stage(lake, MONDAY, "g", "a")
     (Path(lake.uri(STOCK)) / file.path).unlink()

@@ -5,12 +5,13 @@ import os
 import ssl
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from scaleinv.errors import EngineError
-from scaleinv.lake.jars import check_pins
+from scaleinv.lake.jars import check_pins, local_jars
 from scaleinv.lake.java import cache_folder, find_java
 from scaleinv.lake.truststore import find_bundle, java_options, trust_store
 
@@ -77,6 +78,23 @@ def test_a_jar_with_other_bytes_is_refused(tmp_path: Path) -> None:
     jar.write_bytes(b"wrong")
     with pytest.raises(EngineError, match=r"io\.delta_x\.jar"):
         check_pins([jar], pins)
+
+
+def test_a_second_start_takes_the_jars_from_the_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = []
+
+    def ivy(packages: Sequence[str], draft: Path, *_: object) -> str:
+        calls.append(packages)
+        (draft / "ivy" / "jars").mkdir(parents=True)
+        (draft / "ivy" / "jars" / "org_a-1.jar").write_bytes(b"jar")
+        return ""
+
+    monkeypatch.setattr("scaleinv.lake.jars._run_ivy", ivy)
+    first, second = (local_jars(["org:a:1"], cache=tmp_path, java_home=tmp_path) for _ in range(2))
+    assert (len(calls), first) == (1, second)
+    first[0].write_bytes(b"half a jar")  # damaged: it is fetched again
+    assert local_jars(["org:a:1"], cache=tmp_path, java_home=tmp_path)[0].read_bytes() == b"jar"
+    assert len(calls) == 2
 
 
 @pytest.mark.spark

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +82,39 @@ def test_the_as_of_door_hides_later_rows_and_later_receipts(spark: SparkSession,
     assert read_spark(spark, lake, orders, as_of=DAY + dt.timedelta(days=2)).count() == 2
 
 
+def test_a_write_has_a_transaction_and_one_that_went_through_is_not_repeated(spark: SparkSession, lake: Lake) -> None:
+    from scaleinv.lake.spark import write_spark
+
+    contract = table("gold/lead_times")
+    rows = spark.createDataFrame(two_rows(contract))
+    for done in range(2):
+        app, version = lake.next_transaction(contract, {"as_of": DAY})
+        assert (app, version) == ("scaleinv/gold/lead_times/as_of=2026-01-05", done)
+        assert write_spark(lake, rows, contract, where={"as_of": DAY}) == 2
+    before = lake.version(contract)
+    again = rows.write.format("delta").mode("overwrite").option("replaceWhere", "as_of = DATE'2026-01-05'")
+    again.option("txnAppId", app).option("txnVersion", version).save(lake.uri(contract))
+    assert lake.version(contract) == before
+
+
+def test_rows_without_a_key_are_spread(spark: SparkSession) -> None:
+    from scaleinv.lake.spark_tables import _laid_out
+
+    contract = table("quarantine")
+    bad = spark.range(200).selectExpr(
+        "'sales' AS source", "'r' AS rule", "'why' AS reason", "'f' AS file", "CAST(id AS string) AS row"
+    )
+    spark.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
+    try:
+        tasks = _laid_out(bad, contract, ["source"]).selectExpr("spark_partition_id() AS task").distinct().count()
+    finally:
+        spark.conf.unset("spark.sql.adaptive.coalescePartitions.enabled")
+    assert tasks == 2
+
+
 def test_a_broken_contract_writes_nothing(spark: SparkSession, lake: Lake) -> None:
+    from pyspark.sql import functions as F
+
     from scaleinv.lake.spark import write_spark
 
     contract = table("silver/locations")
@@ -91,4 +125,41 @@ def test_a_broken_contract_writes_nothing(spark: SparkSession, lake: Lake) -> No
         write_spark(lake, good.selectExpr("location_id", "name", "CAST(NULL AS string) AS region"), contract, where={})
     with pytest.raises(DataError, match="keys occur more than once"):
         write_spark(lake, good.union(good), contract, where={})
+    vendors = table("silver/vendors")
+    cut_off = spark.createDataFrame(two_rows(vendors)).withColumn("review_period", F.lit(2.7))
+    with pytest.raises(DataError, match="review_period is double, not int"):
+        write_spark(lake, cut_off, vendors, where={})
     assert not lake.exists(contract) or lake.read(contract).num_rows == 0
+
+
+def test_a_series_in_two_groups_is_refused(spark: SparkSession, lake: Lake) -> None:
+    from scaleinv.lake.spark import write_spark
+
+    contract = table("gold/stock_position")
+    good = spark.createDataFrame(two_rows(contract))
+    assert write_spark(lake, good, contract, where={"as_of": DAY}) == 2
+    moved = good.selectExpr("* EXCEPT (group_id)", "'elsewhere' AS group_id").select(*contract.names)
+    for where in ({"as_of": DAY}, {}):
+        with pytest.raises(DataError, match="keys occur more than once"):
+            write_spark(lake, good.union(moved), contract, where=where)
+    assert lake.read(contract).num_rows == 2
+
+
+@pytest.mark.slow
+def test_a_stopped_session_takes_its_java_along_and_another_can_start(tmp_path: Path) -> None:
+    code = f"""
+from pyspark import SparkContext
+from scaleinv.config import LakeConfig, SparkConfig
+from scaleinv.lake.spark import spark_session, stop_session
+for start in range(2):
+    spark = spark_session(SparkConfig(driver_memory="1g"), LakeConfig(root={str(tmp_path)!r}), app="twice")
+    java = SparkContext._gateway.proc
+    assert java.poll() is None
+    spark.range(5).write.format("delta").mode("append").save({str(tmp_path / "t")!r})
+    print("rows", spark.read.format("delta").load({str(tmp_path / "t")!r}).count())
+    stop_session(spark)
+    assert java.poll() is not None
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.stdout.split() == ["rows", "5", "rows", "10"]

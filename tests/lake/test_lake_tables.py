@@ -94,6 +94,16 @@ def test_a_contract_is_checked_before_anything_is_written(lake: Lake) -> None:
     assert not lake.exists(CHAMPIONS)
 
 
+def test_a_moment_is_no_day_and_text_is_one(lake: Lake) -> None:
+    lake.overwrite(CHAMPIONS, champions(MONDAY, smooth="tft"), where={"as_of": MONDAY})
+    assert lake.read(CHAMPIONS, where={"as_of": "2026-01-05"}).num_rows == 1
+    for wrong in (dt.datetime(2026, 1, 5), dt.datetime(2026, 1, 5, tzinfo=dt.UTC), "5.1.2026", 5.5):
+        with pytest.raises(LakeError, match="a date32"):
+            lake.read(CHAMPIONS, where={"as_of": wrong})
+    with pytest.raises(LakeError, match="a double"):
+        lake.read(CHAMPIONS, where={"wql": "good"})
+
+
 def test_a_missing_table_names_the_stage_that_writes_it(lake: Lake) -> None:
     with pytest.raises(LakeError, match="scaleinv evaluate"):
         lake.read(CHAMPIONS)

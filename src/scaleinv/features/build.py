@@ -19,23 +19,20 @@ from scaleinv.features.series import series
 Frames = Mapping[str, DataFrame]
 
 
-def build(
-    silver: Frames, *, as_of: date, horizon: int, holdout_days: int, config: FeaturesConfig
-) -> dict[str, DataFrame]:
+def build(silver: Frames, *, as_of: date, horizon: int, config: FeaturesConfig) -> dict[str, DataFrame]:
     """``gold/panel``, ``gold/series``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
 
     Args:
         silver: silver table without its prefix -> rows known at ``as_of``; prices and calendar reach ahead of it.
         as_of: last day known, inclusive.
         horizon: days after ``as_of`` for which the panel holds covariates.
-        holdout_days: days that are held out of training; a series younger than that has nothing to be trained on.
         config: history, groups, lead times.
 
     Raises:
         DataError: there are no sales up to ``as_of``, ``as_of`` lies beyond the data, nothing is on sale, or a vendor
             has no lead times.
     """
-    _check_days(silver["sales"], as_of)
+    _check_days(silver["sales"], as_of, config.closed_days)
     alive = lives(silver, as_of=as_of, history_days=config.history_days).persist()
     if alive.isEmpty():
         raise DataError(
@@ -52,7 +49,7 @@ def build(
     }
 
 
-def _check_days(sales: DataFrame, as_of: date) -> None:
+def _check_days(sales: DataFrame, as_of: date, closed_days: int) -> None:
     """``sales`` is cut at ``as_of``: its last day tells whether the data reach that far."""
     ends = sales.agg(F.min("date").alias("first"), F.max("date").alias("last")).first()
     assert ends is not None
@@ -65,12 +62,13 @@ def _check_days(sales: DataFrame, as_of: date) -> None:
                 do="choose a later --as-of, or ingest older sales",
             )
         )
-    if as_of > ends["last"] + timedelta(days=1):
+    if as_of > ends["last"] + timedelta(days=closed_days):  # the days between would be zeros that nobody saw
         raise DataError(
             explain(
                 f"as_of {as_of} lies beyond the data",
                 expected=f"a day from {ends['first']} to {ends['last']}",
                 found=as_of,
-                do="ingest the missing days first, or choose an earlier --as-of",
+                do="ingest the missing days first, choose an earlier --as-of, or set features.closed_days where shops "
+                "were closed",
             )
         )

@@ -46,7 +46,7 @@ def panel(
     )  # fmt: skip
     days = history.unionByName(ahead).join(_priced_days(alive, silver, as_of, horizon), _KEY, "left")
     known = facts.select("unique_id", "group_id", "region", "unit_price")
-    days = days.join(F.broadcast(known), "unique_id")
+    days = days.join(known, "unique_id")
     calendar = silver["calendar"].select("region", "date", "event", F.col("is_benefit_day").alias("_benefit"))
     days = days.join(F.broadcast(calendar), ["region", "date"], "left")
     by_day = Window.partitionBy("unique_id").orderBy("date")

@@ -18,7 +18,9 @@ def stock_position(facts: DataFrame, silver: Mapping[str, DataFrame]) -> DataFra
     key = ["sku_id", "location_id"]
     latest = silver["stock"].groupBy(*key).agg(F.max_by(F.struct("date", *_STOCK), "date").alias("_stock"))
     open_lines = silver["purchase_orders"].where(F.col("received_date").isNull())
-    on_order = open_lines.groupBy(*key).agg(F.sum("quantity").alias("on_order"))
+    # As decimals: a sum of doubles depends on the order in which a shuffle brings them.
+    quantity = F.col("quantity").cast("decimal(18,6)")
+    on_order = open_lines.groupBy(*key).agg(F.sum(quantity).cast("double").alias("on_order"))
     found = facts.select("group_id", "unique_id", *key).join(latest, key, "left").join(on_order, key, "left")
     levels = {name: F.coalesce(F.col(f"_stock.{name}"), F.lit(0.0)).alias(name) for name in _STOCK}
     return found.select(

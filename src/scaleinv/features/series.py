@@ -10,9 +10,8 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from scaleinv.config import FeaturesConfig
+from scaleinv.schema.words import ADI_CUT, CV2_CUT
 
-ADI_CUT, CV2_CUT = 1.32, 0.49
-"""Syntetos, Boylan & Croston, On the categorization of demand patterns, JORS 56 (2005)."""
 FAST, MEDIUM = 1.0, 0.1
 """Units per day from which a series is fast, medium."""
 A_SHARE, B_SHARE = 0.80, 0.95
@@ -31,36 +30,42 @@ def series(
 ) -> DataFrame:
     """``gold/series`` without as_of. Demand is measured on the days without stock-out."""
     usable = ~F.col("is_stockout")
-    sold = usable & (F.col("y") > 0)
-    y = F.col("y").cast("double")
+    # As decimals: a sum of doubles depends on the order in which a shuffle brings them.
+    y = F.col("y").cast("decimal(18,6)")
+    sold = usable & (y > 0)
     measured = history.groupBy("unique_id").agg(
         F.count("*").cast("int").alias("n_days"),
         F.count_if(usable).alias("_usable"),
         F.count_if(sold).alias("_sold"),
-        F.coalesce(F.avg(F.when(usable, y)), F.lit(0.0)).alias("mean_demand"),
-        F.avg(F.when(sold, y)).alias("_mean"),
-        F.var_pop(F.when(sold, y)).alias("_variance"),
+        F.sum(F.when(sold, y)).cast("double").alias("_sum"),
+        F.sum(F.when(sold, y * y)).cast("double").alias("_squares"),
     )
+    mean = F.when(F.col("_sold") > 0, F.col("_sum") / F.col("_usable")).otherwise(0.0)
     adi = F.when(F.col("_sold") > 0, F.col("_usable") / F.col("_sold")).otherwise(0.0)
-    cv2 = F.when(F.col("_sold") > 0, F.col("_variance") / F.col("_mean") ** 2).otherwise(0.0)
-    facts = (
-        alive.join(measured, "unique_id")
-        .join(F.broadcast(silver["items"].drop("description", "gtin")), "sku_id")
+    # Variance over squared mean, of the days with a sale.
+    spread = F.col("_sold") * F.col("_squares") / (F.col("_sum") * F.col("_sum")) - 1
+    cv2 = F.when(F.col("_sold") > 0, F.greatest(spread, F.lit(0.0))).otherwise(0.0)
+    placed = (
+        alive.join(F.broadcast(silver["items"].drop("description", "gtin")), "sku_id")
         .join(F.broadcast(silver["locations"].select("location_id", "region")), "location_id")
-        .join(F.broadcast(silver["vendors"].select("vendor_id", "review_period")), "vendor_id")
+        .join(F.broadcast(silver["vendors"].select("vendor_id", "review_period", "review_date")), "vendor_id")
+    )
+    facts = (
+        _grouped(placed, config)
+        .join(measured, "unique_id")
+        .withColumn("mean_demand", mean)
         .withColumn("adi", adi)
         .withColumn("cv2", cv2)
     )
-    facts = _abc(facts)
-    return facts.select(
-        _group(config).alias("group_id"),
+    return _abc(facts).select(
+        "group_id",
         "unique_id", "sku_id", "location_id", "vendor_id", "category", "department", "region", "first_ds",
         F.lit(as_of + timedelta(days=horizon)).alias("last_ds"),
         "n_days", "mean_demand", "adi", "cv2",
         _demand_class().alias("demand_class"),
         _velocity().alias("velocity_class"),
         "abc_class", "unit", "unit_cost", "unit_price", "min_order_quantity", "order_multiple", "review_period",
-        "old_reorder_point", "old_order_up_to_level",
+        "review_date", "old_reorder_point", "old_order_up_to_level",
     )  # fmt: skip
 
 
@@ -97,11 +102,11 @@ def _abc(facts: DataFrame) -> DataFrame:
     return facts.join(F.broadcast(buckets.select("_bucket", letter.alias("abc_class"))), "_bucket")
 
 
-def _group(config: FeaturesConfig) -> Column:
+def _grouped(placed: DataFrame, config: FeaturesConfig) -> DataFrame:
     """``<category>-<shard>``: the same series is always in the same shard while its category keeps its size class."""
-    branch = F.col(config.group_by)
-    slug = F.regexp_replace(F.trim(branch), "[^A-Za-z0-9_]+", "_")
-    size = F.count("*").over(Window.partitionBy(config.group_by))
-    shards = F.ceil(size / F.lit(config.max_group_size)).cast("int")
-    shard = F.pmod(F.xxhash64("unique_id"), shards.cast("long"))
-    return F.concat(slug, F.lit("-"), F.lpad(shard.cast("string"), 2, "0"))
+    branch = config.group_by
+    sizes = placed.groupBy(branch).agg(F.ceil(F.count("*") / F.lit(config.max_group_size)).alias("_shards"))
+    slug = F.regexp_replace(F.trim(F.col(branch)), "[^A-Za-z0-9_]+", "_")
+    shard = F.pmod(F.xxhash64("unique_id"), F.col("_shards"))
+    group = F.format_string("%s-%02d", slug, shard)
+    return placed.join(F.broadcast(sizes), branch).withColumn("group_id", group)

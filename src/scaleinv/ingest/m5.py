@@ -56,7 +56,7 @@ def read_m5(spark: SparkSession, folder: str, config: M5Config, *, as_of: date |
     as_of = _checked_as_of(wide, as_of or wide.last)
     sold = F.col("_sold")
     # Checkpoints: a plan with a column per day is analysed again by all that is built on it, seconds each time.
-    series = _with_recent_sales(wide, as_of).localCheckpoint()
+    series = _with_recent_sales(wide, as_of, config.assumptions).localCheckpoint()
     prices = _prices(spark, folder, calendar, series)
     _check_categories(series, config.assumptions)
     frames = {
@@ -67,7 +67,7 @@ def read_m5(spark: SparkSession, folder: str, config: M5Config, *, as_of: date |
                                     F.col("state_id").alias("region")).distinct(), wide.file),
         "vendors": (_vendors(series, config.assumptions), wide.file),
         "lead_times": (_lead_times(spark, series, config.assumptions), wide.file),
-        "assortment": (_assortment(series, prices, sold, wide.first, config.assumptions), wide.file),
+        "assortment": (_assortment(series, prices, wide.first, config.assumptions), wide.file),
         "prices": (price_periods(prices, since=wide.first).localCheckpoint(), "prices"),
         "calendar": (_calendar(calendar), "calendar"),
     }  # fmt: skip
@@ -132,7 +132,7 @@ def _day_dates(calendar: DataFrame, days: list[str], stem: str) -> tuple[date, d
 
 
 def _checked_as_of(wide: _Wide, as_of: date) -> date:
-    if wide.first <= as_of <= wide.last + timedelta(days=1):
+    if wide.first <= as_of <= wide.last:
         return as_of
     raise DataError(
         explain(
@@ -159,12 +159,23 @@ def _prices(spark: SparkSession, folder: str, calendar: DataFrame, series: DataF
     )
 
 
-def _with_recent_sales(wide: _Wide, as_of: date) -> DataFrame:
-    """The series with ``_sold``: mean units a day over the last ``RECENT_DAYS`` known days to as_of."""
-    known = min(len(wide.days), (as_of - wide.first).days + 1)
-    recent = wide.days[max(0, known - RECENT_DAYS) : known]
+def _with_recent_sales(wide: _Wide, as_of: date, assumed: Assumptions) -> DataFrame:
+    """The series with ``_sold`` and ``_sold_before``: mean units a day of the last ``RECENT_DAYS`` days.
+
+    The former are the days to ``as_of``, the latter those to the day on which the old policy's levels were made.
+    """
+    known = (as_of - wide.first).days + 1
+    return wide.frame.select(
+        *_IDS,
+        _mean_sales(wide.days[:known]).alias("_sold"),
+        _mean_sales(wide.days[: max(1, known - assumed.old_levels_age)]).alias("_sold_before"),
+    )
+
+
+def _mean_sales(days: list[str]) -> Column:
+    recent = days[-RECENT_DAYS:]
     total = reduce(Column.__add__, [F.coalesce(F.col(day).try_cast("int"), F.lit(0)) for day in recent])
-    return wide.frame.select(*_IDS, (total / F.lit(len(recent))).alias("_sold"))
+    return total / F.lit(len(recent))
 
 
 def _stock(series: DataFrame, sold: Column, as_of: date, assumed: Assumptions) -> DataFrame:
@@ -194,7 +205,8 @@ def _items(series: DataFrame, latest: DataFrame, assumed: Assumptions) -> DataFr
 def _vendors(series: DataFrame, assumed: Assumptions) -> DataFrame:
     return series.select(
         _vendor(F.col("dept_id")).alias("vendor_id"), F.col("dept_id").alias("name"),
-        F.lit(assumed.review_period).alias("review_period"), F.lit(assumed.currency).alias("currency"),
+        F.lit(assumed.review_period).alias("review_period"), F.lit(None).cast("date").alias("review_date"),
+        F.lit(assumed.currency).alias("currency"),
     ).distinct()  # fmt: skip
 
 
@@ -209,8 +221,9 @@ def _lead_times(spark: SparkSession, series: DataFrame, assumed: Assumptions) ->
     return vendors.join(F.broadcast(quoted), "cat_id").select("vendor_id", "lead_time", "weight")
 
 
-def _assortment(series: DataFrame, prices: DataFrame, sold: Column, first: date, assumed: Assumptions) -> DataFrame:
+def _assortment(series: DataFrame, prices: DataFrame, first: date, assumed: Assumptions) -> DataFrame:
     """An item is on sale from its first week with a price; what came before the table's first day is not seen."""
+    sold = F.col("_sold_before")
     listed = prices.groupBy("store_id", "item_id").agg(F.min("week_start").alias("_listed"))
     return series.join(listed, ["store_id", "item_id"], "left").select(
         F.col("item_id").alias("sku_id"), F.col("store_id").alias("location_id"),

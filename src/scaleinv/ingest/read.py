@@ -131,7 +131,9 @@ def _absent(spark: SparkSession, name: str, source: SourceConfig, path: str) -> 
 def _received(spark: SparkSession, path: str, source: SourceConfig) -> list[DataFrame]:
     """The files as they are, one frame per header: Spark would read a second CSV layout by position, in silence."""
     if source.format == "parquet":
-        return [spark.read.options(**source.options).parquet(path).withColumn(CORRUPT, F.lit(None).cast("string"))]
+        # Spark would take the columns of any one file's footer for all, and an old file's lacks the new ones.
+        reader = spark.read.options(**{"mergeSchema": "true", **source.options})
+        return [reader.parquet(path).withColumn(CORRUPT, F.lit(None).cast("string"))]
     files = sorted(row.path for row in spark.read.format("binaryFile").load(path).select("path").collect())
     if source.format == "json":
         return [_json(spark, files, source)] if files else []
@@ -181,25 +183,34 @@ def _column(name: str) -> Column:
 
 def _check_columns(received: DataFrame, table: Table, source: SourceConfig, path: str) -> None:
     found = [c for c in received.columns if c != CORRUPT]
+    asked = {name: source.columns.get(name, name) for name in table.names if name not in source.constants}
+    spare = [c for c in found if c not in asked.values()]
     missing = []
-    for column in table.columns:
-        theirs = source.columns.get(column.name, column.name)
-        needed = column.name in source.columns or not column.nullable
-        if needed and column.name not in source.constants and theirs not in found:
-            near = get_close_matches(theirs.lower(), [c.lower() for c in found], n=1, cutoff=0.6)
-            spelling = next((c for c in found if near and c.lower() == near[0]), None)
-            missing.append(f"{theirs} (nearest: {spelling})" if spelling else theirs)
+    for name, theirs in asked.items():
+        if theirs in found:
+            continue
+        needed = name in source.columns or not table[name].nullable
+        # A column that may be absent is missed only where another looks like a slip of the pen.
+        near = _nearest(theirs, found, 0.6) if needed else _nearest(theirs, spare, 0.8)
+        if needed or near:
+            missing.append(f"{theirs} (nearest: {near})" if near else theirs)
     if missing:
         name = table.name.removeprefix("silver/")
         raise DataError(
             explain(
                 f"source {name}: columns are missing in {path}",
-                expected=", ".join(source.columns.get(c, c) for c in table.names if c not in source.constants),
+                expected=", ".join(asked.values()),
                 found=", ".join(found),
                 which=missing,
-                do=f"correct the file, or name the column in ingest.sources.{name}.columns",
+                do=f"correct the file, or name the column in ingest.sources.{name}.columns; "
+                f"one that may be empty and is not there: ingest.sources.{name}.constants with ''",
             )
         )
+
+
+def _nearest(wanted: str, among: Sequence[str], cutoff: float) -> str | None:
+    lower = {name.lower(): name for name in among}
+    return next((lower[near] for near in get_close_matches(wanted.lower(), lower, n=1, cutoff=cutoff)), None)
 
 
 def _empty(spark: SparkSession, table: Table) -> DataFrame:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from deltalake import DeltaTable
 from deltalake.exceptions import TableNotFoundError
 
 from scaleinv.errors import LakeError, explain
-from scaleinv.lake.staging import text
+from scaleinv.lake.staging import scalar, text
 from scaleinv.schema import Table
 
 _UNREADABLE: Final = {"delta.columnMapping.mode": ("name", "id"), "delta.enableDeletionVectors": ("true",)}
@@ -82,9 +83,12 @@ def _refuse_unreadable(table: Table, found: DeltaTable) -> None:
 def data_files(found: DeltaTable, table: Table, wanted: Mapping[str, Sequence[object]]) -> list[DataFile]:
     """The files of the wanted partitions, by path."""
     log = pa.table(found.get_add_actions(flatten=True))
+    for name in wanted:  # before rows become Python objects: the log holds the files of every night
+        if name in table.partitions:
+            log = log.filter(pc.is_in(log[f"partition.{name}"], pa.array(wanted[name], table[name].type)))
     names = ["path", "size_bytes", "num_records", *(f"partition.{name}" for name in table.partitions)]
     rows: list[dict[str, Any]] = log.select([name for name in names if name in log.column_names]).to_pylist()
-    files = [
+    files = (
         DataFile(
             path=row["path"],
             size=row["size_bytes"],
@@ -92,8 +96,8 @@ def data_files(found: DeltaTable, table: Table, wanted: Mapping[str, Sequence[ob
             partition={name: text(row[f"partition.{name}"]) for name in table.partitions},
         )
         for row in rows
-    ]
-    return sorted((file for file in files if matches(file.partition, wanted)), key=lambda file: file.path)
+    )
+    return sorted(files, key=lambda file: file.path)
 
 
 def matches(partition: Mapping[str, str], wanted: Mapping[str, Sequence[object]]) -> bool:
@@ -102,15 +106,17 @@ def matches(partition: Mapping[str, str], wanted: Mapping[str, Sequence[object]]
 
 
 def wanted_values(table: Table, where: Mapping[str, object] | None) -> dict[str, list[object]]:
-    """``where`` with a list for every column.
+    """``where`` with a list for every column, in the column's type.
 
     Raises:
-        LakeError: it names no column of the table.
+        LakeError: it names no column of the table, or a value that the column cannot hold.
     """
     unknown = [name for name in where or {} if name not in table.names]
     if unknown:
         raise LakeError(explain(f"{table.name} has no such column", expected=", ".join(table.names), which=unknown))
-    return {name: _listed(value) for name, value in (where or {}).items()}
+    return {
+        name: [scalar(one, table[name].type).as_py() for one in _listed(value)] for name, value in (where or {}).items()
+    }
 
 
 def wanted_partitions(table: Table, where: Mapping[str, object]) -> dict[str, list[object]]:

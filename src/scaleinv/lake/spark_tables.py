@@ -7,12 +7,22 @@ from collections.abc import Mapping
 from datetime import date
 from typing import Final
 
+import pyarrow as pa
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
-from pyspark.sql.types import ArrayType, DataType, NullType, NumericType, StructType
+from pyspark.sql.types import (
+    ArrayType,
+    DataType,
+    DecimalType,
+    FractionalType,
+    IntegralType,
+    NullType,
+    NumericType,
+    StructType,
+)
 
 from scaleinv.errors import DataError, explain
 from scaleinv.lake.delta_log import wanted_partitions
@@ -45,8 +55,7 @@ def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | N
 def write_spark(lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[str, object]) -> int:
     """Replaces exactly the rows of these partition values (none: all) in one commit; returns rows written.
 
-    The check rides along with the sort that lays the files out: the frame is computed once and never held. A key is
-    looked for within its partition.
+    The check rides along with the sort that lays the files out: the frame is computed once and never held.
 
     Raises:
         DataError: columns, types, nulls, keys or ``where`` do not keep the table's contract; nothing was committed.
@@ -59,7 +68,9 @@ def write_spark(lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[st
     lake.create(table)
     # A partition column that has one value in all rows cuts nothing; Spark would fold it away and shuffle again.
     cut = [name for name in table.partitions if len(wanted.get(name, ())) != 1]
-    writer = _guarded(_laid_out(typed, table, cut), table, cut).write.format("delta").mode("overwrite")
+    guarded = _guarded(_laid_out(_in_one_partition(typed, table, cut), table, cut), table, cut)
+    app, version = lake.next_transaction(table, where)
+    writer = guarded.write.format("delta").mode("overwrite").option("txnAppId", app).option("txnVersion", version)
     if wanted:
         writer = writer.option("replaceWhere", _predicate(wanted))
     try:
@@ -113,7 +124,7 @@ def _check_columns(frame: DataFrame, table: Table) -> None:
 
 
 def _check_types(frame: DataFrame, table: Table) -> None:
-    """Numbers become other numbers; anything else must be what it is to be (text is parsed where it is read)."""
+    """Numbers become other numbers, but nothing is cut off; anything else must be what it is to be already."""
     bad = [
         f"{field.name} is {frame.schema[field.name].dataType.simpleString()}, not {field.dataType.simpleString()}"
         for field in _struct(table)
@@ -129,15 +140,32 @@ def _converts(given: DataType, wanted: DataType) -> bool:
     if isinstance(given, ArrayType) and isinstance(wanted, ArrayType):
         return _converts(given.elementType, wanted.elementType)
     if isinstance(given, NumericType) and isinstance(wanted, NumericType):
-        return True
+        whole = not isinstance(given, FractionalType) or (isinstance(given, DecimalType) and given.scale == 0)
+        return whole or not isinstance(wanted, IntegralType)
     return given == wanted or isinstance(given, NullType)
 
 
 def _laid_out(frame: DataFrame, table: Table, cut: list[str]) -> DataFrame:
     """Sorted by key; where a worker reads partition by partition, one file per partition."""
     key = _within(table)
-    together = cut or key[:-1] or key
+    # Rows without a key are for people: no worker wants them in one file, and all may lie in one partition.
+    together = (cut or key[:-1] or key) if table.key else table.names
     return frame.repartition(*together).sortWithinPartitions(*table.partitions, *key)
+
+
+def _in_one_partition(frame: DataFrame, table: Table, cut: list[str]) -> DataFrame:
+    """``frame`` that fails where a key occurs twice, in whatever partitions; :func:`_guarded` looks within each.
+
+    It costs a shuffle, so a table with a row per day is left out: ``gold/panel`` takes its partition from
+    ``gold/series``, where the same series has been looked for.
+    """
+    own = [name for name in table.key if name not in table.partitions]
+    daily = any(pa.types.is_date(table[name].type) for name in own)
+    if not table.key or daily or {*cut} <= {*table.key}:
+        return frame
+    same = Window.partitionBy(*[name for name in cut if name in table.key], *own)
+    twice = F.count(F.lit(1)).over(same) > 1
+    return frame.select(_or_fail(frame, table.names[0], twice), *[F.col(name) for name in table.names[1:]])
 
 
 def _guarded(frame: DataFrame, table: Table, cut: list[str]) -> DataFrame:

@@ -8,7 +8,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -42,7 +42,7 @@ def encode(table: Table, rows: pa.Table, partition: Mapping[str, object]) -> tup
     buffer = io.BytesIO()
     pq.write_table(rows, buffer, compression="zstd")
     content = buffer.getvalue()
-    values = {name: text(partition[name]) for name in table.partitions}
+    values = {name: text(scalar(partition[name], table[name].type).as_py()) for name in table.partitions}
     digest = hashlib.sha256(content + json.dumps(values).encode()).hexdigest()[:32]
     # The log says which partition a file belongs to; folder names are for people, and need no escaping this way.
     folder = "".join(f"{name}={re.sub(r'[^A-Za-z0-9._-]', '_', value)}/" for name, value in values.items())
@@ -81,12 +81,13 @@ def by_partition(data: pa.Table, table: Table) -> Iterator[tuple[dict[str, objec
     order = [*names, *(name for name in table.key if name not in names)]
     if order:
         data = data.sort_by([(name, "ascending") for name in order])
+    if not data.num_rows:
+        return
     if not names:
-        if data.num_rows:
-            yield {}, data
+        yield {}, data
         return
     # Where a run begins, from the sorted rows themselves: group_by does not promise any order of its groups.
-    starts = [0, *pc.indices_nonzero(_changes(data.select(names))).to_pylist()] if data.num_rows else []
+    starts = [0, *pc.indices_nonzero(_changes(data.select(names))).to_pylist()]
     for start, end in zip(starts, [*starts[1:], data.num_rows], strict=True):
         yield data.select(names).slice(start, 1).to_pylist()[0], data.slice(start, end - start)
 
@@ -106,8 +107,19 @@ def text(value: object) -> str:
 
 
 def scalar(value: object, type: pa.DataType) -> pa.Scalar:
-    """A value, or its text, as a column's type."""
-    return pa.scalar(value).cast(type)
+    """A value, or its text, as a column's type.
+
+    Raises:
+        LakeError: it is none of this type; compared as it is, it would be found nowhere, in silence.
+    """
+    try:
+        if isinstance(value, datetime) and pa.types.is_date(type):
+            raise pa.ArrowInvalid("a moment is no day")
+        return pa.scalar(value).cast(type)
+    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError) as error:
+        raise LakeError(
+            explain(f"no {type}: {error}", expected=f"a {type} or its text", found=repr(value), do="convert it first")
+        ) from error
 
 
 def _statistics(rows: pa.Table) -> str:

@@ -17,13 +17,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, CommitProperties, RemoveAction, create_table_with_add_actions
+from deltalake.transaction import (
+    AddAction,
+    CommitProperties,
+    RemoveAction,
+    Transaction,
+    create_table_with_add_actions,
+)
 
 from scaleinv.config import LakeConfig
 from scaleinv.errors import LakeError, explain
 from scaleinv.lake.delta_log import DataFile, data_files, matches, open_table, wanted_partitions, wanted_values
 from scaleinv.lake.files import Files
-from scaleinv.lake.staging import StagedFile, by_partition, encode, scalar, with_partition
+from scaleinv.lake.staging import StagedFile, by_partition, encode, scalar, text, with_partition
 from scaleinv.schema import TABLES, Table, check
 
 PROPERTIES: Final = {"delta.enableDeletionVectors": "false"}
@@ -137,10 +143,26 @@ class Lake:
         """Every table that is there, in the order of the walk."""
         return [self._state(table) for table in TABLES.values() if self.exists(table)]
 
+    def rows(self, table: Table) -> int:
+        """How many rows the table has, from the log alone.
+
+        Raises:
+            LakeError: the table is not there.
+        """
+        return sum(file.rows for file in data_files(self._open(table), table, {}))
+
     def rows_written(self, table: Table) -> int:
         """Rows that the latest commit wrote, as Spark recorded it."""
         commit = self._open(table).history(1)[0]
         return int(commit.get("operationMetrics", {}).get("numOutputRows", 0))
+
+    def next_transaction(self, table: Table, where: Mapping[str, object]) -> tuple[str, int]:
+        """Application id and version of the commit that replaces ``where`` next, as Delta's log records them.
+
+        A commit that went through although its writer saw it fail has used this version: sent again, it is skipped.
+        """
+        wanted = wanted_partitions(table, where)
+        return _transaction(table, wanted, self._open(table) if self.exists(table) else None)
 
     def _state(self, table: Table) -> TableState:
         found = self._open(table)
@@ -238,8 +260,9 @@ class Lake:
             if path not in files
         ]
         metadata = {"userMetadata": json.dumps({"stage": table.writer, "files": len(files)})}
+        transaction = Transaction(*_transaction(table, wanted, found), last_updated=now)
         # No retries inside: delta-rs would repeat the same difference against a table that has changed.
-        properties = CommitProperties(custom_metadata=metadata, max_commit_retries=0)
+        properties = CommitProperties(metadata, max_commit_retries=0, app_transactions=[transaction])
         if found is None:
             self._create(table, adds, properties)
             return 0
@@ -297,6 +320,13 @@ class Lake:
                     do=f"remove what the stage remembers and run `scaleinv {table.writer}` again",
                 )
             )
+
+
+def _transaction(table: Table, wanted: Mapping[str, Sequence[object]], found: DeltaTable | None) -> tuple[str, int]:
+    place = ",".join(sorted(f"{name}={text(value)}" for name, values in wanted.items() for value in values))
+    app = f"scaleinv/{table.name}/{place}"
+    last = found.transaction_version(app) if found is not None else None
+    return app, 0 if last is None else last + 1
 
 
 def _filter(table: Table, wanted: Mapping[str, Sequence[object]]) -> pc.Expression | None:

@@ -21,7 +21,6 @@ def work(walk: Walk) -> Outcome:
         silver,
         as_of=walk.as_of,
         horizon=walk.config.forecast.horizon,
-        holdout_days=walk.config.evaluation.holdout_days,
         config=walk.config.features,
     )
     for name, frame in gold.items():

@@ -26,9 +26,11 @@ def work(walk: Walk) -> Outcome:
                 f"{row['source']}: read {row['read']:,} = accepted {row['accepted']:,} + quarantined "
                 f"{row['quarantined']:,} + duplicates {row['duplicates']:,}"
             )
-    check_quarantine(counts, walk.config.ingest.max_quarantine_share)
+    rules = [row.asDict() for row in cleansed.rules.collect()]  # a row per source and rule
+    check_quarantine(counts, walk.config.ingest, rules=rules)
     for name, frame in cleansed.accepted.items():
         walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={}))
+    cleansed.release()
     return Outcome()
 
 
