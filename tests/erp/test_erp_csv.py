@@ -25,7 +25,7 @@ def test_the_bytes_are_these(lines: Lines, config: ExportConfig, as_of: date) ->
     assert document.content == (
         b"order_id,line,vendor_id,location_id,sku_id,gtin,quantity,unit,unit_cost,currency,value,order_date,"
         b"delivery_date\r\n"
-        b"SIAAAAAAAAAA,1,17300001,1710,TG11,4000862141404,48.000,EA,3.2500,EUR,156.00,2026-09-21,2026-09-27\r\n"
+        b"SIAAAAAAAAAA,1,17300001,1710,TG11,4000862141404,48.000,EA,3.2500,EUR,156.00,2026-09-20,2026-09-27\r\n"
     )
 
 
@@ -65,6 +65,7 @@ def test_no_order_gives_the_header_only(some: pa.Table, config: ExportConfig, as
     [
         ([{"quantity": 0.0005}], r"quantity has too many decimals(.|\n)*at most 3(.|\n)*SIAAAAAAAAAA line 1 .*0\.0005"),
         ([{"unit_cost": 1.23456}], r"unit_cost has too many decimals(.|\n)*at most 4"),
+        ([{"value": 156.004}], r"value has too many decimals(.|\n)*at most 2(.|\n)*SIAAAAAAAAAA line 1 .*156\.004"),
         ([{"quantity": 0.0}], r"quantity cannot be ordered(.|\n)*more than 0"),
         ([{"quantity": float("nan"), "value": 0.0}], r"quantity cannot be ordered(.|\n)*nan"),
         ([{"quantity": 1e14}], r"quantity cannot be ordered(.|\n)*less than 1e\+13"),

@@ -41,7 +41,7 @@ def test_one_order_says_what_the_reference_says(lines: Lines, config: ExportConf
         ("E1EDK01", "BELNR", "SIAAAAAAAAAA"),
         ("E1EDK14", "QUALF", "014"), ("E1EDK14", "ORGID", "1000"), ("E1EDK14", "QUALF", "009"),
         ("E1EDK14", "ORGID", "001"), ("E1EDK14", "QUALF", "011"), ("E1EDK14", "ORGID", "1000"),
-        ("E1EDK03", "IDDAT", "012"), ("E1EDK03", "DATUM", "20260921"), ("E1EDK03", "IDDAT", "002"),
+        ("E1EDK03", "IDDAT", "012"), ("E1EDK03", "DATUM", "20260920"), ("E1EDK03", "IDDAT", "002"),
         ("E1EDK03", "DATUM", "20260927"),
         ("E1EDKA1", "PARVW", "LF"), ("E1EDKA1", "PARTN", "17300001"), ("E1EDKA1", "PARVW", "WE"),
         ("E1EDKA1", "PARTN", "1710"),

@@ -79,6 +79,15 @@ def test_an_error_publishes_nothing_and_leaves_the_earlier_run(
     assert contents(tmp_path) == before
 
 
+def test_the_manifest_comes_after_the_documents_are_on_the_disk(
+    some: pa.Table, config: ExportConfig, as_of: date, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    synced: list[set[str]] = []
+    monkeypatch.setattr(write_module, "_sync", lambda folder: synced.append(set(contents(folder))))
+    write_documents(some, config, tmp_path, as_of=as_of)
+    assert synced == [{CSV, XML}, {CSV, XML, MANIFEST}]
+
+
 @pytest.mark.parametrize("kill_at", range(1, 7))
 def test_killed_anywhere_the_next_run_ends_the_same(
     some: pa.Table, lines: Lines, config: ExportConfig, as_of: date, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from scaleinv.config.models import ReplenishConfig
 from scaleinv.errors import DataError
-from scaleinv.replenish import Proposals, order_key, propose
+from scaleinv.replenish import Part, Proposals, order_key, propose
 from scaleinv.replenish import keys as keys_module
 from scaleinv.replenish import lines as lines_module
 from scaleinv.schema import check, series_id, table
@@ -25,7 +25,7 @@ AS_OF = date(2026, 9, 20)
 _DEFAULTS: dict[str, Any] = {
     "sku": "A", "loc": "S1", "vendor": "V1", "lead": 2.0, "rop": 20.0, "oul": 42.0, "on_hand": 12.0, "on_order": 0.0,
     "reserved": 0.0, "backorders": 0.0, "stock_date": AS_OF, "moq": 6.0, "multiple": 6.0, "cost": 1.25, "unit": "EA",
-    "demand_class": "smooth", "interval": 9.0,
+    "demand_class": "smooth", "interval": 9.0, "review": 1, "review_date": None,
 }  # fmt: skip
 
 
@@ -38,10 +38,11 @@ class Night:
     vendors: pa.Table
 
     def propose(self, **options: Any) -> Proposals:
-        return propose(
-            self.policies, self.position, self.series, self.items, self.vendors,
-            **{"retailer": "retailer", "as_of": AS_OF, "config": ReplenishConfig(), **options},
-        )  # fmt: skip
+        return self.propose_parts([(self.policies, self.position, self.series)], **options)
+
+    def propose_parts(self, parts: list[Part], **options: Any) -> Proposals:
+        common = {"retailer": "retailer", "as_of": AS_OF, "config": ReplenishConfig()}
+        return propose(parts, self.items, self.vendors, **{**common, **options})
 
 
 def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
@@ -70,7 +71,8 @@ def night(*overrides: dict[str, Any]) -> Night:
     ]
     series = [
         {**b, "unit": r["unit"], "unit_cost": r["cost"], "min_order_quantity": r["moq"],
-         "order_multiple": r["multiple"], "demand_class": r["demand_class"]}
+         "order_multiple": r["multiple"], "demand_class": r["demand_class"], "review_period": r["review"],
+         "review_date": r["review_date"]}
         for b, r in zip(base, rows, strict=True)
     ]  # fmt: skip
     skus = sorted({r["sku"] for r in rows})
@@ -87,8 +89,8 @@ def test_one_line_says_all_there_is_to_say() -> None:
     assert line == {
         "as_of": AS_OF, "order_id": order_key("retailer", AS_OF, "V1", "S1"), "line": 1, "vendor_id": "V1",
         "location_id": "S1", "sku_id": "A", "unique_id": "A@S1", "quantity": 30.0, "unit": "EA", "unit_cost": 1.25,
-        "value": 37.5, "currency": "EUR", "gtin": None, "order_date": date(2026, 9, 21),
-        "delivery_date": date(2026, 9, 23), "inventory_position": 12.0, "reorder_point": 20.0,
+        "value": 37.5, "currency": "EUR", "gtin": None, "order_date": AS_OF,
+        "delivery_date": date(2026, 9, 22), "inventory_position": 12.0, "reorder_point": 20.0,
         "order_up_to_level": 42.0,
         "reason": "position 12 below reorder point 20; brought to 42 (order-up-to 42, minimum 6, multiple 6)",
     }  # fmt: skip
@@ -125,7 +127,9 @@ _SOME = st.fixed_dictionaries(
         "on_order": st.integers(0, 20).map(float),
         "reserved": st.integers(0, 5).map(float),
         "backorders": st.integers(0, 5).map(float),
-        "stock_date": st.sampled_from([AS_OF, None]),
+        "stock_date": st.sampled_from([AS_OF, AS_OF - timedelta(days=7), AS_OF - timedelta(days=8), None]),
+        "review": st.integers(1, 4),
+        "review_date": st.sampled_from([None, *(AS_OF + timedelta(days=d) for d in (-9, -2, 0, 1, 8))]),
         "moq": st.integers(1, 30).map(float),
         "multiple": st.integers(1, 12).map(float),
         "more": st.integers(1, 40).map(float),
@@ -141,12 +145,15 @@ def test_against_a_plain_loop_in_any_row_order(rows: list[dict[str, Any]], rando
     expected: dict[str, tuple[float, Decimal, date]] = {}
     for r in rows:
         position = max(r["on_hand"], 0) + r["on_order"] - r["backorders"] - r["reserved"]
-        if r["stock_date"] is not None and position < r["rop"]:
+        is_known = r["stock_date"] is not None and (AS_OF - r["stock_date"]).days <= 7
+        is_review = (AS_OF - (r["review_date"] or date(1970, 1, 5))).days % r["review"] == 0
+        if is_known and is_review and position < r["rop"]:
             quantity = math.ceil(max(r["oul"] - position, r["moq"]) / r["multiple"]) * r["multiple"]
             value = (Decimal(repr(quantity)) * Decimal(repr(r["cost"]))).quantize(Decimal("0.01"), ROUND_HALF_UP)
-            day = AS_OF + timedelta(days=1 + math.ceil(r["lead"] - 1e-9))
+            day = AS_OF + timedelta(days=math.ceil(r["lead"] - 1e-9))
             expected[series_id(r["sku"], r["loc"])] = (quantity, value, day)
     lines = made.propose().lines
+    assert lines["order_date"].to_pylist() == [AS_OF] * lines.num_rows
     found = {
         row["unique_id"]: (row["quantity"], Decimal(repr(row["value"])), row["delivery_date"])
         for row in lines.to_pylist()
@@ -154,6 +161,13 @@ def test_against_a_plain_loop_in_any_row_order(rows: list[dict[str, Any]], rando
     assert found == expected
     shuffled = Night(*(_shuffled(t, random) for t in vars(made).values()))
     assert shuffled.propose().lines.equals(lines)
+    parts: list[Part] = [
+        (policies, shuffled.position, shuffled.series)
+        for policies in (shuffled.policies.slice(0, 3), shuffled.policies.slice(3, 0), shuffled.policies.slice(3))
+    ]
+    parted = shuffled.propose_parts(parts)
+    assert parted.lines.equals(lines)
+    assert parted.exceptions.equals(made.propose().exceptions)
     assert shuffled.propose().exceptions.equals(made.propose().exceptions)
 
 
@@ -204,6 +218,40 @@ def test_an_unknown_stock_is_named_and_not_ordered() -> None:
     (row,) = made.exceptions.to_pylist()
     assert (row["kind"], row["value_at_risk"]) == ("no_stock_record", 42 * 1.25)
     assert row["detail"] == "no stock record: nothing is ordered, the rule would have ordered 42"
+
+
+@pytest.mark.parametrize("review_date", [date(2026, 9, 13), date(2026, 10, 4), None])
+def test_a_weekly_vendor_is_asked_on_its_review_night_only(review_date: date | None) -> None:
+    """None: a Monday; the others: Sundays, before and after."""
+    asked = []
+    for day in range(14):
+        tonight = AS_OF + timedelta(days=day)
+        made = night({"review": 7, "review_date": review_date, "stock_date": tonight})
+        for name in ("policies", "position", "series"):
+            data = getattr(made, name)
+            place = data.column_names.index("as_of")
+            setattr(made, name, data.set_column(place, data.schema.field(place), pa.array([tonight], pa.date32())))
+        found = made.propose(as_of=tonight)
+        assert found.exceptions.num_rows == 0
+        asked += found.lines["order_date"].to_pylist()
+    first = AS_OF + timedelta(days=1 if review_date is None else 0)
+    assert asked == [first, first + timedelta(days=7)]
+
+
+def test_daily_and_weekly_vendors_of_one_night_are_told_apart() -> None:
+    weekly = {"review": 7, "review_date": AS_OF + timedelta(days=1)}
+    made = night({"sku": "A"}, {"sku": "B", "vendor": "V2", **weekly}).propose()
+    assert made.lines["sku_id"].to_pylist() == ["A"]
+
+
+@pytest.mark.parametrize(("age", "is_ordered"), [(0, True), (3, True), (4, False), (400, False)])
+def test_an_old_stock_record_is_named_and_not_ordered(age: int, is_ordered: bool) -> None:
+    counted = AS_OF - timedelta(days=age)
+    made = night({"stock_date": counted}).propose(config=ReplenishConfig(max_stock_age_days=3))
+    assert made.lines.num_rows == is_ordered
+    found = [(row["kind"], row["detail"], row["value_at_risk"]) for row in made.exceptions.to_pylist()]
+    detail = f"the last stock record is of {counted}: nothing is ordered, the rule would have ordered 30"
+    assert found == ([] if is_ordered else [("stale_stock", detail, 37.5)])
 
 
 @pytest.mark.parametrize(
@@ -265,6 +313,7 @@ def test_another_nights_row_is_refused() -> None:
         ({"oul": 19.0}, r"order_up_to_level(.|\n)*at least the reorder point(.|\n)*A@S1 \(19"),
         ({"multiple": 0.0}, r"order_multiple(.|\n)*more than zero"),
         ({"multiple": 0.5}, r"order_multiple(.|\n)*whole pieces"),
+        ({"review": 0}, r"review_period(.|\n)*at least one day"),
         ({"cost": -1.0}, r"unit_cost(.|\n)*zero or more"),
     ],
 )

@@ -164,6 +164,19 @@ def test_purchase_orders_have_unique_lines_and_open_ones(
     assert pc.sum(table["quantity"]).as_py() == sum(int(b.orders.quantity.sum()) for b in blocks)
 
 
+def test_orders_leave_on_the_days_that_the_vendors_name(folder: Path, sources: dict[str, SourceConfig]) -> None:
+    vendors = read(folder, sources["vendors"])
+    orders = read(folder, sources["purchase_orders"])
+    terms = {
+        vendor: (int(period), date.fromisoformat(day))
+        for vendor, period, day in rows(vendors, "vendor_id", "review_period", "review_date")
+    }
+    assert {period for period, _ in terms.values()} == {1, 7}
+    assert all(0 <= (day - CONFIG.start).days < period for period, day in terms.values())
+    for vendor, day in rows(orders, "vendor_id", "order_date"):
+        assert (day.date() - terms[vendor][1]).days % terms[vendor][0] == 0
+
+
 def test_prices_cover_every_listed_and_announced_day_once(
     folder: Path, blocks: list[Block], sources: dict[str, SourceConfig]
 ) -> None:

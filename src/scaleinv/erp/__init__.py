@@ -4,12 +4,13 @@ from scaleinv.erp.document import Document
 from scaleinv.erp.layout import CSV_VERSION, IDOC_VERSION, ISO_UNITS, MANIFEST_VERSION
 from scaleinv.erp.order_csv import csv_document
 from scaleinv.erp.orders05 import idoc_documents
-from scaleinv.erp.write import write_documents
+from scaleinv.erp.write import MANIFEST, write_documents
 
 __all__ = [
     "CSV_VERSION",
     "IDOC_VERSION",
     "ISO_UNITS",
+    "MANIFEST",
     "MANIFEST_VERSION",
     "Document",
     "csv_document",

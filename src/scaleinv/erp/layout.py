@@ -68,7 +68,7 @@ CSV_LINE: Final = _segment(
     ("unit_cost", None, "decimal", "price of one unit, 4 decimals"),
     ("currency", None, "char", "ISO 4217"),
     ("value", None, "decimal", "quantity * unit cost, 2 decimals"),
-    ("order_date", None, "char", "YYYY-MM-DD"),
+    ("order_date", None, "char", "YYYY-MM-DD: as_of, the order leaves in its evening"),
     ("delivery_date", None, "char", "YYYY-MM-DD"),
 )
 

@@ -143,13 +143,11 @@ def _decimals(orders: Orders, name: str, digits: int) -> pa.Array:
         orders, pc.invert(sound), f"{name} cannot be ordered", expected=expected, found=values, do="run replenish again"
     )
     exact = values.cast(pa.decimal128(18, digits))
-    if name == "value":  # in whole cents; that it is quantity * unit cost is checked below
-        return exact
     error = pc.abs(pc.subtract(exact.cast(pa.float64()), values))
     slack = pc.add(1e-7, pc.multiply(1e-12, values))
     refuse(
         orders, pc.greater(error, slack), f"{name} has too many decimals", expected=f"at most {digits}", found=values,
-        do="correct cost or order multiple in the source; it would have to be cut",
+        do="correct it where it comes from; it would have to be cut",
     )  # fmt: skip
     return exact
 

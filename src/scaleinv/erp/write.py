@@ -119,12 +119,23 @@ def _publish(folder: Path, names: Sequence[str], manifest: bytes) -> None:
     stale = {file for pattern in _OURS for file in folder.glob(pattern)} - {folder / name for name in names}
     for old in stale:
         old.unlink()
+    _sync(folder)  # after a power cut no manifest stands there without its documents
     partial = _partial(folder, MANIFEST)
     with partial.open("wb") as file:
         file.write(manifest)
         file.flush()
         os.fsync(file.fileno())
     partial.replace(path)
+    _sync(folder)
+
+
+def _sync(folder: Path) -> None:
+    """Renames are on the disk, not only in memory."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _partial(folder: Path, name: str) -> Path:

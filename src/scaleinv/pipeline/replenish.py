@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pyarrow.compute as pc
 
 from scaleinv.pipeline.walk import Outcome, Walk
-from scaleinv.replenish import propose
+from scaleinv.replenish import Part, propose
 from scaleinv.schema import table
 
 
 def work(walk: Walk) -> Outcome:
     """Proposes tonight's orders."""
     proposals = propose(
-        walk.read("gold/policies"),
-        walk.read("gold/stock_position"),
-        walk.read("gold/series"),
+        _parts(walk),
         walk.lake.read(table("silver/items")),
         walk.lake.read(table("silver/vendors")),
         retailer=walk.config.retailer,
@@ -28,3 +28,11 @@ def work(walk: Walk) -> Outcome:
     value = pc.sum(proposals.lines["value"]).as_py() or 0.0
     walk.progress.say(f"{orders:,} purchase orders, {proposals.lines.num_rows:,} lines, value {value:,.2f}")
     return Outcome()
+
+
+def _parts(walk: Walk) -> Iterator[Part]:
+    """Group by group: memory does not grow with the night, only with what is ordered."""
+    names = walk.groups()
+    for done, name in enumerate(names):
+        yield tuple(walk.read(part, group_id=name) for part in ("gold/policies", "gold/stock_position", "gold/series"))
+        walk.progress.count(done + 1, len(names), "groups")

@@ -1,15 +1,18 @@
-"""The rule: inventory position below the reorder point means an order up to the order-up-to level."""
+"""The rule: below the reorder point in the evening of a review means an order up to the order-up-to level."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from datetime import date
 
 import numpy as np
-import pyarrow.compute as pc
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from scaleinv.replenish.facts import Facts
 from scaleinv.replenish.rounding import rounded_quantity
+from scaleinv.schema.review import MONDAY, review_phase
 
 _Floats = NDArray[np.float64]
 _SLACK = 1e-9
@@ -24,18 +27,30 @@ class Decision:
     need: _Floats
     """Order-up-to level - inventory position."""
     quantity: _Floats
-    """What would be ordered, rounded to minimum and multiple; 0 where the position is not below the reorder point."""
+    """What would be ordered, rounded to minimum and multiple; 0 where the position is not below the reorder point or
+    the vendor takes no orders tonight."""
     is_known: NDArray[np.bool_]
-    """There is a stock record; without one nothing is ordered automatically."""
+    """There is a stock record, and it is not too old; else nothing is ordered automatically."""
 
     @property
     def is_ordered(self) -> NDArray[np.bool_]:
         """(n,) it is ordered tonight."""
         return np.asarray(self.is_known & (self.quantity > 0), dtype=bool)
 
+    def take(self, rows: NDArray[np.int64]) -> Decision:
+        """What it says of these rows."""
+        return Decision(**{name: values[rows] for name, values in vars(self).items()})
 
-def decide(facts: Facts) -> Decision:
+
+def joined_decisions(parts: Sequence[Decision]) -> Decision:
+    """The rows of all parts, one part after the other."""
+    return Decision(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Decision)))
+
+
+def decide(facts: Facts, *, as_of: date, max_stock_age_days: int) -> Decision:
     """Applies the rule to every series.
+
+    What is below its reorder point between two reviews waits for the next one: the reorder point covers that time.
 
     A negative record of stock on hand is a receipt not booked yet or a miscount, not a debt (that is what
     ``backorders`` says): it counts as an empty shelf, so that the error is not ordered on top.
@@ -47,5 +62,15 @@ def decide(facts: Facts) -> Decision:
     is_below = position < reorder_point - _SLACK * np.maximum(1.0, np.abs(reorder_point))
     need = facts.number("order_up_to_level") - position
     rounded = rounded_quantity(need, facts.number("min_order_quantity"), facts.number("order_multiple"))
-    is_known = np.asarray(pc.is_valid(facts["stock_date"]).to_numpy(zero_copy_only=False), dtype=bool)
-    return Decision(position, need, np.where(is_below, rounded, 0.0), is_known)
+    age = np.datetime64(as_of, "D") - facts["stock_date"].to_numpy(zero_copy_only=False)
+    is_known = age <= np.timedelta64(max_stock_age_days, "D")  # never, where there is no date
+    quantity = np.where(is_below & _is_review(facts, as_of), rounded, 0.0)
+    return Decision(position, need, quantity, np.asarray(is_known, dtype=bool))
+
+
+def _is_review(facts: Facts, as_of: date) -> NDArray[np.bool_]:
+    """(n,) the vendor takes orders in the evening of ``as_of``."""
+    period = facts["review_period"].to_numpy().astype(np.int64)
+    review_date = facts["review_date"].cast(pa.int32()).fill_null(MONDAY).to_numpy().astype(np.int64)
+    tonight = int(np.datetime64(as_of, "D").astype(np.int64))
+    return np.asarray(review_phase(period, review_date, tonight) == 0, dtype=bool)

@@ -7,6 +7,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.replenish.decision import Decision
@@ -29,6 +30,7 @@ def order_exceptions(
     """
     found = [
         _no_stock_record(facts, decision),
+        _stale_stock(facts, decision),
         _negative_stock(facts),
         _no_demand(facts),
         _rounded_far(facts, decision, max_rounding_ratio),
@@ -53,10 +55,24 @@ def _tables(facts: Facts, found: list[_Found], as_of: date) -> Iterator[pa.Table
 
 
 def _no_stock_record(facts: Facts, decision: Decision) -> _Found:
-    rows = np.flatnonzero(~decision.is_known)
+    rows = np.flatnonzero(~_has_record(facts))
     quantity = decision.quantity[rows]
     detail = joined("no stock record: nothing is ordered, the rule would have ordered ", spelled(quantity))
     return "no_stock_record", rows, detail, quantity * facts.number("unit_cost")[rows]
+
+
+def _stale_stock(facts: Facts, decision: Decision) -> _Found:
+    rows = np.flatnonzero(~decision.is_known & _has_record(facts))
+    quantity = decision.quantity[rows]
+    detail = joined(
+        "the last stock record is of ", facts["stock_date"].take(pa.array(rows)).cast(pa.string()),
+        ": nothing is ordered, the rule would have ordered ", spelled(quantity),
+    )  # fmt: skip
+    return "stale_stock", rows, detail, quantity * facts.number("unit_cost")[rows]
+
+
+def _has_record(facts: Facts) -> NDArray[np.bool_]:
+    return np.asarray(pc.is_valid(facts["stock_date"]).to_numpy(zero_copy_only=False), dtype=bool)
 
 
 def _negative_stock(facts: Facts) -> _Found:

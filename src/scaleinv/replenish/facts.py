@@ -20,7 +20,9 @@ _POLICY = (
     "reorder_point", "order_up_to_level",
 )  # fmt: skip
 _POSITION = ("on_hand", "on_order", "reserved", "backorders", "stock_date")
-_SERIES = ("demand_class", "unit", "unit_cost", "min_order_quantity", "order_multiple")
+_SERIES = (
+    "demand_class", "unit", "unit_cost", "min_order_quantity", "order_multiple", "review_period", "review_date",
+)  # fmt: skip
 _NOT_NEGATIVE = ("lead_time", "on_order", "reserved", "backorders", "unit_cost", "min_order_quantity")
 _COUNTED = [code for code, unit in REC20.items() if unit.endswith("sales_unit")]
 
@@ -38,6 +40,10 @@ class Facts:
         """(n,) a column."""
         column = self.columns.column(name)
         return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+    def take(self, rows: NDArray[np.int64]) -> Facts:
+        """These rows."""
+        return Facts(self.columns.take(pa.array(rows)).combine_chunks())
 
     def number(self, name: str) -> NDArray[np.float64]:
         """(n,) a column as float64."""
@@ -131,6 +137,7 @@ def _check_numbers(facts: Facts) -> None:
         _refuse(facts, facts.number(name) < 0, name, "zero or more")
     multiple = facts.number("order_multiple")
     _refuse(facts, multiple <= 0, "order_multiple", "more than zero")
+    _refuse(facts, facts.number("review_period") < 1, "review_period", "at least one day")
     counted = pc.is_in(facts["unit"], value_set=pa.array(_COUNTED)).to_numpy(zero_copy_only=False)
     _refuse(facts, counted & (multiple % 1 != 0), "order_multiple", "whole pieces, for a unit that is counted")
     is_upside_down = facts.number("order_up_to_level") < facts.number("reorder_point") - 1e-9

@@ -18,7 +18,6 @@ from scaleinv.schema import check, table
 
 _QUANTITY = pa.decimal128(18, 6)
 _PRICE = pa.decimal128(18, 4)
-_EPOCH = date(1970, 1, 1)
 
 
 @dataclass(frozen=True)
@@ -48,15 +47,15 @@ def order_lines(
     currencies = rows_of(facts.columns["vendor_id"], vendors, "silver/vendors", "vendor_id")
     rows = np.flatnonzero(decision.is_ordered)
     rows = rows[_sorting(facts, rows)]
-    line_facts = Facts(facts.columns.take(rows).combine_chunks())
+    line_facts = facts.take(rows)
     grouping = _grouping(line_facts, retailer, as_of)
     quantity = pa.array(decision.quantity[rows]).cast(_QUANTITY)
     unit_cost = line_facts["unit_cost"].cast(_PRICE)
     value = pc.round(pc.multiply(quantity, unit_cost), 2, round_mode="half_towards_infinity")
-    first_day = (as_of - _EPOCH).days + 1
-    lead_days = np.ceil(line_facts.number("lead_time") - 1e-9).astype(np.int32)
+    tonight = pa.repeat(pa.scalar(as_of, pa.date32()), rows.size)
+    lead_days = pa.array(np.ceil(line_facts.number("lead_time") - 1e-9).astype(np.int32))
     columns = {
-        "as_of": pa.array(np.full(rows.size, first_day - 1, dtype=np.int32)).cast(pa.date32()),
+        "as_of": tonight,
         "order_id": pa.array(grouping.keys, pa.string()).take(pa.array(grouping.order)),
         "line": pa.array(grouping.line.astype(np.int32)),
         **{name: line_facts[name] for name in ("vendor_id", "location_id", "sku_id", "unique_id", "unit")},
@@ -65,8 +64,8 @@ def order_lines(
         "value": _floats(value, 2),
         "currency": selected(vendors, "silver/vendors", ["currency"])["currency"].take(currencies.take(pa.array(rows))),
         "gtin": selected(items, "silver/items", ["gtin"])["gtin"].take(gtins.take(pa.array(rows))),
-        "order_date": pa.array(np.full(rows.size, first_day, dtype=np.int32)).cast(pa.date32()),
-        "delivery_date": pa.array(first_day + lead_days).cast(pa.date32()),
+        "order_date": tonight,
+        "delivery_date": pc.add(tonight.cast(pa.int32()), lead_days).cast(pa.date32()),
         "inventory_position": pa.array(decision.inventory_position[rows]),
         "reorder_point": line_facts["reorder_point"],
         "order_up_to_level": line_facts["order_up_to_level"],

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 
+import numpy as np
 import pyarrow as pa
 
 from scaleinv.config.models import ReplenishConfig
-from scaleinv.replenish.decision import decide
+from scaleinv.replenish.decision import Decision, decide, joined_decisions
 from scaleinv.replenish.exceptions import order_exceptions
-from scaleinv.replenish.facts import gather
+from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.lines import order_lines
 
 
@@ -24,10 +26,12 @@ class Proposals:
     """``gold/exceptions``, sorted by series and kind."""
 
 
+Part = tuple[pa.Table, pa.Table, pa.Table]
+"""Rows of gold/policies, gold/stock_position and gold/series of the same series of one night."""
+
+
 def propose(
-    policies: pa.Table,
-    position: pa.Table,
-    series: pa.Table,
+    parts: Iterable[Part],
     items: pa.Table,
     vendors: pa.Table,
     *,
@@ -38,27 +42,37 @@ def propose(
 ) -> Proposals:
     """Orders every series whose inventory position is below its reorder point, up to its order-up-to level.
 
-    A series without a stock record is not ordered but named; a negative record of stock on hand counts as none.
-    The order of the input rows changes nothing.
+    Nothing is ordered from a vendor that takes no orders in the evening of ``as_of``. A series without a stock record,
+    or with too old a one, is not ordered but named; a negative record of stock on hand counts as none.
+    The order of the input rows, and how they are parted, changes nothing. Of a part only what is ordered is kept.
 
     Args:
-        policies: gold/policies, one night.
-        position: gold/stock_position, the same night, a row for every policy.
-        series: gold/series, the same night, a row for every policy.
+        parts: the night's series, each in one part (for instance a training group).
         items: silver/items, for the GTIN.
         vendors: silver/vendors, for the currency.
         retailer: part of every order's key.
-        as_of: the night.
-        config: when rounding counts as far above need.
+        as_of: the night; the orders leave in its evening.
+        config: how old a stock record may be, when rounding counts as far above need.
         horizon: days that the forecast reaches, to name series whose protection interval is longer.
 
     Raises:
         DataError: tables do not fit together, a number cannot be ordered by, or two orders share a key.
     """
-    facts = gather(policies, position, series, as_of=as_of)
-    decision = decide(facts)
-    lines = order_lines(facts, decision, items, vendors, retailer=retailer, as_of=as_of)
-    exceptions = order_exceptions(
-        facts, decision, as_of=as_of, max_rounding_ratio=config.max_rounding_ratio, horizon=horizon
+    ordered: list[tuple[Facts, Decision]] = []
+    exceptions: list[pa.Table] = []
+    for policies, position, series in parts:
+        facts = gather(policies, position, series, as_of=as_of)
+        decision = decide(facts, as_of=as_of, max_stock_age_days=config.max_stock_age_days)
+        exceptions.append(
+            order_exceptions(
+                facts, decision, as_of=as_of, max_rounding_ratio=config.max_rounding_ratio, horizon=horizon
+            )
+        )
+        rows = np.flatnonzero(decision.is_ordered)
+        ordered.append((facts.take(rows), decision.take(rows)))
+    whole = pa.concat_tables([facts.columns for facts, _ in ordered]).combine_chunks()
+    lines = order_lines(
+        Facts(whole), joined_decisions([d for _, d in ordered]), items, vendors, retailer=retailer, as_of=as_of
     )
-    return Proposals(lines, exceptions)
+    named = pa.concat_tables(exceptions).sort_by([("unique_id", "ascending"), ("kind", "ascending")])
+    return Proposals(lines, named)

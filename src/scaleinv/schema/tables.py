@@ -30,6 +30,12 @@ _AS_OF = Column("as_of", _DATE, "the last day known when this was computed, incl
 _CUTOFF = Column("cutoff", _DATE, "the last day the model was shown; equals as_of except in a backtest")
 _GROUP = Column("group_id", _TEXT, "training group")
 _SERIES = Column("unique_id", _TEXT, "series: <sku_id>@<location_id>")
+_REVIEW_DATE = Column(
+    "review_date", _DATE,
+    "a day on which the vendor takes orders; every review_period days before and after it is one too; "
+    "null: counted from Monday 1970-01-05",
+    nullable=True,
+)  # fmt: skip
 
 
 def _units(name: str, meaning: str, *, nullable: bool = False, type: pa.DataType = _FLOAT) -> Column:
@@ -111,6 +117,7 @@ _SILVER = (
             _VENDOR,
             Column("name", _TEXT, "what a person calls it", nullable=True),
             _days("review_period", "days between two chances to order", type=_INT),
+            _REVIEW_DATE,
             Column("currency", _TEXT, "ISO 4217"),
         ),
     ),
@@ -227,6 +234,7 @@ _FEATURES = (
             _units("min_order_quantity", "least that the vendor delivers of it"),
             _units("order_multiple", "the vendor delivers multiples of this"),
             _days("review_period", "days between two chances to order", type=_INT),
+            _REVIEW_DATE,
             _units("old_reorder_point", "the retailer's present reorder point", nullable=True),
             _units("old_order_up_to_level", "the retailer's present order-up-to level", nullable=True),
         ),
@@ -251,7 +259,7 @@ _FEATURES = (
         (
             _AS_OF, _VENDOR,
             Column("probability", _FLOATS, "(max_lead_time + 1,): probability of a lead time of 0, 1, 2 … days"),
-            Column("n_receipts", _LONG, "received order lines behind it; 0: quoted"),
+            Column("n_receipts", _LONG, "deliveries behind it; 0: quoted"),
         ),
         partitions=("as_of",),
     ),
@@ -385,7 +393,7 @@ _ORDERS = (
             _money("value", "quantity * unit cost"),
             Column("currency", _TEXT, "ISO 4217"),
             Column("gtin", _TEXT, "GS1 number", nullable=True),
-            Column("order_date", _DATE, "the day after as_of"),
+            Column("order_date", _DATE, "as_of: orders leave in its evening"),
             Column("delivery_date", _DATE, "order date + mean lead time, rounded up"),
             _units("inventory_position", "on hand + on order - backorders - reserved"),
             _units("reorder_point", "the level it fell below"),
@@ -399,7 +407,10 @@ _ORDERS = (
         ("as_of", "unique_id", "kind"),
         (
             _AS_OF, _SERIES,
-            Column("kind", _TEXT, "no_stock_record, no_demand, negative_stock, rounded_far_above_need, long_lead_time"),
+            Column(
+                "kind", _TEXT,
+                "no_stock_record, stale_stock, no_demand, negative_stock, rounded_far_above_need, long_lead_time",
+            ),
             Column("detail", _TEXT, "what was found and what was done"),
             _money("value_at_risk", "money it is about"),
         ),

@@ -77,6 +77,11 @@ class Chain:
         return np.asarray((number[None, :] + vendor[:, None]) % self.review_period[:, None] == 0)
 
     @property
+    def first_review(self) -> np.ndarray:
+        """(n_vendors,) datetime64[D], the first review day of the history."""
+        return np.asarray(self.days[self.history][self.review_day[:, self.history].argmax(axis=1)])
+
+    @property
     def mean_lead_time(self) -> np.ndarray:
         """(n_vendors,) days."""
         return np.asarray(self.lead_time_probability @ np.arange(MAX_LEAD_TIME + 1))

@@ -121,7 +121,7 @@ def _vendors(shared: Chain) -> pa.Table:
     return pa.table(
         {
             "vendor": vendor_ids(number), "name": names, "orders_every_days": shared.review_period,
-            "currency": ["EUR"] * len(names),
+            "orders_on": dates(shared.first_review), "currency": ["EUR"] * len(names),
         }
     )  # fmt: skip
 

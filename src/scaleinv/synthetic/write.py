@@ -20,7 +20,7 @@ SUCCESS: Final = "_SUCCESS"
 """Marker, JSON: ``hash`` of the configuration, ``rows`` written per source, ``dirt`` rows among the sales by kind."""
 _OWNER: Final = "_SYNTHETIC"
 _PARTIAL: Final = "_partial"
-_VERSION: Final = 1
+_VERSION: Final = 2
 """Rises with every change of what is simulated or written, so that old files are not taken for new ones."""
 
 
