@@ -4,8 +4,9 @@ SHELL := /bin/sh
 
 PYTHON ?= $(shell infra/find-python)
 BIN := .venv/bin
-LOCK = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate pyproject.toml --group build
 UV = infra/uv
+COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
+LOCK = $(COMPILE) pyproject.toml --group build
 PYTEST_ARGS ?=
 
 .PHONY: help demo test lint types unit lock sync-cpu sync-dev sync-gpu clean
@@ -36,24 +37,28 @@ types: .venv/.dev ## mypy, strict
 	$(BIN)/mypy
 
 lock: ## Renew the hashed requirement files from pyproject.toml
-	$(LOCK) --upgrade --output-file requirements/cpu.txt
-	$(LOCK) --upgrade --group dev --constraint requirements/cpu.txt --output-file requirements/dev.txt
-	$(LOCK) --upgrade --extra gpu --output-file requirements/gpu.txt
+	$(LOCK) --output-file requirements/cpu.txt
+	$(LOCK) --group dev --constraint requirements/cpu.txt --output-file requirements/dev.txt
+	$(LOCK) --extra gpu --output-file requirements/gpu.txt
+	echo uv | $(COMPILE) --output-file requirements/uv.txt -
 
 sync-cpu: .venv/.cpu ## Install the locked packages a CPU machine needs into .venv
 sync-dev: .venv/.dev ## The same, with the development tools
 sync-gpu: .venv/.gpu ## The same, with cuDF and cuML, for a machine with an NVIDIA GPU
 
-# A development environment holds all that the CPU one does, at the same versions: it need not be synced again.
+# The development and the GPU environment hold all that the CPU one does: they need not be synced again.
 .venv/.cpu: requirements/cpu.txt pyproject.toml
-	@if [ -e .venv/.dev ] && [ -z "$$(find requirements/dev.txt pyproject.toml -newer .venv/.dev)" ]; then touch $@; \
-	else infra/sync $(PYTHON) cpu; fi
+	@for lock in dev gpu; do \
+		if [ -e .venv/.$$lock ] && [ -z "$$(find requirements/$$lock.txt pyproject.toml -newer .venv/.$$lock)" ]; then \
+			touch $@; exit 0; \
+		fi; \
+	done; infra/sync "$(PYTHON)" cpu
 
 .venv/.dev: requirements/dev.txt pyproject.toml
-	@infra/sync $(PYTHON) dev
+	@infra/sync "$(PYTHON)" dev
 
 .venv/.gpu: requirements/gpu.txt pyproject.toml
-	@infra/sync $(PYTHON) gpu
+	@infra/sync "$(PYTHON)" gpu
 
-clean: ## Remove the environment and everything the demo made
-	rm -rf .venv .uv .scaleinv
+clean: ## Remove .venv, .uv and the lakes of demo and test; those of other environments stay
+	rm -rf .venv .uv .scaleinv/demo .scaleinv/test

@@ -123,9 +123,11 @@ def run(
 
 
 @app.command(rich_help_panel="The walk")
-def demo(set_: Sets = None, conf: Conf = None, dry_run: DryRun = False, force: Force = False) -> None:
+def demo(
+    as_of: AsOf = None, set_: Sets = None, conf: Conf = None, dry_run: DryRun = False, force: Force = False
+) -> None:
     """The whole walk on a synthetic retailer that it makes itself: no data and no cluster needed."""
-    run("demo", None, set_, conf, dry_run, force)
+    run("demo", as_of, set_, conf, dry_run, force)
 
 
 @app.command(rich_help_panel="Look")

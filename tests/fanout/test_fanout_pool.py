@@ -76,12 +76,18 @@ def test_the_longest_starts_first_and_ties_go_by_id() -> None:
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_results_come_as_they_finish() -> None:
-    def wait(seconds: float) -> float:
-        time.sleep(seconds)
-        return seconds
+def test_results_come_as_they_finish(tmp_path: Path) -> None:
+    quick_is_done = tmp_path / "done"
 
-    found = list(fan_out(wait, [Task("slow", 9, 1.5), Task("quick", 1, 0.0)], CONFIG))
+    def work(name: str) -> None:
+        if name == "quick":
+            quick_is_done.touch()
+        while not quick_is_done.exists():
+            time.sleep(0.05)
+        if name == "slow":
+            time.sleep(1.0)  # for the other answer to arrive
+
+    found = list(fan_out(work, [Task("slow", 9, "slow"), Task("quick", 1, "quick")], CONFIG))
     assert [one.id for one in found] == ["quick", "slow"]
 
 

@@ -39,6 +39,10 @@ def test_extends_takes_the_parent_first() -> None:
         ("forecast.quantile_levels=[0.1, 0.9]", ["quantile_levels must contain 0.5"]),
         ("evaluation.holdout_days=60", ["holdout_days 60 is longer than forecast.horizon 28"]),
         ("inventory.targets.A={fill_rate: 0.9, cycle_service_level: 0.9}", ["give either"]),
+        (
+            "export.folder=s3a://bucket/orders",
+            ["export.folder must be a local or mounted folder", "s3a://bucket/orders"],
+        ),
         ("horizon", ["--set 'horizon' cannot be read", "key.key=value"]),
     ],
 )

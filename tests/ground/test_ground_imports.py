@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
+
+from scaleinv.pipeline.stages import STAGE_NAMES
 
 ENGINES = {"pyspark", "ray", "torch", "lightning", "pytorch_forecasting", "deltalake", "numba", "pandas"}
 
@@ -33,6 +36,24 @@ def loaded(code: str) -> set[str]:
 )
 def test_a_room_loads_only_its_own_engine(module: str, allowed: set[str]) -> None:
     assert loaded(f"import {module}") <= allowed
+
+
+def test_every_submit_script_says_what_its_arguments_are() -> None:
+    jobs = sorted((Path(__file__).resolve().parents[2] / "jobs").glob("*.py"))
+    assert {job.stem for job in jobs} == {*STAGE_NAMES, "run"}
+    for job in jobs:
+        done = subprocess.run([sys.executable, str(job), "--help"], capture_output=True, text=True, check=True)
+        assert "--as-of" in done.stdout, job
+
+
+def test_the_demo_can_be_of_another_day() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "scaleinv", "demo", "--as-of", "2023-06-30", "--dry-run"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "environment demo, as of 2023-06-30" in done.stdout
 
 
 def test_help_loads_no_engine() -> None:

@@ -1,4 +1,4 @@
-"""The whole walk on the small synthetic retailer: once in one go, once killed in every stage. Both end the same."""
+"""The whole walk on the small synthetic retailer: once in one go, once killed in every stage. Both end alike."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,58 +17,53 @@ import pytest
 
 from scaleinv.config import LakeConfig
 from scaleinv.lake import Lake
+from scaleinv.pipeline.stages import STAGE_NAMES
 from scaleinv.schema import TABLES, Table
 
 pytestmark = [pytest.mark.spark, pytest.mark.ray, pytest.mark.slow]
 
-KILLED_AT = {
-    "ingest": r"wrote silver/sales",
-    "features": r"wrote gold/panel",
-    "train": r"train +[1-9]\d* of \d+ groups",
-    "forecast": r"forecast +[1-9]\d* of \d+ groups",
-    "evaluate": r"wrote gold/accuracy",
-    "optimize": r"wrote gold/policies",
-    "replenish": r"wrote gold/order_proposals",
-    "export": r"wrote gold/export_log",
-}
-"""Stage -> the line at which it is killed: after its first commit, before it is marked as done."""
+OVERWRITE = "scaleinv.pipeline.walk:Walk.overwrite"
+KILLED_AT = [
+    ("ingest", "scaleinv.pipeline.ingest:write_spark", "after", 3, ""),
+    ("features", "scaleinv.pipeline.features:write_spark", "after", 1, "gold/panel"),
+    ("train", "scaleinv.lake.tables:Lake.put", "after", 1, ".train.json"),
+    ("forecast", "scaleinv.lake.tables:Lake.put", "after", 1, ".forecast.json"),
+    ("evaluate", OVERWRITE, "after", 1, "gold/accuracy"),
+    ("optimize", "scaleinv.lake.tables:Lake.commit", "after", 1, "gold/policies"),
+    ("replenish", OVERWRITE, "after", 1, "gold/order_proposals"),
+    ("export", "pathlib:Path.replace", "after", 1, "/orders-"),
+    ("export", OVERWRITE, "before", 1, "gold/export_log"),
+]
+"""Stage -> a point between its writes: function, before or after which call of those that speak of what."""
 
 
-def start(home: Path, *arguments: str) -> subprocess.Popen[str]:
-    return subprocess.Popen(
-        [sys.executable, "-m", "scaleinv", *arguments],
-        env=os.environ | {"SCALEINV_HOME": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+def run(home: Path, *arguments: str, command: Sequence[str] = ("-m", "scaleinv"), status: int = 0) -> str:
+    log = home / "said.txt"
+    with log.open("wb") as file:
+        process = subprocess.Popen(
+            [sys.executable, *command, *arguments],
+            env=os.environ | {"SCALEINV_HOME": str(home)},
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            found = process.wait(timeout=800)
+        finally:
+            with contextlib.suppress(ProcessLookupError):  # what a killed one left behind
+                os.killpg(process.pid, signal.SIGKILL)
+    said = log.read_text()
+    assert found == status, said[-4000:]
+    return said
 
 
-def run(home: Path, *arguments: str) -> str:
-    process = start(home, *arguments)
-    output, _ = process.communicate(timeout=800)
-    assert process.returncode == 0, output[-4000:]
-    return output
-
-
-def run_until(home: Path, pattern: str) -> str:
-    """Starts the walk and kills it with SIGKILL when a line matches; returns what it said until then."""
-    process = start(home, "run", "--env", "test")
-    assert process.stdout is not None
-    said = ""
-    try:
-        for line in process.stdout:
-            said += line
-            if re.search(pattern, line):
-                process.kill()
-                return said
-        raise AssertionError(f"never said {pattern!r}:\n{said[-4000:]}")
-    finally:
-        process.wait(timeout=60)
-        process.stdout.close()
-        with contextlib.suppress(ProcessLookupError):  # what the killed one left behind
-            os.killpg(process.pid, signal.SIGKILL)
+def run_killed(home: Path, stage: str, target: str, when: str, number: int, text: str) -> str:
+    """The walk until it kills itself in ``stage``; returns what it said until then."""
+    command = (str(Path(__file__).with_name("killed.py")), target, when, str(number), text, "--")
+    said = run(home, "run", "--env", "test", command=command, status=-signal.SIGKILL)
+    assert re.findall(r"^\[\d/8\] (\w+)", said, re.MULTILINE)[-1] == stage
+    assert not list((home / "test" / "lake" / "_walk").rglob(f"{stage}.json"))
+    return said
 
 
 def content(lake: Lake, table: Table) -> pa.Table:
@@ -108,7 +104,7 @@ def test_the_walk_ends_with_orders_and_a_summary(straight: tuple[Path, str]) -> 
 def test_a_second_run_has_nothing_to_do(straight: tuple[Path, str]) -> None:
     home, _ = straight
     versions = {state.name: state.version for state in lake_of(home).tables()}
-    assert run(home, "run", "--env", "test").count("up to date") == len(KILLED_AT)
+    assert run(home, "run", "--env", "test").count("up to date") == len(STAGE_NAMES)
     assert {state.name: state.version for state in lake_of(home).tables()} == versions
 
 
@@ -133,12 +129,18 @@ def test_forecasts_policies_and_orders_can_be_taken_away(straight: tuple[Path, s
     assert pq.read_table(out["policies"]).num_rows == 36
 
 
+@pytest.mark.timeout(1200)
 def test_killed_in_every_stage_the_walk_ends_with_the_same_tables_and_files(
     straight: tuple[Path, str], tmp_path: Path
 ) -> None:
-    for stage, pattern in KILLED_AT.items():
-        said = run_until(tmp_path, pattern)
-        assert f"] {stage}" in said.splitlines()[-1]
+    said = {}
+    for stage in STAGE_NAMES:
+        for point in KILLED_AT:
+            if point[0] == stage:
+                run_killed(tmp_path, *point)
+        said[stage] = run_killed(tmp_path, stage, "scaleinv.pipeline.walk:Walk._mark", "before", 1, f"name='{stage}'")
+    for stage in ("train", "forecast"):
+        assert re.search(rf"{stage} +1 of \d+ groups were done before", said[stage])
     run(tmp_path, "run", "--env", "test")
     expected, found = lake_of(straight[0]), lake_of(tmp_path)
     for table in TABLES.values():

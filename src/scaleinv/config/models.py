@@ -112,6 +112,8 @@ class Assumptions(Section):
     """Category -> pack size; 1 where not named."""
     min_order_quantity: dict[str, Positive] = {}
     """Category -> MOQ; the pack size where not named."""
+    old_levels_age: Annotated[int, Field(ge=0)] = 28
+    """The old policy's levels are this many days old at as_of: made of the sales before the hold-out, not of it."""
     old_reorder_days: Annotated[float, Field(gt=0)] = 9.0
     """The old policy's reorder point: this many days of mean sales."""
     old_cover_days: Annotated[float, Field(gt=0)] = 14.0
@@ -141,6 +143,9 @@ class IngestConfig(Section):
     """Read M5's published layout instead of ``sources``."""
     max_quarantine_share: Share = 0.05
     """More bad rows than this in any source stop the load."""
+    max_duplicate_share: Share = 0.05
+    """More rows than this that equal another one in every column stop the load: a till that writes no receipt number
+    sells the same thing twice a day, and these sales would be lost."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
@@ -173,7 +178,9 @@ class FeaturesConfig(Section):
     history_days: Positive = 1095
     """Days before as_of that the panel holds."""
     min_receipts: Positive = 30
-    """Received order lines a vendor needs before they replace the quoted lead times."""
+    """Deliveries of a vendor that are needed before they replace the lead times that it quotes."""
+    closed_days: Annotated[int, Field(ge=0)] = 0
+    """Last days before as_of without a single sale that may be taken for closed shops; more are a missing delivery."""
     max_lead_time: Positive = 60
     """Longer deliveries count as this long."""
     max_group_size: Positive = 5000
@@ -258,6 +265,8 @@ class EvaluationConfig(Section):
     """In the replay, forecasts and policies are renewed this often (as they would be every night)."""
     warmup_days: Positive = 56
     """Days before the hold-out on which the replayed policy finds its own stock level."""
+    replications: Positive = 5
+    """How often the hold-out is replayed, each time with other lead times."""
     season: Positive = 7
     """Period of the seasonal baseline and of MASE's scale, days."""
 
@@ -325,13 +334,15 @@ class ReplenishConfig(Section):
 
     max_rounding_ratio: Annotated[float, Field(ge=1)] = 5.0
     """An order rounded up to more than this many times the need becomes an exception as well."""
+    max_stock_age_days: Positive = 7
+    """Days; an older stock record is not ordered by but named."""
 
 
 class ExportConfig(Section):
     """Files for the ERP."""
 
     folder: str
-    """Where documents and the manifest go; a sub-folder per as_of."""
+    """Where documents and the manifest go, on this machine or mounted on it; a sub-folder per as_of."""
     formats: tuple[Literal["csv", "idoc"], ...] = ("csv", "idoc")
     company_code: Annotated[str, Field(max_length=4)] = "1000"
     purchasing_organization: Annotated[str, Field(max_length=4)] = "1000"
@@ -341,6 +352,12 @@ class ExportConfig(Section):
     receiver: Annotated[str, Field(max_length=10)] = "PRDCLNT100"
     iso_units: dict[str, Annotated[str, Field(min_length=1, max_length=3)]] = {}
     """UN/CEFACT Rec 20 code -> ISO unit code that the ERP knows, before the built-in table (EA -> PCE …)."""
+
+    @model_validator(mode="after")
+    def _on_this_machine(self) -> Self:
+        if "://" in self.folder:
+            raise ValueError(f"export.folder must be a local or mounted folder, not an address, found {self.folder}")
+        return self
 
 
 class Config(Section):

@@ -8,6 +8,7 @@ from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
@@ -95,14 +96,11 @@ def distributions(walk: Walk, rows: Rows, *, cutoff: date, model: str) -> Distri
 
 
 def _rows(name: str, series: pa.Table, panel: pa.Table) -> Rows:
-    codes = np.searchsorted(
-        np.asarray(series["unique_id"].to_pylist(), dtype=object),
-        np.asarray(panel["unique_id"].to_pylist(), dtype=object),
-    )
+    owner = pc.index_in(panel["unique_id"], value_set=series["unique_id"].combine_chunks())
     return Rows(
         group_id=name,
         series=series,
-        indptr=np.concatenate(([0], np.cumsum(np.bincount(codes, minlength=series.num_rows)))).astype(np.int64),
+        indptr=np.concatenate(([0], np.cumsum(np.bincount(owner, minlength=series.num_rows)))).astype(np.int64),
         ds=panel["ds"].to_numpy().astype("datetime64[D]"),
         y=panel["y"].to_numpy(),
         is_stockout=panel["is_stockout"].to_numpy(),

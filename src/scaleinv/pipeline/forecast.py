@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict
 from datetime import date
 
-from scaleinv.errors import ScaleinvError, explain
+from scaleinv.errors import DataError, LakeError, ScaleinvError, explain
 from scaleinv.evaluation import cutoffs
 from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, predict
 from scaleinv.lake import Lake, StagedFile
@@ -36,30 +36,41 @@ def work(walk: Walk) -> Outcome:
     fallen: Counter[str] = sum((Counter(card["fallen"]) for card in cards), Counter())
     for reason, series in sorted(fallen.items()):
         walk.progress.say(f"{series:,} series-forecasts fell back to the baseline: {reason}")
-    return Outcome()
+    again = sorted(request.id for request, card in zip(todo, cards, strict=True) if card["try_again"])
+    if again:
+        walk.progress.say(f"the next run tries again: {', '.join(again[:5])} ({len(again):,} in all)")
+    return Outcome(result={"try_again": again}, complete=not again)
 
 
 def forecast_group(request: Request) -> Card:
     """On a worker: forecasts one group with one model; where the model is missing or fails, the baseline stands in."""
     group = load_group(request)
     lake = Lake(request.lake)
-    fitted, fallen = _load(request, group, lake)
-    files: list[StagedFile] = []
-    for cutoff in request.cutoffs:
-        try:
-            forecast = predict(fitted, group, cutoff=cutoff, config=request.forecast)
-        except Exception as error:  # whatever a network does, tonight's orders need a forecast; the card says why
-            if fitted.model == BASELINE:
-                raise
-            fallen, fitted = message(error), _baseline(request, group)
-            forecast = predict(fitted, group, cutoff=cutoff, config=request.forecast)
-        files.append(_stage(request, lake, forecast, cutoff))
+    fallen: Exception | None = None
+    try:
+        files = _stage_all(request, group, lake, _load(request, group, lake))
+    except Exception as error:  # whatever a network does, tonight's orders need a forecast; the card says why
+        if request.model == BASELINE:
+            raise
+        fallen = error
+        files = _stage_all(request, group, lake, _baseline(request, group))
+    rows = group.n_series * len(files)
     return {
         "fingerprint": request.fingerprint,
         "files": [asdict(file) for file in files],
-        "rows": group.n_series * len(files),
-        "fallen": {fallen: group.n_series * len(files)} if fallen else {},
+        "rows": rows,
+        "fallen": {message(fallen): rows} if fallen else {},
+        # The data will be the same in the next run; memory or a network may be there again.
+        "try_again": fallen is not None and not isinstance(fallen, DataError),
     }
+
+
+def _stage_all(request: Request, group: Group, lake: Lake, fitted: Fitted) -> list[StagedFile]:
+    """One file per cutoff; no more than one cutoff's forecast is held."""
+    return [
+        _stage(request, lake, predict(fitted, group, cutoff=cutoff, config=request.forecast), cutoff)
+        for cutoff in request.cutoffs
+    ]
 
 
 def _stage(request: Request, lake: Lake, forecast: Forecast, cutoff: date) -> StagedFile:
@@ -68,19 +79,23 @@ def _stage(request: Request, lake: Lake, forecast: Forecast, cutoff: date) -> St
     return lake.stage_file(table("gold/forecasts"), rows, partition=partition)
 
 
-def _load(request: Request, group: Group, lake: Lake) -> tuple[Fitted, str | None]:
-    """The model that will forecast, and why it is not the one that was asked for."""
+def _load(request: Request, group: Group, lake: Lake) -> Fitted:
+    """The model that was asked for.
+
+    Raises:
+        DataError: it was not trained.
+        LakeError: it was, and is not there.
+    """
     if request.model == BASELINE:
-        return _baseline(request, group), None
-    where = {"as_of": request.as_of}
-    ledger = lake.read(table("gold/training_ledger"), where=where, columns=["model", "group_id", "artefact", "error"])
-    row = next(
-        row for row in ledger.to_pylist() if row["model"] == request.model and row["group_id"] == request.group_id
-    )
-    content = lake.get(row["artefact"]) if row["artefact"] else None
+        return _baseline(request, group)
+    where = {"as_of": request.as_of, "model": request.model, "group_id": request.group_id}
+    (row,) = lake.read(table("gold/training_ledger"), where=where, columns=["artefact", "error"]).to_pylist()
+    if row["artefact"] is None:
+        raise DataError(f"not trained: {row['error']}")
+    content = lake.get(row["artefact"])
     if content is None:
-        return _baseline(request, group), str(row["error"] or f"{row['artefact']} is not there")
-    return Fitted.from_bytes(content), None
+        raise LakeError(f"{row['artefact']} is not there; scaleinv train --force makes it anew")
+    return Fitted.from_bytes(content)
 
 
 def _baseline(request: Request, group: Group) -> Fitted:

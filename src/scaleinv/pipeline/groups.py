@@ -51,8 +51,8 @@ class Request:
 
     @property
     def artefact(self) -> str:
-        """The fitted model's path."""
-        return f"{self.folder}/{self.group_id}.bin"
+        """The fitted model's path: a run with other options must not put its model where an older card looks."""
+        return f"{self.folder}/{self.group_id}.{self.fingerprint}.bin"
 
     @property
     def card(self) -> str:
@@ -86,8 +86,12 @@ def requests(
 def run_groups(
     walk: Walk, work: Callable[[Request], Card], todo: Sequence[Request], failed: Callable[[Request, str], Card]
 ) -> list[Card]:
-    """The card of every request, in the order of ``todo``: found, made by ``work`` on a worker, or ``failed``."""
-    cards = {request.id: card for request in todo if (card := _find_card(walk.lake, request)) is not None}
+    """The card of every request, in the order of ``todo``: found, made by ``work`` on a worker, or ``failed``.
+
+    A card that says ``try_again`` is not kept for the next run.
+    """
+    found = [] if walk.force else [(request.id, _find_card(walk.lake, request)) for request in todo]
+    cards = {name: card for name, card in found if card is not None}
     if cards:
         walk.progress.say(f"{len(cards):,} of {len(todo):,} groups were done before")
     missing = [request for request in todo if request.id not in cards]
@@ -115,7 +119,7 @@ def _fan_out(
             walk.progress.say(f"{outcome.id} failed after {outcome.attempts} tries: {outcome.error}")
             card = failed(request, str(outcome.error))
         card |= {"seconds": outcome.seconds, "attempts": outcome.attempts, "worker": outcome.worker}
-        if outcome.ok:
+        if outcome.ok and not card.get("try_again"):
             walk.lake.put(request.card, json.dumps(card, sort_keys=True).encode())
         yield outcome.id, card
 
@@ -128,7 +132,12 @@ def _group_sizes(walk: Walk) -> dict[str, int]:
 def _find_card(lake: Lake, request: Request) -> Card | None:
     content = lake.get(request.card)
     card: Card | None = json.loads(content) if content else None
-    return card if card and card["fingerprint"] == request.fingerprint else None
+    if card is None or card["fingerprint"] != request.fingerprint:
+        return None
+    # What the card vouches for may have been cleaned away.
+    staged = [f"gold/forecasts/{file['path']}" for file in card.get("files", ())]
+    made = [*staged, *([card["artefact"]] if card.get("artefact") else [])]
+    return card if all(map(lake.files.exists, made)) else None
 
 
 # --- on a worker ----------------------------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ from scaleinv.lake import StagedFile
 from scaleinv.pipeline.arrays import Distributions, Floats, Rows, distributions, groups
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
-from scaleinv.schema.words import POLICY_METHODS, PolicyMethod
+from scaleinv.schema.review import MONDAY, review_phase
+from scaleinv.schema.words import ID_SEPARATOR, POLICY_METHODS, PolicyMethod
 
 OLD: Final = "old"
 _FACTS: Final = ("group_id", "unique_id", "sku_id", "location_id", "vendor_id")
@@ -32,7 +33,7 @@ class _Night:
     champions: dict[str, str]
     vendors: list[str]
     lead_time_probability: Floats
-    true_demand: pa.Table
+    has_truth: bool
     cutoffs: list[date]
 
 
@@ -44,6 +45,8 @@ class _Terms:
     target: Floats
     vendor: NDArray[np.int64]
     review_period: NDArray[np.int64]
+    review_date: NDArray[np.int64]
+    """days since 1970"""
     unit_cost: Floats
     min_order_quantity: Floats
     order_multiple: Floats
@@ -71,19 +74,20 @@ def work(walk: Walk) -> Outcome:
     config = walk.config
     night = _night(walk)
     files: list[StagedFile] = []
-    sums, stretched = _Sums(), 0
+    sums, stretched, n_series = _Sums(), 0, 0
     for rows in groups(walk):
         terms = _terms(walk, rows, night)
         found = _of_champions(walk, rows, night, walk.as_of)
         demand = _protection(walk, found, terms, night)
         stretched += demand.n_beyond_horizon
+        n_series += rows.n_series
         tonight = _policies(walk, demand, found, terms, config.inventory.method)
         partition = {"as_of": walk.as_of, "group_id": rows.group_id}
         content = _policy_rows(walk, rows, night, terms, tonight)
         files.append(walk.lake.stage_file(table("gold/policies"), content, partition=partition))
         _replay_group(walk, rows, night, terms, sums)
     walk.lake.commit(table("gold/policies"), files, where={"as_of": walk.as_of})
-    walk.progress.wrote("gold/policies", walk.read("gold/policies", columns=["unique_id"]).num_rows)
+    walk.progress.wrote("gold/policies", n_series)
     if stretched:
         walk.progress.say(f"{stretched:,} series have lead times beyond the horizon: their forecast was stretched")
     walk.overwrite("gold/replay", _replay_rows(walk, sums))
@@ -98,12 +102,11 @@ def _night(walk: Walk) -> _Night:
     lead_times = walk.read("gold/lead_times").sort_by("vendor_id")
     days = cutoffs(walk.as_of, config.holdout_days, config.refresh_days)
     champions = walk.read("gold/champions").to_pylist()
-    replayed = [day for day, _ in _replay_days(walk, days[0])]
     return _Night(
         champions={row["demand_class"]: row["model"] for row in champions},
         vendors=lead_times["vendor_id"].to_pylist(),
         lead_time_probability=np.asarray(lead_times["probability"].to_pylist(), dtype=np.float64),
-        true_demand=walk.lake.read(table("silver/true_demand"), where={"date": replayed}),
+        has_truth=walk.lake.rows(table("silver/true_demand")) > 0,
         cutoffs=days,
     )
 
@@ -131,11 +134,16 @@ def _terms(walk: Walk, rows: Rows, night: _Night) -> _Terms:
         target=np.asarray([targets[name].value for name in classes.tolist()], dtype=np.float64),
         vendor=vendor.astype(np.int64),
         review_period=rows.numbers("review_period").astype(np.int64),
+        review_date=_day_numbers(rows.series["review_date"]),
         unit_cost=rows.numbers("unit_cost"),
         min_order_quantity=rows.numbers("min_order_quantity"),
         order_multiple=rows.numbers("order_multiple"),
         key=_keys(rows.text("unique_id")),
     )
+
+
+def _day_numbers(dates: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(pc.fill_null(dates.cast(pa.int32()), MONDAY).to_numpy(), dtype=np.int64)
 
 
 def _keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
@@ -227,7 +235,7 @@ def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: _Terms, tonight: 
 
 def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _Sums) -> None:
     days = _replay_days(walk, night.cutoffs[0])
-    wanted = _wanted(rows, night, [day for day, _ in days])
+    wanted = _wanted(walk, rows, night, [day for day, _ in days])
     by = {
         "overall": np.full(rows.n_series, "all"),
         "target": np.char.add(np.char.add(terms.kind, " "), np.char.mod("%g", terms.target)),
@@ -246,39 +254,55 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
         )
         for method, made in backtest.items()
     }
-    old = (rows.numbers("old_reorder_point")[:, None], rows.numbers("old_order_up_to_level")[:, None])
-    levels[OLD] = tuple(np.repeat(level, len(night.cutoffs), axis=1) for level in old)  # type: ignore[assignment]
+    old = [rows.numbers(name)[:, None] for name in ("old_reorder_point", "old_order_up_to_level")]
+    levels[OLD] = (np.repeat(old[0], len(night.cutoffs), axis=1), np.repeat(old[1], len(night.cutoffs), axis=1))
+    compared = _compared(old)
     refresh = np.asarray([index for _, index in days])
+    phase = review_phase(terms.review_period, terms.review_date, (days[0][0] - date(1970, 1, 1)).days)
     for policy, (point, up_to) in levels.items():
-        given = np.asarray(
-            ~(np.isnan(point).any(axis=1) | np.isnan(up_to).any(axis=1)), dtype=np.bool_
-        )  # the old policy may be unknown
+        given = compared & ~np.isnan(point).any(axis=1)
         result = replay(
             wanted[given], point[given], up_to[given], refresh,
             terms.min_order_quantity[given], terms.order_multiple[given],
             night.lead_time_probability, terms.vendor[given], terms.review_period[given],
             n_warmup=walk.config.evaluation.warmup_days, key=terms.key[given], seed=walk.config.inventory.seed,
+            n_replications=walk.config.evaluation.replications, review_phase=phase[given],
         )  # fmt: skip
         sums.n_days = result.n_days
         columns = _columns(walk, rows, terms, given, result)
         sums.add(policy, {name: labels[given] for name, labels in by.items()}, columns)
 
 
-def _wanted(rows: Rows, night: _Night, days: list[date]) -> Floats:
+def _compared(old: list[Floats]) -> NDArray[np.bool_]:
+    """(n_series,) series that are replayed: those with known old levels, so that all policies serve the same demand.
+
+    Where a group has none it is all of them, and there is nothing to compare with.
+    """
+    known = np.asarray(np.isfinite(np.concatenate(old, axis=1)).all(axis=1), dtype=np.bool_)
+    return known if known.any() else ~known
+
+
+def _wanted(walk: Walk, rows: Rows, night: _Night, days: list[date]) -> Floats:
     """(n_series, n_days) units wanted: the truth where a simulator knows it, else sales, completed on stock-outs."""
-    if night.true_demand.num_rows:
-        truth = night.true_demand
-        names = pc.binary_join_element_wise(truth["sku_id"], truth["location_id"], "@")
-        owner = pc.index_in(names, value_set=rows.series["unique_id"].combine_chunks())
-        mine = pc.is_valid(owner)
-        row = owner.filter(mine).to_numpy()
-        day = truth["date"].filter(mine).to_numpy().astype("datetime64[D]")
-        grid = np.zeros((rows.n_series, len(days)))
-        grid[row, (day - np.datetime64(days[0], "D")).astype(np.int64)] = truth["quantity"].filter(mine).to_numpy()
-        return grid
+    if night.has_truth:
+        return _truth(walk, rows, days)
     sold = np.nan_to_num(rows.window(rows.y, days[0], len(days)))
     short = rows.window(rows.is_stockout, days[0], len(days)) == 1
     return np.where(short, np.maximum(sold, rows.numbers("mean_demand")[:, None]), sold)
+
+
+def _truth(walk: Walk, rows: Rows, days: list[date]) -> Floats:
+    """(n_series, n_days), read for the group's articles only: a night's truth does not fit into memory."""
+    articles = pc.unique(rows.series["sku_id"]).to_pylist()
+    truth = walk.lake.read(table("silver/true_demand"), where={"date": days, "sku_id": articles})
+    names = pc.binary_join_element_wise(truth["sku_id"], truth["location_id"], ID_SEPARATOR)
+    owner = pc.index_in(names, value_set=rows.series["unique_id"].combine_chunks())
+    mine = pc.is_valid(owner)
+    day = truth["date"].filter(mine).to_numpy().astype("datetime64[D]")
+    grid = np.zeros((rows.n_series, len(days)))
+    at = (owner.filter(mine).to_numpy(), (day - np.datetime64(days[0], "D")).astype(np.int64))
+    grid[at] = truth["quantity"].filter(mine).to_numpy()
+    return grid
 
 
 def _columns(walk: Walk, rows: Rows, terms: _Terms, given: NDArray[np.bool_], result: Replay) -> list[Floats]:

@@ -39,8 +39,10 @@ def plan(walk: Walk, stages: Iterable[Stage]) -> str:
 
 def _sources(walk: Walk) -> list[str]:
     files = source_files(walk.config)
-    size = sum(path.stat().st_size for path in files)
+    size = sum(info.size for info in files.values())
     lines = [f"  reads  {len(files):,} files, {size / 1e6:,.1f} MB, in {walk.config.ingest.data}"]
-    if walk.config.synthetic and not files:
-        lines.append("  makes  them first, with the synthetic retailer")
-    return lines
+    if files:
+        return lines
+    if walk.config.synthetic:
+        return [*lines, "  makes  them first, with the synthetic retailer"]
+    return [f"  reads  what Spark finds in {walk.config.ingest.data}: no files can be seen from here"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from scaleinv.pipeline.walk import Outcome, Walk
@@ -18,19 +18,29 @@ _SILVER: Final = (
 
 @dataclass(frozen=True)
 class Stage:
-    """One job. ``sections`` are the parts of the configuration that change its result."""
+    """One job. ``sections`` are the parts of the configuration that change its result.
+
+    A stage with ``files`` writes outside the lake too, and its module has an ``is_intact``.
+    """
 
     name: str
     purpose: str
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     sections: tuple[str, ...]
+    files: bool = False
 
     def load(self) -> Callable[[Walk], Outcome]:
         """The function that does the work (this import may load Spark, Ray or torch)."""
-        module = importlib.import_module(f"scaleinv.pipeline.{self.name}")
-        work: Callable[[Walk], Outcome] = module.work
+        work: Callable[[Walk], Outcome] = self._module().work
         return work
+
+    def is_intact(self, walk: Walk) -> bool:
+        """Whether what the stage wrote outside the lake is there as it left it."""
+        return not self.files or bool(self._module().is_intact(walk))
+
+    def _module(self) -> Any:
+        return importlib.import_module(f"scaleinv.pipeline.{self.name}")
 
 
 STAGES: Final[tuple[Stage, ...]] = (
@@ -46,7 +56,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         "history -> dense panel, demand classes, groups, stock position, lead times",
         _SILVER,
         ("gold/panel", "gold/series", "gold/stock_position", "gold/lead_times"),
-        ("features", "forecast.horizon", "evaluation.holdout_days"),
+        ("features", "forecast.horizon"),
     ),
     Stage(
         "train",
@@ -96,6 +106,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         ("gold/order_proposals",),
         ("gold/export_log",),
         ("export", "retailer"),
+        files=True,
     ),
 )
 

@@ -27,10 +27,18 @@ def work(walk: Walk) -> Outcome:
     ledger = table("gold/training_ledger")
     rows = [{name: card[name] for name in ledger.names} | {"as_of": walk.as_of} for card in cards]
     walk.overwrite(ledger.name, rows_of(ledger, rows))
+    _remove_models(walk, kept={row["artefact"] for row in rows})
     counts = Counter(row["status"] for row in rows)
     walk.progress.say(", ".join(f"{status} {count:,}" for status, count in sorted(counts.items())))
     states = sorted((row["model"], row["group_id"], row["status"]) for row in rows)
     return Outcome(result={"groups": states}, complete=counts["failed"] == 0)
+
+
+def _remove_models(walk: Walk, *, kept: set[str | None]) -> None:
+    """This night's models that the ledger does not name: runs with other options left them."""
+    for path in walk.lake.paths(f"models/{walk.as_of}"):
+        if path.endswith(".bin") and path not in kept:
+            walk.lake.delete(path)
 
 
 def train_group(request: Request) -> Card:

@@ -1,27 +1,32 @@
 """The walk itself: runs stages in order, skips what is up to date, and can be killed at any line.
 
 A stage that has committed its tables leaves a marker under the lake's root, with a fingerprint of everything its
-result depends on: its options, the code's version and the results of the stages before it. A stage whose marker bears
-today's fingerprint is skipped; any other is done again from the start, which is safe because it replaces what it
-writes.
+result depends on: its options, the code and the results of the stages before it. A stage whose marker bears today's
+fingerprint is skipped; any other is done again from the start, which is safe because it replaces what it writes.
 """
 
 from __future__ import annotations
 
+import functools
 import hashlib
+import itertools
 import json
+import re
+import uuid
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import date
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 
-from scaleinv import __version__
-from scaleinv.config import Config
-from scaleinv.errors import LakeError, explain
+import scaleinv
+from scaleinv.config import Config, LakeConfig
+from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.lake import Lake
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.stages import STAGES, Stage
@@ -66,14 +71,16 @@ class Walk:
         with self._spark, self._ray:
             for stage in stages:
                 self.progress.begin(stage.name, STAGES.index(stage) + 1, len(STAGES))
+                self._require_inputs(stage)
                 if not self.force and self.up_to_date(stage):
                     self.progress.say("up to date")
                     continue
-                self._require_inputs(stage)
+                # Before the work: a file that is delivered meanwhile must not be taken for one that was read.
+                fingerprint = self.fingerprint(stage)
                 self.lake.delete(self._marker(stage))
                 self.progress.say(stage.purpose)
                 outcome = stage.load()(self)
-                self._mark(stage, outcome)
+                self._mark(stage, fingerprint, outcome)
                 self.progress.end()
                 done.append(stage.name)
         return done
@@ -83,13 +90,13 @@ class Walk:
         marker = self._read_marker(stage)
         if not marker.get("complete") or marker["fingerprint"] != self.fingerprint(stage):
             return False
-        return all(self.lake.exists(table(name)) for name in stage.writes)
+        return self._has_tables(stage) and stage.is_intact(self)
 
     def fingerprint(self, stage: Stage) -> str:
         """Of all that the stage's result depends on."""
         before = STAGES[: STAGES.index(stage)]
         content = {
-            "version": __version__,
+            "code": code_state(),
             "as_of": self._day_of(stage),
             "options": {section: _option(self.config, section) for section in stage.sections},
             "sources": sources_state(self.config) if stage.name == "ingest" else None,
@@ -98,16 +105,32 @@ class Walk:
         return digest(content)
 
     def _require_inputs(self, stage: Stage) -> None:
-        missing = [name for name in stage.reads if not self.lake.exists(table(name))]
-        if missing:
-            writers = sorted({table(name).writer for name in missing})
+        """What lies in the lake of another night, or was made with other options, is not what the stage is to read."""
+        before = STAGES[: STAGES.index(stage)]
+        # What follows on a stage that is to be done is to be done, too.
+        done = list(itertools.takewhile(self._is_done, before))
+        to_do = [earlier.name for earlier in before[len(done) :]]
+        if to_do:
+            options = f"--env {self.config.env} --as-of {self.as_of}"
             raise LakeError(
                 explain(
-                    f"{stage.name} cannot start: tables are missing",
-                    which=missing,
-                    do=f"run {', '.join(f'scaleinv {w}' for w in writers)} first, or scaleinv run for the whole walk",
+                    f"{stage.name} cannot start: stages before it are not done for {self.as_of} with these options",
+                    which=to_do,
+                    do=f"run {', '.join(f'scaleinv {name} {options}' for name in to_do)}, "
+                    f"or scaleinv run {options} for the whole walk",
                 )
             )
+
+    def _is_done(self, stage: Stage) -> bool:
+        """Whether later stages can go on: also after one that is to try some groups again, they have fallen back."""
+        marker = self._read_marker(stage)
+        if not marker or marker.get("as_of") != self._day_of(stage) or not self._has_tables(stage):
+            return False
+        # New files may arrive between two jobs of a night: they wait for the next ingest.
+        return stage.name == "ingest" or bool(marker["fingerprint"] == self.fingerprint(stage))
+
+    def _has_tables(self, stage: Stage) -> bool:
+        return all(self.lake.exists(table(name)) for name in stage.writes)
 
     # --- markers ---------------------------------------------------------------------------------------------------
 
@@ -123,9 +146,9 @@ class Walk:
         content = self.lake.get(self._marker(stage))
         return dict(json.loads(content)) if content else {}
 
-    def _mark(self, stage: Stage, outcome: Outcome) -> None:
-        fingerprint = self.fingerprint(stage)
+    def _mark(self, stage: Stage, fingerprint: str, outcome: Outcome) -> None:
         marker = {
+            "as_of": self._day_of(stage),
             "fingerprint": fingerprint,
             "complete": outcome.complete,
             "digest": digest([fingerprint, outcome.result]),
@@ -138,12 +161,12 @@ class Walk:
     def spark(self) -> SparkSession:
         """The Spark session, started at first use."""
         if self._session is None:
-            from scaleinv.lake.spark import spark_session
+            from scaleinv.lake.spark import spark_session, stop_session
 
             self._session = spark_session(self.config.spark, self.config.lake, app=f"scaleinv {self.config.env}")
             # A session that spark-submit or a notebook made is theirs to stop.
             if self.config.spark.master is not None:
-                self._spark.callback(self._session.stop)
+                self._spark.callback(stop_session, self._session)
         return self._session
 
     def ray(self) -> None:
@@ -166,8 +189,20 @@ class Walk:
         self.progress.wrote(name, rows.num_rows)
 
     def groups(self) -> list[str]:
-        """Training groups of tonight, sorted."""
-        return self.lake.partition_values(table("gold/series"), "group_id", where={"as_of": self.as_of})
+        """Training groups of tonight, sorted.
+
+        Raises:
+            DataError: there is none.
+        """
+        names = self.lake.partition_values(table("gold/series"), "group_id", where={"as_of": self.as_of})
+        if not names:
+            raise DataError(
+                explain(
+                    f"there are no training groups of {self.as_of} in gold/series",
+                    do="look at the dates in silver/sales and silver/assortment; correct --as-of",
+                )
+            )
+        return names
 
 
 def digest(content: object) -> str:
@@ -175,20 +210,40 @@ def digest(content: object) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True, default=str).encode()).hexdigest()[:16]
 
 
+@functools.cache
+def code_state() -> str:
+    """A hash of the package's source: what older code made is not up to date."""
+    root = Path(scaleinv.__file__).parent
+    files = sorted(root.rglob("*.py"))
+    return digest([(str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files])
+
+
 def sources_state(config: Config) -> object:
     """Names, sizes and times of the source files; what the synthetic retailer makes is named by its options."""
     if config.synthetic is not None:
         return config.synthetic.model_dump(mode="json")
-    folder = Path(config.ingest.data)
-    stats = [(str(path.relative_to(folder)), path.stat()) for path in source_files(config)]
-    return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    # Where no file can be seen, Spark may see some, and nobody can say that they are the same as before.
+    files = source_files(config)
+    return [(name, info.size, info.mtime_ns) for name, info in files.items()] or uuid.uuid4().hex
 
 
-def source_files(config: Config) -> list[Path]:
-    """The files that ingest would read, sorted; none where the data is not on a local path."""
-    folder = Path(config.ingest.data)
+def source_files(config: Config) -> dict[str, pafs.FileInfo]:
+    """The files that ingest would read, by name; none where the data is somewhere that cannot be listed."""
     patterns = ["*"] if config.ingest.m5 else [source.path for source in config.ingest.sources.values()]
-    return sorted({path for pattern in patterns for path in folder.glob(pattern) if path.is_file()})
+    try:
+        files = Lake(LakeConfig(root=config.ingest.data, storage_options=config.lake.storage_options)).files
+        found = files.system.get_file_info(pafs.FileSelector(files.root, allow_not_found=True, recursive=True))
+    except (LakeError, OSError):
+        return {}
+    named = {info.path.removeprefix(f"{files.root}/"): info for info in found if info.type == pafs.FileType.File}
+    return {name: named[name] for name in sorted(named) if any(_matches(name, pattern) for pattern in patterns)}
+
+
+def _matches(name: str, pattern: str) -> bool:
+    """Whether Spark would read the file: a folder that the pattern matches counts with all files below it."""
+    # Hadoop's [...] and {...} are not Python's; a file too many only makes ingest run once more.
+    parts, globs = name.split("/"), re.sub(r"[\[{][^/]*[\]}]", "*", pattern).split("/")
+    return len(parts) >= len(globs) and all(map(fnmatchcase, parts, globs))
 
 
 def _option(config: Config, section: str) -> object:

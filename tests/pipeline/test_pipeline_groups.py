@@ -1,0 +1,137 @@
+"""What is kept of a group's work and what is done again; workers are stood in for by this process."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from scaleinv.config import RayConfig, load_config
+from scaleinv.errors import DataError
+from scaleinv.fanout import Outcome as Answer
+from scaleinv.fanout import Task
+from scaleinv.pipeline import forecast, groups, train
+from scaleinv.pipeline.groups import Card, Request, requests, run_groups
+from scaleinv.pipeline.walk import Walk
+from scaleinv.schema import Table, table
+
+AS_OF = dt.date(2026, 1, 31)
+FIRST = dt.date(2025, 9, 1)
+SMALLEST: dict[Callable[[pa.DataType], bool], object] = {
+    pa.types.is_string: "x", pa.types.is_date: FIRST, pa.types.is_floating: 1.0, pa.types.is_integer: 1,
+    pa.types.is_boolean: False,
+}  # fmt: skip
+
+
+def rows(contract: Table, *changes: dict[str, object]) -> pa.Table:
+    """Rows that keep the contract, with these values and otherwise any."""
+    default = {c.name: next(value for kind, value in SMALLEST.items() if kind(c.type)) for c in contract.columns}
+    return pa.Table.from_pylist([default | change for change in changes], schema=contract.schema)
+
+
+def in_this_process(work: Callable[[Any], Any], tasks: Sequence[Task], config: RayConfig) -> Iterator[Answer]:
+    for task in tasks:
+        yield Answer(task.id, True, work(task.payload), None, 0.0, 1, "here:1")
+
+
+@pytest.fixture
+def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
+    """A night with one group of one series."""
+    monkeypatch.setenv("SCALEINV_HOME", str(tmp_path))
+    monkeypatch.setattr(Walk, "ray", lambda walk: None)
+    monkeypatch.setattr(groups, "fan_out", in_this_process)
+    walk = Walk(load_config("test"), AS_OF)
+    night = {"as_of": AS_OF, "group_id": "one", "unique_id": "a@b"}
+    days = [FIRST + dt.timedelta(days=n) for n in range((AS_OF - FIRST).days + 1 + walk.config.forecast.horizon)]
+    walk.overwrite("gold/series", rows(table("gold/series"), night))
+    walk.overwrite("gold/panel", rows(table("gold/panel"), *[night | {"ds": day} for day in days]))
+    return walk
+
+
+def ask(walk: Walk, fingerprint: str = "today") -> list[Request]:
+    return requests(walk, kind="train", models=("lstm",), cutoffs=[AS_OF], fingerprint=fingerprint)
+
+
+def worked(walk: Walk, todo: list[Request]) -> list[str]:
+    """Ids of the groups that were not found done."""
+    called = []
+
+    def work(request: Request) -> Card:
+        called.append(request.id)
+        walk.lake.put(request.artefact, b"model")
+        return {"fingerprint": request.fingerprint, "artefact": request.artefact}
+
+    run_groups(walk, work, todo, lambda request, error: {})
+    return called
+
+
+def test_a_group_is_done_once(walk: Walk) -> None:
+    assert worked(walk, ask(walk)) == ["lstm/one"]
+    assert worked(walk, ask(walk)) == []
+    assert worked(walk, ask(walk, "other options")) == ["lstm/one"]
+
+
+def test_a_model_of_other_options_does_not_replace_what_a_card_vouches_for(walk: Walk) -> None:
+    (today,), (other,) = ask(walk), ask(walk, "other")
+    assert today.artefact != other.artefact
+
+
+def test_a_card_without_its_model_counts_for_nothing(walk: Walk) -> None:
+    (request,) = ask(walk)
+    worked(walk, [request])
+    walk.lake.delete(request.artefact)
+    assert worked(walk, [request]) == ["lstm/one"]
+
+
+def test_a_card_without_its_staged_file_counts_for_nothing(walk: Walk) -> None:
+    (request,) = ask(walk)
+    walk.lake.put("gold/forecasts/there.parquet", b"rows")
+    for path, missing in (("there.parquet", []), ("gone.parquet", ["lstm/one"])):
+        card = {"fingerprint": request.fingerprint, "files": [{"path": path}]}
+        walk.lake.put(request.card, str(card).replace("'", '"').encode())
+        assert worked(walk, [request]) == missing
+
+
+def test_force_does_every_group_again(walk: Walk) -> None:
+    worked(walk, ask(walk))
+    walk.force = True
+    assert worked(walk, ask(walk)) == ["lstm/one"]
+
+
+def test_a_group_with_one_series_falls_back_and_the_ledger_says_so(walk: Walk) -> None:
+    left_over = f"models/{AS_OF}/lstm/one.older.bin"
+    walk.lake.put(left_over, b"model")
+    outcome = train.work(walk)
+    ledger = walk.read("gold/training_ledger").to_pylist()
+    assert {(row["model"], row["status"], row["fitted_model"], row["artefact"]) for row in ledger} == {
+        (model, "fell_back", "seasonal", None) for model in ("lstm", "tft")
+    }
+    assert all(row["error"].startswith("DataError: ") and row["n_series"] == 1 for row in ledger)
+    assert outcome.complete
+    assert walk.lake.get(left_over) is None
+
+
+@pytest.mark.parametrize(("error", "again"), [(DataError("too young"), False), (RuntimeError("out of memory"), True)])
+def test_only_the_data_are_a_reason_to_fall_back_for_good(
+    walk: Walk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, again: bool
+) -> None:
+    train.work(walk)
+    load = forecast._load
+
+    def fail(request: Request, *given: Any) -> Any:
+        if request.model == "lstm":
+            raise error
+        return load(request, *given)
+
+    monkeypatch.setattr(forecast, "_load", fail)
+    outcome = forecast.work(walk)
+    assert outcome.complete is not again
+    made = walk.read("gold/forecasts", columns=["model", "fitted_model"]).to_pylist()
+    assert {row["model"] for row in made} == {"seasonal", "lstm", "tft"}
+    assert {row["fitted_model"] for row in made} == {"seasonal"}
+    kept = [path for path in walk.lake.paths("models") if path.endswith("lstm/one.forecast.json")]
+    assert bool(kept) is not again

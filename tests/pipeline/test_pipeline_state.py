@@ -1,0 +1,188 @@
+"""What is up to date and what is not, without engines: stages are stubs, the lake is real."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.fs as pafs
+import pytest
+
+import scaleinv
+from scaleinv.config import Config, load_config
+from scaleinv.errors import DataError, LakeError
+from scaleinv.pipeline import export
+from scaleinv.pipeline import walk as walk_module
+from scaleinv.pipeline.stages import STAGES, Stage
+from scaleinv.pipeline.walk import Outcome, Walk, code_state, source_files, sources_state
+from scaleinv.schema import table
+
+AS_OF = dt.date(2026, 1, 31)
+BY_NAME = {stage.name: stage for stage in STAGES}
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
+    monkeypatch.setenv("SCALEINV_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SCALEINV_DATA", str(tmp_path / "data"))
+    for name in ("items.csv", "sales/2026-01.csv/part-0.csv", "sales/2026-02.csv", "readme.txt"):
+        path = tmp_path / "data" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text("rows\n")
+    return load_config("local")
+
+
+@pytest.fixture
+def stubs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Stages that only make their tables; the names of those that ran."""
+    ran: list[str] = []
+
+    def load(stage: Stage) -> Callable[[Walk], Outcome]:
+        def work(walk: Walk) -> Outcome:
+            ran.append(stage.name)
+            for name in stage.writes:
+                walk.lake.create(table(name))
+            return Outcome(complete=stage.name != "train")
+
+        return work
+
+    monkeypatch.setattr(Stage, "load", load)
+    return ran
+
+
+# --- sources ------------------------------------------------------------------------------------------------------
+
+
+def test_a_folder_that_a_pattern_matches_counts_with_all_its_files(config: Config, tmp_path: Path) -> None:
+    assert list(source_files(config)) == ["items.csv", "sales/2026-01.csv/part-0.csv", "sales/2026-02.csv"]
+    before = sources_state(config)
+    assert sources_state(config) == before
+    (tmp_path / "data" / "sales" / "2026-01.csv" / "part-1.csv").write_text("rows\n")
+    assert sources_state(config) != before
+
+
+def test_an_object_store_is_listed(config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = pafs.SubTreeFileSystem(str(tmp_path), pafs.LocalFileSystem())
+    monkeypatch.setattr("scaleinv.lake.files._object_store", lambda address, options: (store, "data"))
+    at = config.model_copy(update={"ingest": config.ingest.model_copy(update={"data": "s3a://bucket/data"})})
+    assert source_files(at).keys() == source_files(config).keys()
+
+
+@pytest.mark.parametrize("data", ["hdfs://cluster/data", "dbfs:/data", "nowhere"])
+def test_what_cannot_be_seen_is_never_the_same(config: Config, data: str) -> None:
+    at = config.model_copy(update={"ingest": config.ingest.model_copy(update={"data": data})})
+    assert source_files(at) == {}
+    assert sources_state(at) != sources_state(at)
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "matches"),
+    [
+        ("sales/a.csv", "sales/*.csv", True),
+        ("sales/a/b.csv", "sales/*.csv", False),
+        ("sales/day=1/b.parquet", "sales", True),
+        ("sales/2026-01.csv", "sales/{2025,2026}-*.csv", True),
+        ("x/sales/a.csv", "sales/*.csv", False),
+    ],
+)
+def test_patterns_are_read_as_spark_reads_them(name: str, pattern: str, matches: bool) -> None:
+    assert walk_module._matches(name, pattern) is matches
+
+
+def test_a_file_delivered_during_the_work_is_read_by_the_next_run(
+    config: Config, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ingest = BY_NAME["ingest"]
+
+    def work(walk: Walk) -> Outcome:
+        for name in ingest.writes:
+            walk.lake.create(table(name))
+        (tmp_path / "data" / "sales" / "late.csv").write_text("rows\n")
+        return Outcome()
+
+    monkeypatch.setattr(Stage, "load", lambda stage: work)
+    Walk(config, AS_OF).run([ingest])
+    assert not Walk(config, AS_OF).up_to_date(ingest)
+    Walk(config, AS_OF).run([ingest])
+    assert not Walk(config, AS_OF).up_to_date(ingest)  # written anew: another time
+
+
+# --- stages -------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.usefixtures("stubs")
+def test_a_stage_needs_those_before_it_of_the_same_night(config: Config) -> None:
+    Walk(config, AS_OF).run(STAGES)
+    with pytest.raises(LakeError, match="replenish cannot start") as caught:
+        Walk(config, AS_OF + dt.timedelta(days=1)).run([BY_NAME["replenish"]])
+    assert "scaleinv features --env local --as-of 2026-02-01" in str(caught.value)
+    assert "scaleinv ingest" not in str(caught.value)
+
+
+@pytest.mark.usefixtures("stubs")
+def test_a_stage_needs_those_before_it_with_the_same_options(config: Config) -> None:
+    Walk(config, AS_OF).run(STAGES)
+    other = config.model_copy(update={"features": config.features.model_copy(update={"history_days": 100})})
+    with pytest.raises(LakeError, match=r"which: +features, train, forecast\n"):
+        Walk(other, AS_OF).run([BY_NAME["evaluate"]])
+
+
+@pytest.mark.usefixtures("stubs")
+def test_new_files_do_not_stop_the_night(config: Config, tmp_path: Path) -> None:
+    Walk(config, AS_OF).run(STAGES[:1])
+    (tmp_path / "data" / "sales" / "new.csv").write_text("rows\n")
+    assert Walk(config, AS_OF).run(STAGES[1:2]) == ["features"]
+
+
+def test_failed_groups_stop_nothing_and_are_tried_again(config: Config, stubs: list[str]) -> None:
+    Walk(config, AS_OF).run(STAGES)
+    assert stubs == [stage.name for stage in STAGES]
+    assert not Walk(config, AS_OF).up_to_date(BY_NAME["train"])
+    assert Walk(config, AS_OF).up_to_date(BY_NAME["forecast"])
+
+
+@pytest.mark.usefixtures("stubs")
+def test_other_code_makes_other_results(config: Config, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    Walk(config, AS_OF).run(STAGES[:2])
+    assert Walk(config, AS_OF).up_to_date(STAGES[1])
+    monkeypatch.setattr(scaleinv, "__file__", str(tmp_path / "__init__.py"))
+    (tmp_path / "__init__.py").write_text("changed = True\n")
+    monkeypatch.setattr(walk_module, "code_state", code_state.__wrapped__)
+    assert not Walk(config, AS_OF).up_to_date(STAGES[1])
+
+
+def test_no_group_is_an_error_that_names_the_day(config: Config) -> None:
+    walk = Walk(config, AS_OF)
+    walk.lake.create(table("gold/series"))
+    with pytest.raises(DataError, match="no training groups of 2026-01-31 in gold/series"):
+        walk.groups()
+
+
+# --- documents ----------------------------------------------------------------------------------------------------
+
+
+def test_export_is_done_while_its_documents_are_there_unchanged(config: Config) -> None:
+    walk = Walk(config, AS_OF)
+    folder = export.orders_folder(walk)
+    folder.mkdir(parents=True)
+    document, manifest = folder / "orders.csv", folder / "manifest.json"
+    document.write_bytes(b"line\n")
+    row: dict[str, Any] = {"file": document.name, "sha256": hashlib.sha256(b"line\n").hexdigest()}
+    manifest.write_text(json.dumps({"files": [row]}))
+    log = table("gold/export_log")
+    facts = {"as_of": AS_OF, "format": "csv", "orders": 1, "lines": 1, "quantity": 1.0, "schema_version": "1"}
+    walk.overwrite(log.name, pa.Table.from_pylist([row | facts], schema=log.schema))
+    export_stage = BY_NAME["export"]
+    assert export_stage.is_intact(walk)
+    document.write_bytes(b"other\n")
+    assert not export_stage.is_intact(walk)
+    document.unlink()
+    assert not export_stage.is_intact(walk)
+    document.write_bytes(b"line\n")
+    manifest.unlink()
+    assert not export_stage.is_intact(walk)
