@@ -85,7 +85,7 @@ def test_results_come_as_they_finish(tmp_path: Path) -> None:
         while not quick_is_done.exists():
             time.sleep(0.05)
         if name == "slow":
-            time.sleep(1.0)  # for the other answer to arrive
+            time.sleep(3.0)  # for the other answer to arrive
 
     found = list(fan_out(work, [Task("slow", 9, "slow"), Task("quick", 1, "quick")], CONFIG))
     assert [one.id for one in found] == ["quick", "slow"]

@@ -23,7 +23,7 @@ def test_later_layers_win() -> None:
     config = load_config("demo", overrides=["forecast.horizon=35", "inventory.targets.A={fill_rate: 0.9}"])
     assert config.forecast.horizon == 35
     assert config.inventory.targets["A"].value == 0.9
-    assert config.inventory.targets["B"].value == 0.95
+    assert config.inventory.targets["B"].value == 0.98
 
 
 def test_extends_takes_the_parent_first() -> None:

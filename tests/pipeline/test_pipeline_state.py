@@ -23,6 +23,10 @@ from scaleinv.pipeline.walk import Outcome, Walk, code_state, source_files, sour
 from scaleinv.schema import table
 
 AS_OF = dt.date(2026, 1, 31)
+FILES = (
+    "sales/2026-01.csv/part-0.csv", "sales/2026-02.csv", "stock/a.csv", "prices/a.csv", "items.csv", "locations.csv",
+    "vendors.csv", "lead_times.csv", "assortment.csv",
+)  # fmt: skip
 BY_NAME = {stage.name: stage for stage in STAGES}
 
 
@@ -30,7 +34,7 @@ BY_NAME = {stage.name: stage for stage in STAGES}
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Config:
     monkeypatch.setenv("SCALEINV_HOME", str(tmp_path / "home"))
     monkeypatch.setenv("SCALEINV_DATA", str(tmp_path / "data"))
-    for name in ("items.csv", "sales/2026-01.csv/part-0.csv", "sales/2026-02.csv", "readme.txt"):
+    for name in (*FILES, "readme.txt"):
         path = tmp_path / "data" / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("rows\n")
@@ -59,7 +63,7 @@ def stubs(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def test_a_folder_that_a_pattern_matches_counts_with_all_its_files(config: Config, tmp_path: Path) -> None:
-    assert list(source_files(config)) == ["items.csv", "sales/2026-01.csv/part-0.csv", "sales/2026-02.csv"]
+    assert list(source_files(config)) == sorted(FILES)
     before = sources_state(config)
     assert sources_state(config) == before
     (tmp_path / "data" / "sales" / "2026-01.csv" / "part-1.csv").write_text("rows\n")
@@ -71,6 +75,11 @@ def test_an_object_store_is_listed(config: Config, tmp_path: Path, monkeypatch: 
     monkeypatch.setattr("scaleinv.lake.files._object_store", lambda address, options: (store, "data"))
     at = config.model_copy(update={"ingest": config.ingest.model_copy(update={"data": "s3a://bucket/data"})})
     assert source_files(at).keys() == source_files(config).keys()
+
+
+def test_while_a_needed_source_is_not_seen_nothing_is_the_same(config: Config, tmp_path: Path) -> None:
+    (tmp_path / "data" / "assortment.csv").unlink()
+    assert sources_state(config) != sources_state(config)
 
 
 @pytest.mark.parametrize("data", ["hdfs://cluster/data", "dbfs:/data", "nowhere"])
@@ -88,6 +97,9 @@ def test_what_cannot_be_seen_is_never_the_same(config: Config, data: str) -> Non
         ("sales/day=1/b.parquet", "sales", True),
         ("sales/2026-01.csv", "sales/{2025,2026}-*.csv", True),
         ("x/sales/a.csv", "sales/*.csv", False),
+        ("sales/a.csv", "./sales//", True),
+        ("sales/2024/02/a.csv", "sales/{2024/01,2024/02}/*.csv", True),
+        ("sales/a1.csv", "sales/a[0-9].csv", True),
     ],
 )
 def test_patterns_are_read_as_spark_reads_them(name: str, pattern: str, matches: bool) -> None:

@@ -129,7 +129,7 @@ def test_forecasts_policies_and_orders_can_be_taken_away(straight: tuple[Path, s
     assert pq.read_table(out["policies"]).num_rows == 36
 
 
-@pytest.mark.timeout(1200)
+@pytest.mark.timeout(1800)
 def test_killed_in_every_stage_the_walk_ends_with_the_same_tables_and_files(
     straight: tuple[Path, str], tmp_path: Path
 ) -> None:

@@ -242,6 +242,7 @@ def test_daily_and_weekly_vendors_of_one_night_are_told_apart() -> None:
     weekly = {"review": 7, "review_date": AS_OF + timedelta(days=1)}
     made = night({"sku": "A"}, {"sku": "B", "vendor": "V2", **weekly}).propose()
     assert made.lines["sku_id"].to_pylist() == ["A"]
+    assert made.n_waiting == 1
 
 
 @pytest.mark.parametrize(("age", "is_ordered"), [(0, True), (3, True), (4, False), (400, False)])

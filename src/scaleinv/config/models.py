@@ -144,8 +144,8 @@ class IngestConfig(Section):
     max_quarantine_share: Share = 0.05
     """More bad rows than this in any source stop the load."""
     max_duplicate_share: Share = 0.05
-    """More rows than this that equal another one in every column stop the load: a till that writes no receipt number
-    sells the same thing twice a day, and these sales would be lost."""
+    """More sales lines than this that equal another one in every column stop the load: a till that writes no receipt
+    number sells the same thing twice a day, and these sales would be lost."""
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:

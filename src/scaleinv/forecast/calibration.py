@@ -71,10 +71,10 @@ def calibrate(
     config: ForecastConfig,
     season: int,
 ) -> Calibration:
-    """The factors that would have been right on the ``validation_days`` up to ``cutoff``.
+    """The factors that would have been right on the last twelve seasons up to ``cutoff``.
 
-    One forecast a season from the start of these days on, each scored on what is left of them; no day after ``cutoff``
-    is read. A larger group is judged by an even choice of its series.
+    One forecast a season, each scored on the days that are left; no day after ``cutoff`` is read. A larger group is
+    judged by an even choice of its series.
     """
     known = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
     chosen = torch.arange(0, group.n_series, max(1, -(-group.n_series // _MAX_SERIES)), device=known.day.device)
@@ -181,7 +181,7 @@ def _factors(scored: Sequence[_Pairs], levels: Sequence[float]) -> Tensor:
         usable = predicted[:, at] > 1e-6
         n = int(usable.sum())
         if n * (1 - level) < _BEYOND:
-            factors[at] = factors[at - 1]
+            factors[at] = factors[at - 1].clamp(min=1)  # nothing says that the tail is too long
             continue
         weight = predicted[usable, at]
         found = censored_quantile(y[usable] / weight, is_least[usable], weight, level)

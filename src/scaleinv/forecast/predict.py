@@ -59,7 +59,10 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
     by_network = _by_network(fitted, history, config)
     mean, daily, total = raw_forecast(fitted, history, chosen, config)
     if fitted.calibration is not None:
-        daily, total = fitted.calibration.apply(daily, total, demand_classes(history))
+        stretched = fitted.calibration.apply(daily, total, demand_classes(history))
+        # A network's factors are not those of the baseline that stands in for it.
+        own = (by_network | (fitted.model == BASELINE)).cpu()[:, None, None]
+        daily, total = torch.where(own, stretched[0], daily), torch.where(own, stretched[1], total)
     return Forecast(
         unique_id=group.unique_id,
         fitted_model=np.where(by_network.cpu().numpy(), fitted.model, BASELINE).astype(object),

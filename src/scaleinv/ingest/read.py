@@ -12,7 +12,8 @@ from difflib import get_close_matches
 from functools import reduce
 from typing import Final
 
-from pyspark.errors import AnalysisException
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import AnalysisException, PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import LongType, StringType, StructField, StructType
@@ -96,8 +97,10 @@ def _read(spark: SparkSession, data: str, name: str, source: SourceConfig) -> Da
         received = _received(spark, path, source)
     except AnalysisException as error:
         if error.getCondition() not in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA"):
-            raise
+            raise _unreadable(name, path, error) from error
         received = []
+    except (PySparkException, Py4JJavaError) as error:
+        raise _unreadable(name, path, error) from error
     if not received:
         return _absent(spark, name, source, path)
     raw = reduce(DataFrame.unionByName, [_renamed(frame, name, source, path) for frame in received])
@@ -113,6 +116,17 @@ def _read(spark: SparkSession, data: str, name: str, source: SourceConfig) -> Da
             )
         return _empty(spark, SOURCES[name])
     return raw
+
+
+def _unreadable(name: str, path: str, error: Exception) -> DataError:
+    return DataError(
+        explain(
+            f"source {name}: its files cannot be read together",
+            expected=f"files of one layout at {path}",
+            found=str(error).strip().splitlines()[0][:300],
+            do="see which file differs (a column of two types, a damaged file) and deliver it again",
+        )
+    )
 
 
 def _absent(spark: SparkSession, name: str, source: SourceConfig, path: str) -> DataFrame:

@@ -23,6 +23,7 @@ from scaleinv.schema.words import ID_SEPARATOR, POLICY_METHODS, PolicyMethod
 
 OLD: Final = "old"
 _FACTS: Final = ("group_id", "unique_id", "sku_id", "location_id", "vendor_id")
+_OLD: Final = ("old_reorder_point", "old_order_up_to_level")
 _DAYS_PER_YEAR: Final = 365.25
 
 
@@ -34,6 +35,8 @@ class _Night:
     vendors: list[str]
     lead_time_probability: Floats
     has_truth: bool
+    has_old: bool
+    """some old levels are known: series whose are not are left out of the replay, so that all serve the same demand"""
     cutoffs: list[date]
 
 
@@ -107,8 +110,18 @@ def _night(walk: Walk) -> _Night:
         vendors=lead_times["vendor_id"].to_pylist(),
         lead_time_probability=np.asarray(lead_times["probability"].to_pylist(), dtype=np.float64),
         has_truth=walk.lake.rows(table("silver/true_demand")) > 0,
+        has_old=any(
+            _old_levels_known(walk.read("gold/series", columns=list(_OLD), group_id=name)).any()
+            for name in walk.groups()
+        ),
         cutoffs=days,
     )
+
+
+def _old_levels_known(series: pa.Table) -> NDArray[np.bool_]:
+    """(n_series,) both levels of the retailer's present policy are known."""
+    known = pc.and_(*[pc.is_valid(series[name]) for name in _OLD])
+    return np.asarray(known.to_numpy(), dtype=np.bool_)
 
 
 def _replay_days(walk: Walk, first_cutoff: date) -> list[tuple[date, int]]:
@@ -254,9 +267,9 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
         )
         for method, made in backtest.items()
     }
-    old = [rows.numbers(name)[:, None] for name in ("old_reorder_point", "old_order_up_to_level")]
+    old = [rows.numbers(name)[:, None] for name in _OLD]
     levels[OLD] = (np.repeat(old[0], len(night.cutoffs), axis=1), np.repeat(old[1], len(night.cutoffs), axis=1))
-    compared = _compared(old)
+    compared = _old_levels_known(rows.series) if night.has_old else np.ones(rows.n_series, dtype=np.bool_)
     refresh = np.asarray([index for _, index in days])
     phase = review_phase(terms.review_period, terms.review_date, (days[0][0] - date(1970, 1, 1)).days)
     for policy, (point, up_to) in levels.items():
@@ -271,15 +284,6 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
         sums.n_days = result.n_days
         columns = _columns(walk, rows, terms, given, result)
         sums.add(policy, {name: labels[given] for name, labels in by.items()}, columns)
-
-
-def _compared(old: list[Floats]) -> NDArray[np.bool_]:
-    """(n_series,) series that are replayed: those with known old levels, so that all policies serve the same demand.
-
-    Where a group has none it is all of them, and there is nothing to compare with.
-    """
-    known = np.asarray(np.isfinite(np.concatenate(old, axis=1)).all(axis=1), dtype=np.bool_)
-    return known if known.any() else ~known
 
 
 def _wanted(walk: Walk, rows: Rows, night: _Night, days: list[date]) -> Floats:

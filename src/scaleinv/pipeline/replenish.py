@@ -27,6 +27,8 @@ def work(walk: Walk) -> Outcome:
     orders = pc.count_distinct(proposals.lines["order_id"]).as_py()
     value = pc.sum(proposals.lines["value"]).as_py() or 0.0
     walk.progress.say(f"{orders:,} purchase orders, {proposals.lines.num_rows:,} lines, value {value:,.2f}")
+    if proposals.n_waiting:
+        walk.progress.say(f"{proposals.n_waiting:,} series wait for their vendor's next review day (review_date)")
     return Outcome()
 
 

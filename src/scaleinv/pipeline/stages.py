@@ -14,6 +14,7 @@ _SILVER: Final = (
     "silver/sales", "silver/stock", "silver/purchase_orders", "silver/items", "silver/locations", "silver/vendors",
     "silver/lead_times", "silver/assortment", "silver/prices", "silver/calendar",
 )  # fmt: skip
+_BACKTEST: Final = ("evaluation.holdout_days", "evaluation.refresh_days", "evaluation.season")
 
 
 @dataclass(frozen=True)
@@ -63,21 +64,21 @@ STAGES: Final[tuple[Stage, ...]] = (
         "one model per group and kind, fanned out by Ray; resumes",
         ("gold/panel", "gold/series"),
         ("gold/training_ledger",),
-        ("forecast", "evaluation", "ray.cpus_per_worker"),
+        ("forecast", *_BACKTEST, "ray.cpus_per_worker"),
     ),
     Stage(
         "forecast",
         "models -> distributions of demand, for the backtest and for tonight",
         ("gold/panel", "gold/series", "gold/training_ledger"),
         ("gold/forecasts",),
-        ("forecast", "evaluation", "ray.cpus_per_worker"),
+        ("forecast", *_BACKTEST, "ray.cpus_per_worker"),
     ),
     Stage(
         "evaluate",
         "accuracy on the held-out days; champion per demand class",
         ("gold/panel", "gold/series", "gold/forecasts"),
         ("gold/accuracy", "gold/champions"),
-        ("evaluation",),
+        _BACKTEST,
     ),
     Stage(
         "optimize",

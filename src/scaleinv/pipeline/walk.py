@@ -11,6 +11,7 @@ import functools
 import hashlib
 import itertools
 import json
+import posixpath
 import re
 import uuid
 from collections.abc import Iterable, Mapping
@@ -222,27 +223,38 @@ def sources_state(config: Config) -> object:
     """Names, sizes and times of the source files; what the synthetic retailer makes is named by its options."""
     if config.synthetic is not None:
         return config.synthetic.model_dump(mode="json")
-    # Where no file can be seen, Spark may see some, and nobody can say that they are the same as before.
     files = source_files(config)
-    return [(name, info.size, info.mtime_ns) for name, info in files.items()] or uuid.uuid4().hex
+    # Where no file can be seen, Spark may see some, and nobody can say that they are the same as before.
+    if not all(any(_matches(name, pattern) for name in files) for pattern in _patterns(config, required=True)):
+        return uuid.uuid4().hex
+    return [(name, info.size, info.mtime_ns) for name, info in files.items()]
 
 
 def source_files(config: Config) -> dict[str, pafs.FileInfo]:
     """The files that ingest would read, by name; none where the data is somewhere that cannot be listed."""
-    patterns = ["*"] if config.ingest.m5 else [source.path for source in config.ingest.sources.values()]
     try:
         files = Lake(LakeConfig(root=config.ingest.data, storage_options=config.lake.storage_options)).files
         found = files.system.get_file_info(pafs.FileSelector(files.root, allow_not_found=True, recursive=True))
     except (LakeError, OSError):
         return {}
     named = {info.path.removeprefix(f"{files.root}/"): info for info in found if info.type == pafs.FileType.File}
-    return {name: named[name] for name in sorted(named) if any(_matches(name, pattern) for pattern in patterns)}
+    wanted = _patterns(config, required=False)
+    return {name: named[name] for name in sorted(named) if any(_matches(name, pattern) for pattern in wanted)}
+
+
+def _patterns(config: Config, *, required: bool) -> list[str]:
+    """Of the files of all sources, or of those that must be there."""
+    if config.ingest.m5 is not None:
+        return ["*"]
+    return [source.path for source in config.ingest.sources.values() if source.required or not required]
 
 
 def _matches(name: str, pattern: str) -> bool:
     """Whether Spark would read the file: a folder that the pattern matches counts with all files below it."""
     # Hadoop's [...] and {...} are not Python's; a file too many only makes ingest run once more.
-    parts, globs = name.split("/"), re.sub(r"[\[{][^/]*[\]}]", "*", pattern).split("/")
+    pattern = re.sub(r"\{[^{}]*/.*", "*", pattern)
+    globs = posixpath.normpath(re.sub(r"[\[{][^/]*?[\]}]", "*", pattern)).split("/")
+    parts = name.split("/")
     return len(parts) >= len(globs) and all(map(fnmatchcase, parts, globs))
 
 

@@ -31,6 +31,8 @@ class Decision:
     the vendor takes no orders tonight."""
     is_known: NDArray[np.bool_]
     """There is a stock record, and it is not too old; else nothing is ordered automatically."""
+    is_waiting: NDArray[np.bool_]
+    """Below the reorder point, but its vendor takes no orders tonight."""
 
     @property
     def is_ordered(self) -> NDArray[np.bool_]:
@@ -64,8 +66,9 @@ def decide(facts: Facts, *, as_of: date, max_stock_age_days: int) -> Decision:
     rounded = rounded_quantity(need, facts.number("min_order_quantity"), facts.number("order_multiple"))
     age = np.datetime64(as_of, "D") - facts["stock_date"].to_numpy(zero_copy_only=False)
     is_known = age <= np.timedelta64(max_stock_age_days, "D")  # never, where there is no date
-    quantity = np.where(is_below & _is_review(facts, as_of), rounded, 0.0)
-    return Decision(position, need, quantity, np.asarray(is_known, dtype=bool))
+    is_review = _is_review(facts, as_of)
+    quantity = np.where(is_below & is_review, rounded, 0.0)
+    return Decision(position, need, quantity, np.asarray(is_known, dtype=bool), is_below & ~is_review)
 
 
 def _is_review(facts: Facts, as_of: date) -> NDArray[np.bool_]:

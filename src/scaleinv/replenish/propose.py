@@ -24,6 +24,8 @@ class Proposals:
     """``gold/order_proposals``, sorted by vendor, location and SKU."""
     exceptions: pa.Table
     """``gold/exceptions``, sorted by series and kind."""
+    n_waiting: int
+    """Series below their reorder point whose vendor takes no orders tonight."""
 
 
 Part = tuple[pa.Table, pa.Table, pa.Table]
@@ -60,6 +62,7 @@ def propose(
     """
     ordered: list[tuple[Facts, Decision]] = []
     exceptions: list[pa.Table] = []
+    n_waiting = 0
     for policies, position, series in parts:
         facts = gather(policies, position, series, as_of=as_of)
         decision = decide(facts, as_of=as_of, max_stock_age_days=config.max_stock_age_days)
@@ -68,6 +71,7 @@ def propose(
                 facts, decision, as_of=as_of, max_rounding_ratio=config.max_rounding_ratio, horizon=horizon
             )
         )
+        n_waiting += int(decision.is_waiting.sum())
         rows = np.flatnonzero(decision.is_ordered)
         ordered.append((facts.take(rows), decision.take(rows)))
     whole = pa.concat_tables([facts.columns for facts, _ in ordered]).combine_chunks()
@@ -75,4 +79,4 @@ def propose(
         Facts(whole), joined_decisions([d for _, d in ordered]), items, vendors, retailer=retailer, as_of=as_of
     )
     named = pa.concat_tables(exceptions).sort_by([("unique_id", "ascending"), ("kind", "ascending")])
-    return Proposals(lines, named)
+    return Proposals(lines, named, n_waiting)

@@ -88,7 +88,8 @@ def _own(folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     owner = folder / _OWNER
     if not owner.exists():
-        others = sorted(path.name for path in folder.iterdir())
+        unfinished = _temporary(owner).name  # of a run that was killed right here
+        others = sorted(path.name for path in folder.iterdir() if path.name != unfinished)
         if others:
             raise DataError(
                 explain(
@@ -103,6 +104,9 @@ def _own(folder: Path) -> None:
 
 
 def _put(path: Path, text: str) -> None:
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text)
-    temporary.replace(path)
+    _temporary(path).write_text(text)
+    _temporary(path).replace(path)
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{path.name}.tmp")
