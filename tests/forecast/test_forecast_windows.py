@@ -240,3 +240,11 @@ def test_our_sample_paths_are_distributed_as_those_of_deepar() -> None:
     torch.testing.assert_close(ours.mean(1), theirs.mean(1), rtol=0.12, atol=0.05)
     torch.testing.assert_close(ours.sum(2).std(1), theirs.sum(2).std(1), rtol=0.12, atol=0.05)
     assert bool((ours == ours.round()).all())
+
+
+def test_age_ends_with_the_context() -> None:
+    data = _data()
+    starts = torch.tensor([1, CONTEXT, CONTEXT + 5])
+    x, _ = batch(data, Windows(torch.zeros(3, dtype=torch.long), starts))
+    age = x["decoder_cont"][:, 0, data.inputs.reals.index("age")]
+    torch.testing.assert_close(age, torch.tensor([1 / CONTEXT, 1.0, 1.0]))
