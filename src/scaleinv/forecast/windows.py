@@ -157,7 +157,7 @@ def _reals(data: Encoded, windows: Windows, row: Tensor, y: Tensor, mean: Tensor
         "long_level": (far / base).log()[:, None],
         "sale_share": _mean_before(data, windows, 0, YEAR, history.sales)[:, None],
         # It ends with the context: where all series begin on one day, an age is the date in disguise, and a network
-        # would carry on whatever trend those weeks had (measured on M5's recent table: half of the demand was lost).
+        # would carry on whatever trend those weeks had (docs/decisions.md).
         "age": (windows.start.clamp(max=inputs.context) / inputs.context)[:, None],
         "price": data.price[row],
         "promotion": history.is_promotion[row].float(),
