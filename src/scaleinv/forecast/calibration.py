@@ -1,7 +1,7 @@
-"""Calibration: how far upper quantiles must be stretched to hold what they promise, learnt on days held out.
+"""Calibration: how far upper quantiles must be stretched to hold what they promise, learnt on the last weeks known.
 
 A network's tails are the least trained part of it, and safety stock is made of them. So each quantile above the median
-is multiplied by the factor that would have been right on the validation days: the p-quantile of demand / quantile,
+is multiplied by the factor that would have been right in the last twelve weeks: the p-quantile of demand / quantile,
 weighted by the quantile (the minimiser of the pinball loss of level p over factors, Koenker & Bassett 1978; a
 multiplicative form of conformalized quantile regression, Romano et al. 2019). One factor per class of demand and level
 for single days; for cumulative demand also per span of days, since errors that persist only show there.
@@ -63,14 +63,7 @@ class Calibration:
         return daily * self.daily[classes][:, None], (cumulative * per_step[classes]).cummax(1).values
 
 
-def calibrate(
-    predicted: Callable[[History, Tensor], Predicted],
-    group: Group,
-    *,
-    cutoff: date,
-    config: ForecastConfig,
-    season: int,
-) -> Calibration:
+def calibrate(predicted: Predict, group: Group, *, cutoff: date, config: ForecastConfig, season: int) -> Calibration:
     """The factors that would have been right on the last twelve seasons up to ``cutoff``.
 
     One forecast a season, each scored on the days that are left; no day after ``cutoff`` is read. A larger group is
@@ -78,9 +71,10 @@ def calibrate(
     """
     known = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
     chosen = torch.arange(0, group.n_series, max(1, -(-group.n_series // _MAX_SERIES)), device=known.day.device)
+    starts = [cutoff - timedelta(days=season * back) for back in range(_STARTS, 0, -1)]
     scored = [
         _scored(predicted, known, known_at(group, cutoff=start, horizon=config.horizon, season=season), chosen, config)
-        for start in _starts(cutoff, config, season)
+        for start in starts
     ]
     levels = config.quantile_levels
     daily = torch.ones(N_CLASSES, len(levels))
@@ -106,7 +100,7 @@ def demand_classes(history: History) -> Tensor:
 
 @dataclass(frozen=True)
 class _Scored:
-    """One validation forecast beside what came; on the CPU."""
+    """One forecast beside what came; on the CPU."""
 
     classes: Tensor
     y: Tensor
@@ -140,10 +134,6 @@ class _Pairs:
     """(m,) demand was at least ``y``: stock ran out"""
     quantiles: Tensor
     """(m, n_quantiles)"""
-
-
-def _starts(cutoff: date, config: ForecastConfig, season: int) -> list[date]:
-    return [cutoff - timedelta(days=season * back) for back in range(_STARTS, 0, -1)]
 
 
 def _scored(
