@@ -25,6 +25,7 @@ CONFIG = ForecastConfig(
     horizon=HORIZON, context_length=21, validation_days=7, n_samples=50, quantile_levels=(0.1, 0.5, 0.9, 0.95),
     lstm=LstmConfig(**SMALL), tft=TftConfig(**SMALL, attention_heads=2),
 )  # fmt: skip
+LEVELS = np.linspace(0.5, 8, 8)
 MODELS: tuple[ModelName, ...] = ("seasonal", "lstm", "tft")
 
 
@@ -44,15 +45,19 @@ def _table(y: np.ndarray, firsts: np.ndarray, *, days_after: int = HORIZON) -> t
         "event": pa.array(np.where(day % 20 == 0, "Feast", None), pa.string()),
         "is_benefit_day": day % 10 < 3,
     })  # fmt: skip
-    facts = {name: ["X"] * n for name in ("category", "department", "region")}
-    series = pa.table({"unique_id": ids, "location_id": [f"L{i % 2}" for i in range(n)]} | facts)
+    # Several columns that vary, with vocabularies of several sizes: a mixed-up order of inputs would show.
+    facts = {
+        "location_id": [f"L{i % 2}" for i in range(n)], "category": ["X"] * n,
+        "department": [f"D{i % 3}" for i in range(n)], "region": [f"R{i // 4}" for i in range(n)],
+    }  # fmt: skip
+    series = pa.table({"unique_id": ids} | facts)
     return panel, series
 
 
 def _demand(n: int = 8, days: int = DAYS + HORIZON) -> np.ndarray:
     rng = np.random.default_rng(5)
     weekday = 1 + 0.6 * np.sin(2 * np.pi * np.arange(days) / 7)
-    return rng.poisson(np.linspace(0.5, 8, n)[:, None] * weekday).astype(float)
+    return rng.poisson(np.resize(LEVELS, n)[:, None] * weekday).astype(float)
 
 
 @cache
@@ -118,11 +123,12 @@ def test_what_happens_after_the_cutoff_changes_neither_model_nor_forecast(model:
 
 @pytest.mark.parametrize("model", ["lstm", "tft"])
 def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
-    longer = {"batches_per_epoch": 20, "max_epochs": 6, "learning_rate": 0.01}
+    longer = {"batches_per_epoch": 20, "max_epochs": 8, "learning_rate": 0.01}
     config = CONFIG.model_copy(update={model: getattr(CONFIG, model).model_copy(update=longer)})
     fitted = fit(model, _group(), cutoff=CUTOFF, config=config, season=7, seed=3)
-    mean = predict(fitted, _group(), cutoff=CUTOFF, config=config).mean[-1]
-    truth = 8 * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAYS, DAYS + HORIZON) / 7))
+    # Of the group together: one series of eight depends on the processor's rounding in so short a training.
+    mean = predict(fitted, _group(), cutoff=CUTOFF, config=config).mean.sum(0)
+    truth = LEVELS.sum() * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAYS, DAYS + HORIZON) / 7))
     assert np.corrcoef(mean, truth)[0, 1] > 0.8
     assert mean.sum() == pytest.approx(truth.sum(), rel=0.25)
 

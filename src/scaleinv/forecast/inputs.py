@@ -82,13 +82,13 @@ class Inputs:
         return {name: (n, min(8, (n + 1) // 2 + 1)) for name, n in codes.items()}
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for storing."""
-        return asdict(self) | {"statics": {name: list(texts) for name, texts in self.statics.items()}}
+        """Plain values for storing. ``statics`` as pairs: weights belong to a position, and JSON may sort a mapping."""
+        return asdict(self) | {"statics": [[name, list(texts)] for name, texts in self.statics.items()]}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Self:
         """The opposite of :meth:`as_dict`."""
-        statics = {name: tuple(texts) for name, texts in values["statics"].items()}
+        statics = {name: tuple(texts) for name, texts in values["statics"]}
         return cls(**(dict(values) | {"events": tuple(values["events"]), "statics": statics}))
 
 
