@@ -92,7 +92,8 @@ def frames(spark: SparkSession, rows: Rows, *, shuffled: bool = False) -> dict[s
     made = {}
     for name, content in rows.items():
         contract = table(f"silver/{name}")
-        data = pa.Table.from_pylist(content, schema=contract.schema)
+        columns = pa.schema([pa.field(c.name, c.type, nullable=c.nullable) for c in contract.received])
+        data = pa.Table.from_pylist(content, schema=columns)
         if shuffled:
             data = data.take(np.random.default_rng(1).permutation(data.num_rows))
         frame = spark.createDataFrame(data)
@@ -157,6 +158,10 @@ def test_classes_equal_a_loop_over_the_days(gold: dict[str, pa.Table]) -> None:
 def test_stockouts_prices_and_events_fall_on_their_days(gold: dict[str, pa.Table]) -> None:
     rows = [row for row in gold["gold/panel"].to_pylist() if row["unique_id"] == "steady@S1"]
     assert [n for n, row in enumerate(rows) if row["is_stockout"]] == [7]
+    assert [row["sales"] for row in rows] == demand()["steady"] + [None] * HORIZON
+    assert {n for n, row in enumerate(rows) if row["y"] != row["sales"]} == {7}
+    assert (rows[7]["demand_method"], rows[8]["demand_method"]) == ("daily_likelihood", "observed")
+    assert rows[7]["sales"] < rows[7]["y"] < rows[7]["sales"] + 3 * rows[7]["y_sd"]
     assert [rows[n]["price"] for n in (0, 10, 19, 20, N_DAYS + HORIZON - 1)] == [1.5, 1.5, 1.5, 2.5, 2.5]
     assert [n for n, row in enumerate(rows) if row["is_promotion"]] == list(range(10, 20))
     assert [(n, row["event"]) for n, row in enumerate(rows) if row["event"]] == [(N_DAYS + 1, "Easter")]

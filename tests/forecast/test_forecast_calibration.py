@@ -30,6 +30,7 @@ def _group(y: np.ndarray, is_stockout: np.ndarray | None = None) -> Group:
     none = np.zeros(n * days, bool)
     panel = pa.table({
         "unique_id": ids, "ds": pa.array(ds, pa.date32()), "y": pa.array(y.ravel(), pa.float32()),
+        "sales": pa.array(y.ravel(), pa.float32()),
         "is_stockout": none if is_stockout is None else is_stockout.ravel(), "price": np.ones(n * days, np.float32),
         "is_promotion": none, "event": pa.nulls(n * days, pa.string()), "is_benefit_day": none,
     })  # fmt: skip

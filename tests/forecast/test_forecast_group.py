@@ -37,7 +37,8 @@ def _panel(lives: dict[str, tuple[int, list[float | None]]], **columns: list[obj
         "is_benefit_day": [False] * n,
     }
     plain |= columns
-    types = {"y": pa.float32(), "price": pa.float32(), "event": pa.string()}
+    plain.setdefault("sales", plain["y"])
+    types = {"y": pa.float32(), "sales": pa.float32(), "price": pa.float32(), "event": pa.string()}
     arrays = {name: pa.array(values, types.get(name)) for name, values in plain.items()}
     return pa.table({"unique_id": ids, "ds": pa.array(days, pa.date32())} | arrays)
 
@@ -97,24 +98,22 @@ def test_what_happens_after_the_cutoff_does_not_reach_a_history() -> None:
         known_at(group, cutoff=START + timedelta(days=29), horizon=10, season=7)
         for group in (_group({"a": (0, quiet)}), _group({"a": (0, loud)}, is_stockout=list(stockout)))
     ]
-    for name in ("y", "observed", "is_stockout", "sums", "sales"):
+    for name in ("y", "least", "observed", "is_stockout", "sums", "sales"):
         torch.testing.assert_close(getattr(histories[0], name), getattr(histories[1], name))
 
 
-def test_a_stock_out_day_is_filled_from_its_weekdays_and_not_observed() -> None:
+def test_a_stock_out_day_shows_the_estimate_and_is_certain_of_no_more_than_was_sold() -> None:
     y: list[float | None] = [float(i % 7) for i in range(28)]
-    y[27] = 1.0
+    y[27] = 8.5
+    sales: list[object] = [*y[:27], 1.0]
     stockout: list[object] = [i == 27 for i in range(28)]
     history = known_at(
-        _group({"a": (0, y)}, is_stockout=stockout), cutoff=START + timedelta(days=27), horizon=1, season=7
+        _group({"a": (0, y)}, is_stockout=stockout, sales=sales), cutoff=START + timedelta(days=27), horizon=1, season=7
     )
-    assert history.y[27] == 6.0
+    assert (history.y[27], history.least[27]) == (8.5, 1.0)
     assert not history.observed[27]
-    y[27] = 50.0  # sold more than usual before it ran out: what was sold stands
-    history = known_at(
-        _group({"a": (0, y)}, is_stockout=stockout), cutoff=START + timedelta(days=27), horizon=1, season=7
-    )
-    assert history.y[27] == 50.0
+    assert history.least[:27].tolist() == y[:27]
+    assert (history.y[28], history.least[28]) == (0.0, 0.0)  # after the cutoff nothing is certain
 
 
 @pytest.mark.parametrize("bad", [None, float("nan"), float("inf"), -3.0])
@@ -122,6 +121,7 @@ def test_a_value_that_is_no_demand_counts_as_missing_or_none(bad: float | None) 
     history = known_at(_group({"a": (0, [2.0] * 20 + [bad])}), cutoff=START + timedelta(days=20), horizon=1, season=7)
     assert torch.isfinite(history.y).all()
     assert history.y[20] == (0.0 if bad == -3.0 else 2.0)
+    assert history.least[20] == 0.0
     assert bool(history.observed[20]) == (bad == -3.0)
 
 

@@ -39,6 +39,7 @@ def _table(y: np.ndarray, firsts: np.ndarray, *, days_after: int = HORIZON) -> t
         "unique_id": ids[owner],
         "ds": pa.array(np.datetime64(START) + day.astype("timedelta64[D]"), pa.date32()),
         "y": pa.array(value, pa.float32()),
+        "sales": pa.array(value, pa.float32()),
         "is_stockout": np.zeros(len(owner), bool),
         "price": pa.array(2 + (day % 3 == 0), pa.float32()),
         "is_promotion": (day + owner) % 10 == 0,

@@ -34,10 +34,12 @@ def _data(seed: int = 0) -> Encoded:
     ids = np.repeat(["a", "b", "c"], DAYS - firsts)
     day = np.concatenate([np.arange(first, DAYS) for first in firsts])
     n = len(ids)
+    y = pa.array(rng.poisson(3.0, n), pa.float32())
     panel = pa.table({
         "unique_id": ids,
         "ds": pa.array([START + timedelta(days=int(i)) for i in day], pa.date32()),
-        "y": pa.array(rng.poisson(3.0, n), pa.float32()),
+        "y": y,
+        "sales": y,
         "is_stockout": rng.random(n) < 0.1,
         "price": pa.array(2 + rng.random(n), pa.float32()),
         "is_promotion": rng.random(n) < 0.2,

@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 
 from scaleinv.config import FeaturesConfig
 from scaleinv.errors import DataError, explain
+from scaleinv.features.demand import demand
 from scaleinv.features.lead_times import lead_times
 from scaleinv.features.lives import lives
 from scaleinv.features.panel import days_of, panel
@@ -38,11 +39,12 @@ def build(silver: Frames, *, as_of: date, horizon: int, config: FeaturesConfig) 
         raise DataError(
             explain(f"no SKU is on sale at {as_of}", expected="rows of silver/assortment or silver/sales", found="none")
         )
-    history = days_of(alive, silver, as_of=as_of).persist()
+    days = demand(days_of(alive, silver, as_of=as_of, horizon=horizon).persist(), silver.get("hourly_sales")).persist()
+    history = days.where(F.col("date") <= F.lit(as_of))
     facts = series(alive, history, silver, as_of=as_of, horizon=horizon, config=config).persist()
     night = F.lit(as_of).alias("as_of")
     return {
-        "gold/panel": panel(alive, history, facts, silver, as_of=as_of, horizon=horizon).select(night, "*"),
+        "gold/panel": panel(days, facts, silver).select(night, "*"),
         "gold/series": facts.select(night, "*"),
         "gold/stock_position": stock_position(facts, silver).select(night, "*"),
         "gold/lead_times": lead_times(facts, silver, as_of=as_of, config=config).select(night, "*"),

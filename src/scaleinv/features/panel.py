@@ -1,4 +1,4 @@
-"""The dense panel: every day of every life with what was sold, then the days ahead with what is announced."""
+"""The dense panel: every day of every life, then the days ahead with what is announced."""
 
 from __future__ import annotations
 
@@ -11,60 +11,54 @@ from pyspark.sql import functions as F
 _KEY = ["sku_id", "location_id", "date"]
 
 
-def days_of(alive: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date) -> DataFrame:
-    """unique_id, sku_id, location_id, date, y, is_stockout: one row per day of each life up to ``as_of``.
+def days_of(alive: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date, horizon: int) -> DataFrame:
+    """One row per day of each life and of the ``horizon`` days after ``as_of``.
 
-    A day without a sale is a zero inside a life, and nothing outside it. A day that ended without stock understates
-    demand, whatever was sold before; without a stock record nobody knows, and it counts as in stock.
+    unique_id, sku_id, location_id, date, sales, is_stockout, price, is_promotion; prices may be null. A day without a
+    sale is a zero inside a life, and nothing outside it; after ``as_of`` sales are null. ``is_stockout`` says that the
+    day ended without stock; without a stock record nobody knows, and it counts as in stock.
     """
-    each = F.explode(F.sequence(F.col("first_ds"), F.lit(as_of))).alias("date")
+    last = F.lit(as_of + timedelta(days=horizon))
+    each = F.explode(F.sequence(F.col("first_ds"), last)).alias("date")
     dense = alive.select("unique_id", "sku_id", "location_id", each)
+    known = F.col("date") <= F.lit(as_of)
     empty = silver["stock"].where(F.col("on_hand") <= 0).select(*_KEY, F.lit(True).alias("is_stockout"))
-    sold = silver["sales"].select(*_KEY, F.col("quantity").cast("float").alias("y"))
+    sold = silver["sales"].select(*_KEY, F.col("quantity").cast("float").alias("sales"))
     return (
         dense.join(sold, _KEY, "left")
         .join(empty, _KEY, "left")
-        .withColumn("y", F.coalesce("y", F.lit(0.0).cast("float")))
-        .withColumn("is_stockout", F.coalesce("is_stockout", F.lit(False)))
+        .join(_priced_days(alive, silver, as_of, horizon), _KEY, "left")
+        .withColumn("sales", F.when(known, F.coalesce("sales", F.lit(0.0).cast("float"))))
+        .withColumn("is_stockout", known & F.coalesce("is_stockout", F.lit(False)))
+        .withColumn("is_promotion", F.coalesce("is_promotion", F.lit(False)))
     )
 
 
-def panel(
-    alive: DataFrame,
-    history: DataFrame,
-    facts: DataFrame,
-    silver: Mapping[str, DataFrame],
-    *,
-    as_of: date,
-    horizon: int,
-) -> DataFrame:
-    """``gold/panel`` without as_of: ``history``, ``horizon`` days ahead, and covariates for both."""
-    first, last = F.lit(as_of + timedelta(days=1)), F.lit(as_of + timedelta(days=horizon))
-    ahead = alive.select(
-        "unique_id", "sku_id", "location_id", F.explode(F.sequence(first, last)).alias("date"),
-        F.lit(None).cast("float").alias("y"), F.lit(False).alias("is_stockout"),
-    )  # fmt: skip
-    days = history.unionByName(ahead).join(_priced_days(alive, silver, as_of, horizon), _KEY, "left")
+def panel(days: DataFrame, facts: DataFrame, silver: Mapping[str, DataFrame]) -> DataFrame:
+    """``gold/panel`` without as_of: ``days`` with their demand, and covariates."""
     known = facts.select("unique_id", "group_id", "region", "unit_price")
     days = days.join(known, "unique_id")
     calendar = silver["calendar"].select("region", "date", "event", F.col("is_benefit_day").alias("_benefit"))
     days = days.join(F.broadcast(calendar), ["region", "date"], "left")
-    by_day = Window.partitionBy("unique_id").orderBy("date")
-    so_far = by_day.rowsBetween(Window.unboundedPreceding, 0)
-    from_now = by_day.rowsBetween(0, Window.unboundedFollowing)
+    by_series = Window.partitionBy("unique_id")
+    so_far = by_series.orderBy("date").rowsBetween(Window.unboundedPreceding, 0)
     price = F.coalesce(
         F.last("price", ignorenulls=True).over(so_far),
-        F.first("price", ignorenulls=True).over(from_now),
+        # Days before the first price have that one. (Looking ahead from each day would take the square of the days.)
+        F.min_by("price", F.when(F.col("price").isNotNull(), F.col("date"))).over(by_series),
         F.col("unit_price"),
     )
     return days.select(
         "group_id",
         "unique_id",
         F.col("date").alias("ds"),
+        "sales",
         "y",
+        "y_sd",
+        "demand_method",
         "is_stockout",
         price.cast("float").alias("price"),
-        F.coalesce("is_promotion", F.lit(False)).alias("is_promotion"),
+        "is_promotion",
         "event",
         F.coalesce("_benefit", F.lit(False)).alias("is_benefit_day"),
     )

@@ -151,7 +151,7 @@ def _scored(
     past = (step < known.cutoff - history.cutoff).expand(row.shape)
     return _Scored(
         classes=demand_classes(history)[chosen.cpu()],
-        y=torch.where(past, known.y[row], 0.0).cpu(),
+        y=torch.where(past, known.least[row], 0.0).cpu(),
         past=past.cpu(),
         is_least=(past & ~known.observed[row]).cpu(),
         daily=daily,

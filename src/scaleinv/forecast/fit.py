@@ -108,7 +108,8 @@ def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:
 def _dependence(network: nn.Module, data: Encoded, checks: Pass, config: ForecastConfig) -> Tensor:
     """The copula between steps, from the validation windows."""
     network.eval()
-    whole = bool((data.history.y == data.history.y.round()).all())
+    seen = data.history.y[data.history.observed]
+    whole = bool((seen == seen.round()).all())
     scores, observed = [], []
     with torch.inference_mode():
         for x, (y, weight) in checks:

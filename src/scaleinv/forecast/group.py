@@ -17,7 +17,7 @@ from scaleinv.errors import DataError, explain
 STATICS = ("location_id", "category", "department", "region")
 """Static facts a network may see. Demand, velocity and ABC class are left out: they are computed up to as_of and
 would show a model what it is scored on."""
-_REALS = ("y", "price")
+_REALS = ("y", "sales", "price")
 _FLAGS = ("is_stockout", "is_promotion", "is_benefit_day")
 
 
@@ -25,14 +25,15 @@ _FLAGS = ("is_stockout", "is_promotion", "is_benefit_day")
 class Group:
     """The series of one group, one after the other in flat tensors; rows of series i are ``indptr[i]:indptr[i + 1]``.
 
-    ``day`` counts from 1970-01-01; ``y`` is NaN where unknown; ``event`` and ``statics`` are codes, whose texts are
-    in ``events`` and ``vocabularies`` (``event`` -1: an ordinary day).
+    ``day`` counts from 1970-01-01; ``y`` and ``sales`` are NaN where unknown; ``event`` and ``statics`` are codes,
+    whose texts are in ``events`` and ``vocabularies`` (``event`` -1: an ordinary day).
     """
 
     unique_id: npt.NDArray[np.object_]
     indptr: Tensor
     day: Tensor
     y: Tensor
+    sales: Tensor
     price: Tensor
     is_stockout: Tensor
     is_promotion: Tensor
@@ -82,6 +83,7 @@ def group_arrays(panel: pa.Table, series: pa.Table) -> Group:
         indptr=indptr,
         day=tensors["day"],
         y=tensors["y"],
+        sales=tensors["sales"],
         price=tensors["price"],
         is_stockout=tensors["is_stockout"].bool(),
         is_promotion=tensors["is_promotion"].bool(),
@@ -126,7 +128,8 @@ def _tensors_on_gpu(table: pa.Table) -> dict[str, Tensor]:
     import cudf
 
     frame = cudf.DataFrame.from_arrow(table).sort_values(["owner", "day"])
-    frame["y"] = frame["y"].fillna(float("nan"))
+    for name in ("y", "sales"):
+        frame[name] = frame[name].fillna(float("nan"))
     # one device-side copy per column; cuDF's DLPack would copy as well and needs equal types
     return {name: torch.as_tensor(frame[name].values, device="cuda").clone() for name in frame.columns}
 

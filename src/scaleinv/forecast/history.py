@@ -11,7 +11,7 @@ from torch import Tensor
 from scaleinv.forecast.group import Group
 
 _LAGS = 4
-"""Same weekdays that a stock-out day's demand is estimated from."""
+"""Same weekdays that a missing day is filled from."""
 _SPIKE_FACTOR, _SPIKE_UNITS = 20.0, 100.0
 """A value above 20 x the series' 99th percentile + 100 units is a typing error, and is cut down to that."""
 
@@ -21,9 +21,10 @@ class History:
     """Every series from its first day to ``cutoff``, followed by exactly ``horizon`` days of known covariates.
 
     Rows of series i are ``indptr[i]:indptr[i + 1]``, the first ``n_days[i]`` of them are history. ``y`` is demand as
-    the networks see it: on a stock-out day the larger of what was sold and the mean of the last same weekdays;
-    ``observed`` is false there and where the value is missing. After the cutoff ``y`` is 0 and not observed.
-    A series that ended before the cutoff continues with zeros and its last price; one that starts later has no day.
+    the networks see it: on a stock-out day the panel's estimate, where a value is missing the mean of the last same
+    weekdays; ``observed`` is false on both. ``least`` is what is certain: demand was at least that. After the cutoff
+    both are 0 and not observed. A series that ended before the cutoff continues with zeros and its last price; one
+    that starts later has no day.
     """
 
     group: Group
@@ -33,6 +34,7 @@ class History:
     n_days: Tensor
     day: Tensor
     y: Tensor
+    least: Tensor
     observed: Tensor
     is_stockout: Tensor
     price: Tensor
@@ -73,10 +75,13 @@ def known_at(group: Group, *, cutoff: date, horizon: int, season: int) -> Histor
     stockout = past & present & group.is_stockout[row]
     y = _without_spikes(torch.where(known, y, 0.0).clamp(min=0), known, owner, n_days, horizon)
     observed = known & ~stockout
-    y = _fill(y, observed, past, indptr[owner], season)
+    sold = torch.nan_to_num(group.sales[row], nan=0.0, posinf=0.0).clamp(min=0)
+    least = torch.where(observed, y, torch.where(stockout, torch.minimum(sold, y), 0.0))
+    y = _fill(y, known, past, indptr[owner], season)
     price = torch.where(end[owner] > begin[owner], group.price[row], 0.0)
     return History(
-        group=group, cutoff=last, horizon=horizon, indptr=indptr, n_days=n_days, day=day, y=y, observed=observed,
+        group=group, cutoff=last, horizon=horizon, indptr=indptr, n_days=n_days, day=day, y=y, least=least,
+        observed=observed,
         is_stockout=stockout, price=torch.nan_to_num(price),
         is_promotion=present & group.is_promotion[row], is_benefit_day=present & group.is_benefit_day[row],
         event=torch.where(present, group.event[row].long(), -1),
@@ -85,7 +90,7 @@ def known_at(group: Group, *, cutoff: date, horizon: int, season: int) -> Histor
 
 
 def _one_empty_row(group: Group) -> Group:
-    names = ("day", "y", "price", "is_stockout", "is_promotion", "is_benefit_day", "event")
+    names = ("day", "y", "sales", "price", "is_stockout", "is_promotion", "is_benefit_day", "event")
     return replace(group, **{name: getattr(group, name).new_zeros(1) for name in names})
 
 
@@ -104,14 +109,14 @@ def _without_spikes(y: Tensor, known: Tensor, owner: Tensor, n_days: Tensor, hor
     return torch.minimum(y, cap[owner])
 
 
-def _fill(y: Tensor, observed: Tensor, past: Tensor, start: Tensor, season: int) -> Tensor:
-    """Unobserved days of the past: the larger of what was sold and the mean of the last same weekdays observed."""
-    here = torch.nonzero(past & ~observed).flatten()
+def _fill(y: Tensor, known: Tensor, past: Tensor, start: Tensor, season: int) -> Tensor:
+    """Missing days of the past: the mean of the last same weekdays that are known."""
+    here = torch.nonzero(past & ~known).flatten()
     if not len(here):
         return y
     before = here[:, None] - season * torch.arange(1, _LAGS + 1, device=y.device)
-    usable = (before >= start[here][:, None]) & observed[before.clamp(min=0)]
+    usable = (before >= start[here][:, None]) & known[before.clamp(min=0)]
     total = (y[before.clamp(min=0)] * usable).sum(1)
     filled = y.clone()
-    filled[here] = torch.maximum(y[here], total / usable.sum(1).clamp(min=1))
+    filled[here] = total / usable.sum(1).clamp(min=1)
     return filled

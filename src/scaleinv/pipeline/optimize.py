@@ -287,12 +287,10 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
 
 
 def _wanted(walk: Walk, rows: Rows, night: _Night, days: list[date]) -> Floats:
-    """(n_series, n_days) units wanted: the truth where a simulator knows it, else sales, completed on stock-outs."""
+    """(n_series, n_days) units wanted: the truth where a simulator knows it, else the panel's demand."""
     if night.has_truth:
         return _truth(walk, rows, days)
-    sold = np.nan_to_num(rows.window(rows.y, days[0], len(days)))
-    short = rows.window(rows.is_stockout, days[0], len(days)) == 1
-    return np.where(short, np.maximum(sold, rows.numbers("mean_demand")[:, None]), sold)
+    return np.nan_to_num(rows.window(rows.y, days[0], len(days)))
 
 
 def _truth(walk: Walk, rows: Rows, days: list[date]) -> Floats:

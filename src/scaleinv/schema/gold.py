@@ -32,7 +32,10 @@ FEATURES = (
         (
             AS_OF, GROUP, SERIES,
             Column("ds", DATE, "the day; after as_of only covariates are known"),
-            units("y", "demand as sold; null after as_of", nullable=True, type=SMALL),
+            units("sales", "what was sold; null after as_of", nullable=True, type=SMALL),
+            units("y", "demand: sales, or an estimate on a stock-out day; null after as_of", nullable=True, type=SMALL),
+            units("y_sd", "standard deviation of the estimate; 0 where demand was seen", nullable=True, type=SMALL),
+            Column("demand_method", TEXT, "observed, hourly_profile, daily_likelihood or unknown", nullable=True),
             Column("is_stockout", BOOL, "sales of this day understate demand"),
             money("price", "price of the day", type=SMALL),
             Column("is_promotion", BOOL, "the price is a promotion"),

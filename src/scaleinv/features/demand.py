@@ -1,0 +1,66 @@
+"""From what was sold to what was wanted: stock-out flags, and the demand of the days that have one (docs/demand.md)."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from scaleinv.features.estimate import OBSERVED, estimate
+
+_SERIES = ["sku_id", "location_id"]
+_KEY = [*_SERIES, "date"]
+_SERIES_PER_BUCKET: Final = 1024
+"""Series that are estimated together: their days fit into a worker's memory however long the history."""
+_ESTIMATES = "sku_id string, location_id string, date date, y float, y_sd float, demand_method string"
+
+
+def demand(days: DataFrame, hourly: DataFrame | None) -> DataFrame:
+    """``days`` with y, y_sd, demand_method, and an ``is_stockout`` that knows the hours.
+
+    Series that were in stock on all their days are not looked at further; those of a location that were not are
+    estimated together, and large locations are split by a hash of the series.
+
+    Args:
+        days: consecutive days of each series: sku_id, location_id, date, sales (null: not yet known),
+            is_stockout (the day ended without stock), is_promotion.
+        hourly: rows of ``silver/hourly_sales``; a day that has one is judged by its hours. None: there are none.
+    """
+    past = days.where(F.col("sales").isNotNull())
+    short = past.where("is_stockout").select(*_SERIES)
+    if hourly is not None:
+        gaps = hourly.where(F.exists("is_stockout", lambda hour: hour)).select(*_SERIES)
+        short = short.unionByName(gaps)
+    buckets = _buckets(short.distinct())
+    rows = past.join(buckets, _SERIES)
+    if hourly is None:
+        rows = rows.withColumns({name: F.lit(None).cast(kind) for name, kind in _HOURS.items()})
+    else:
+        records = [F.col("sales").cast("array<float>"), F.col("is_stockout")]
+        named = [column.alias(name) for column, name in zip(records, _HOURS, strict=True)]
+        rows = rows.join(hourly.select(*_KEY, *named), _KEY, "left")
+    wanted = ["bucket", *_KEY, "sales", "is_stockout", "is_promotion", *_HOURS]
+    found = rows.select(*wanted).groupBy("bucket").applyInArrow(estimate, _ESTIMATES)
+    known = F.col("sales").isNotNull()
+    return (
+        days.join(found, _KEY, "left")
+        .withColumn("y", F.coalesce("y", "sales"))
+        .withColumn("y_sd", F.when(known, F.coalesce("y_sd", F.lit(0.0).cast("float"))))
+        .withColumn("demand_method", F.when(known, F.coalesce("demand_method", F.lit(OBSERVED))))
+        .withColumn("is_stockout", known & (F.col("demand_method") != OBSERVED))
+    )
+
+
+_HOURS: Final = {"hour_sales": "array<float>", "hour_stockout": "array<boolean>"}
+
+
+def _buckets(short: DataFrame) -> DataFrame:
+    """sku_id, location_id, bucket: a bucket has the series of some small locations, or some of a large one's."""
+    sizes = short.groupBy("location_id").agg(F.count("*").alias("_size"))
+    # One row per location: one partition is right for their running sum.
+    before = Window.partitionBy(F.lit(0)).orderBy("location_id").rowsBetween(Window.unboundedPreceding, -1)
+    sizes = sizes.withColumn("_before", F.coalesce(F.sum("_size").over(before), F.lit(0)))
+    place = F.col("_before") + F.pmod(F.xxhash64(*_SERIES), F.col("_size"))
+    bucket = F.floor(place / F.lit(_SERIES_PER_BUCKET))
+    return short.join(F.broadcast(sizes), "location_id").select(*_SERIES, bucket.alias("bucket"))
