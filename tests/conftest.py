@@ -17,10 +17,12 @@ os.environ.setdefault("SCALEINV_DATA", str(Path(__file__).resolve().parents[2] /
 
 @pytest.fixture(scope="session")
 def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
-    from scaleinv.config import LakeConfig, SparkConfig
+    from scaleinv.config import FORMAT_PACKAGES, LakeConfig, SparkConfig
     from scaleinv.lake.spark import spark_session
 
     lake = LakeConfig(root=str(tmp_path_factory.mktemp("lake")))
-    session = spark_session(SparkConfig(driver_memory="2g", shuffle_partitions=2), lake, app="scaleinv tests")
+    packages = (*SparkConfig().packages, *FORMAT_PACKAGES.values())  # of all formats: one session serves all tests
+    config = SparkConfig(driver_memory="2g", shuffle_partitions=2, packages=packages)
+    session = spark_session(config, lake, app="scaleinv tests")
     yield session
     session.stop()

@@ -30,8 +30,15 @@ PINNED: Final[Mapping[str, str]] = {
     "io.delta_delta-storage-4.4.0.jar": "c46735481fa8e326b0957be02b4420cbcab4b325bb08009b7f2045a95133f1cc",
     "io.unitycatalog_unitycatalog-client-0.6.0.jar": "48257499a86b801a3e2372cec55ac226ca1c1c7eabe5c118e7302f29a1fdbc19",
     "io.unitycatalog_unitycatalog-hadoop-0.6.0.jar": "c47b63c961c87102b9e1d63809a0915ba4c86b7652f57c8d39ca3a05b441a150",
+    "org.apache.commons_commons-pool2-2.13.1.jar": "f77a5060d6936a9144023584232f9de3f2248f1abfe156e9d31795f18770674f",
+    "org.apache.kafka_kafka-clients-3.9.2.jar": "014b4ef36884478a932641818b080c36a8f8e2e92dc771e800c9d2694f4f83d8",
+    "org.apache.spark_spark-avro_2.13-4.2.0.jar": "4c186cedc03cbe4ee356a94b32232b347ef48611c3209400b3a77e4fe4abff4f",
+    "org.apache.spark_spark-sql-kafka-0-10_2.13-4.2.0.jar": "64539c45e5d39f7ddb747312c239f38f5208d08c1a0ddf7d70beb2fbd9373705",
+    "org.apache.spark_spark-token-provider-kafka-0-10_2.13-4.2.0.jar": "641c7947afc8aa1189e433b7c2d305293993c8691bc1c2062d6d4f513b12518c",
+    "org.checkerframework_checker-qual-3.49.5.jar": "508c83c62c344f6f7ee28f47b88a8797d6116d043bfd1ca0576c828dd1df2880",
+    "org.postgresql_postgresql-42.7.8.jar": "2a32a9dcbc42d67a50ad3a0de5efd102c8d2be46720045f2cbd6689f160ab7c7",
 }  # fmt: skip
-"""sha256 of every jar that the default package brings; another file under one of these names is refused."""
+"""sha256 of every jar that the default package and those of the formats bring; another file under one of these names is refused."""
 
 _MANIFEST = "manifest.json"
 _RESOLVE = """
@@ -51,19 +58,23 @@ def local_jars(
     java_home: Path,
     java_options: Sequence[str] = (),
     ivy_settings: str | None = None,
+    beside_spark: bool = True,
 ) -> list[Path]:
     """The jars of the Maven coordinates ``packages`` as local files, sorted by name.
+
+    ``beside_spark``: without those that Spark brings; False: all, for a program that runs without Spark.
 
     Raises:
         EngineError: Ivy cannot resolve them, or a jar is not the one that scaleinv was tested with.
     """
     if not packages:
         return []
-    folder = cache / "jars" / _key(packages, ivy_settings)
+    excludes = _brought_by_spark() if beside_spark else []
+    folder = cache / "jars" / _key(packages if beside_spark else [*packages, "alone"], ivy_settings)
     jars = _cached(folder)
     if jars is None:
         _log.info("resolving %s with Ivy; this is done once", ", ".join(packages))
-        _resolve(packages, folder, java_home, java_options, ivy_settings)
+        _resolve(packages, excludes, folder, java_home, java_options, ivy_settings)
         jars = _cached(folder)
     if jars is None:
         raise EngineError(explain("the folder of Spark's jars cannot be written", found=str(folder), do="check it"))
@@ -116,13 +127,18 @@ def _cached(folder: Path) -> list[Path] | None:
 
 
 def _resolve(
-    packages: Sequence[str], folder: Path, java_home: Path, java_options: Sequence[str], ivy_settings: str | None
+    packages: Sequence[str],
+    excludes: Sequence[str],
+    folder: Path,
+    java_home: Path,
+    java_options: Sequence[str],
+    ivy_settings: str | None,
 ) -> None:
     """Fetch into a draft folder beside ``folder`` and rename it, so that two first starts do not meet."""
     folder.parent.mkdir(parents=True, exist_ok=True)
     draft = Path(tempfile.mkdtemp(dir=folder.parent, prefix=".draft-"))
     try:
-        said = _run_ivy(packages, draft, java_home, java_options, ivy_settings)
+        said = _run_ivy(packages, draft, excludes, java_home, java_options, ivy_settings)
         fetched = sorted((draft / "ivy" / "jars").glob("*.jar"))
         if not fetched:
             raise _unresolved(packages, said)
@@ -148,13 +164,18 @@ def _keep(jar: Path, draft: Path) -> Path:
 
 
 def _run_ivy(
-    packages: Sequence[str], draft: Path, java_home: Path, java_options: Sequence[str], ivy_settings: str | None
+    packages: Sequence[str],
+    draft: Path,
+    excludes: Sequence[str],
+    java_home: Path,
+    java_options: Sequence[str],
+    ivy_settings: str | None,
 ) -> str:
     """Let Spark's own Ivy fetch into ``draft``; what it said. A stale ``~/.m2`` is kept out by another home."""
     conf = {
         "spark.jars.packages": ",".join(packages),
         "spark.jars.ivy": str(draft / "ivy"),
-        "spark.jars.excludes": ",".join(f"*:{name}" for name in _brought_by_spark()),
+        "spark.jars.excludes": ",".join(f"*:{name}" for name in excludes),
         "spark.driver.extraJavaOptions": " ".join([*java_options, f"-Duser.home={draft}"]),
     }
     if ivy_settings:
