@@ -17,12 +17,16 @@ from pyspark.sql import functions as F
 from scaleinv.config.models import Assumptions, M5Config
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.ingest.m5_prices import latest_prices, price_periods
-from scaleinv.ingest.m5_wide import long_sales
-from scaleinv.ingest.parse import CORRUPT, row_hash
+from scaleinv.ingest.m5_wide import long_sales, mean_of_days, packed
+from scaleinv.ingest.parse import CORRUPT
 
 RECENT_DAYS = 56
 """Stock and old policy are assumed from the mean sales of this many days to as_of."""
 
+M5_TABLES = (
+    "sales", "stock", "items", "locations", "vendors", "lead_times", "assortment", "prices", "calendar",
+)  # fmt: skip
+"""What M5 fills, and what is assumed instead."""
 _IDS = ("item_id", "dept_id", "cat_id", "store_id", "state_id")
 
 
@@ -54,21 +58,22 @@ def read_m5(spark: SparkSession, folder: str, config: M5Config, *, as_of: date |
     )
     wide = _wide(spark, folder, config, calendar)
     as_of = _checked_as_of(wide, as_of or wide.last)
-    sold = F.col("_sold")
-    # Checkpoints: a plan with a column per day is analysed again by all that is built on it, seconds each time.
-    series = _with_recent_sales(wide, as_of, config.assumptions).localCheckpoint()
-    prices = _prices(spark, folder, calendar, series)
+    # Each file is read once: what is derived from it more than once is held, a row per series or price period.
+    sales = packed(wide.frame, _IDS, wide.days)
+    series = _with_recent_sales(sales, wide, as_of, config.assumptions).localCheckpoint()
+    _check_selection(series, config)
     _check_categories(series, config.assumptions)
+    periods = price_periods(_prices(spark, folder, calendar, series)).localCheckpoint()
     frames = {
-        "sales": (long_sales(wide.frame, wide.days, wide.first).localCheckpoint(), wide.file),
-        "stock": (_stock(series, sold, as_of, config.assumptions), wide.file),
-        "items": (_items(series, latest_prices(prices, as_of), config.assumptions), wide.file),
+        "sales": (long_sales(sales, wide.first), wide.file),
+        "stock": (_stock(series, as_of, config.assumptions), wide.file),
+        "items": (_items(series, latest_prices(periods, as_of), config.assumptions), wide.file),
         "locations": (series.select(F.col("store_id").alias("location_id"), F.col("store_id").alias("name"),
                                     F.col("state_id").alias("region")).distinct(), wide.file),
         "vendors": (_vendors(series, config.assumptions), wide.file),
         "lead_times": (_lead_times(spark, series, config.assumptions), wide.file),
-        "assortment": (_assortment(series, prices, wide.first, config.assumptions), wide.file),
-        "prices": (price_periods(prices, since=wide.first).localCheckpoint(), "prices"),
+        "assortment": (_assortment(series, periods, wide.first, config.assumptions), wide.file),
+        "prices": (periods.where(F.col("valid_to") >= F.lit(wide.first)), "prices"),
         "calendar": (_calendar(calendar), "calendar"),
     }  # fmt: skip
     return {name: _raw(frame, file) for name, (frame, file) in frames.items()}
@@ -107,15 +112,18 @@ def _wide(spark: SparkSession, folder: str, config: M5Config, calendar: DataFram
         frame = frame.where(F.col("store_id").isin(*config.stores))
     if config.departments:
         frame = frame.where(F.col("dept_id").isin(*config.departments))
-    if frame.select("item_id").isEmpty():
+    return _Wide(frame, days, first, last, stem)
+
+
+def _check_selection(series: DataFrame, config: M5Config) -> None:
+    if series.isEmpty():
         raise DataError(
             explain(
-                f"M5: {stem} holds no series of this selection",
+                f"M5: sales_{config.sales} holds no series of this selection",
                 expected=f"stores {config.stores or 'all'}, departments {config.departments or 'all'}",
                 do="correct ingest.m5.stores and ingest.m5.departments",
             )
         )
-    return _Wide(frame, days, first, last, stem)
 
 
 def _day_dates(calendar: DataFrame, days: list[str], stem: str) -> tuple[date, date]:
@@ -159,28 +167,23 @@ def _prices(spark: SparkSession, folder: str, calendar: DataFrame, series: DataF
     )
 
 
-def _with_recent_sales(wide: _Wide, as_of: date, assumed: Assumptions) -> DataFrame:
+def _with_recent_sales(sales: DataFrame, wide: _Wide, as_of: date, assumed: Assumptions) -> DataFrame:
     """The series with ``_sold`` and ``_sold_before``: mean units a day of the last ``RECENT_DAYS`` days.
 
     The former are the days to ``as_of``, the latter those to the day on which the old policy's levels were made.
     """
     known = (as_of - wide.first).days + 1
-    return wide.frame.select(
+    before = max(1, known - assumed.old_levels_age)
+    return sales.select(
         *_IDS,
-        _mean_sales(wide.days[:known]).alias("_sold"),
-        _mean_sales(wide.days[: max(1, known - assumed.old_levels_age)]).alias("_sold_before"),
+        mean_of_days(max(0, known - RECENT_DAYS), known).alias("_sold"),
+        mean_of_days(max(0, before - RECENT_DAYS), before).alias("_sold_before"),
     )
 
 
-def _mean_sales(days: list[str]) -> Column:
-    recent = days[-RECENT_DAYS:]
-    total = reduce(Column.__add__, [F.coalesce(F.col(day).try_cast("int"), F.lit(0)) for day in recent])
-    return total / F.lit(len(recent))
-
-
-def _stock(series: DataFrame, sold: Column, as_of: date, assumed: Assumptions) -> DataFrame:
+def _stock(series: DataFrame, as_of: date, assumed: Assumptions) -> DataFrame:
     """At least one unit: an item that does not sell is on the shelf, it is not sold out."""
-    on_hand = F.greatest(F.ceil(sold * assumed.opening_stock_days), F.lit(1))
+    on_hand = F.greatest(F.ceil(F.col("_sold") * assumed.opening_stock_days), F.lit(1))
     return series.select(
         F.col("item_id").alias("sku_id"), F.col("store_id").alias("location_id"), F.lit(as_of).alias("date"),
         on_hand.cast("double").alias("on_hand"), F.lit(0.0).alias("reserved"), F.lit(0.0).alias("backorders"),
@@ -191,10 +194,11 @@ def _items(series: DataFrame, latest: DataFrame, assumed: Assumptions) -> DataFr
     category = F.col("cat_id")
     multiple = _by_category(category, assumed.order_multiple, 1)
     least = F.greatest(_by_category(category, assumed.min_order_quantity, 0), multiple)
-    items = series.select("item_id", "dept_id", "cat_id").distinct().join(latest, "item_id", "left")
+    named = series.select(F.col("item_id").alias("sku_id"), "dept_id", "cat_id").distinct()
+    items = named.join(latest, "sku_id", "left")
     price = F.coalesce(F.col("price"), F.lit(0.0))
     return items.select(
-        F.col("item_id").alias("sku_id"), F.lit(None).cast("string").alias("description"),
+        "sku_id", F.lit(None).cast("string").alias("description"),
         category.alias("category"), F.col("dept_id").alias("department"), F.lit("EA").alias("unit"),
         F.lit(None).cast("string").alias("gtin"), _vendor(F.col("dept_id")).alias("vendor_id"),
         F.round(price * assumed.unit_cost_share, 4).alias("unit_cost"), price.alias("unit_price"),
@@ -221,12 +225,13 @@ def _lead_times(spark: SparkSession, series: DataFrame, assumed: Assumptions) ->
     return vendors.join(F.broadcast(quoted), "cat_id").select("vendor_id", "lead_time", "weight")
 
 
-def _assortment(series: DataFrame, prices: DataFrame, first: date, assumed: Assumptions) -> DataFrame:
+def _assortment(series: DataFrame, periods: DataFrame, first: date, assumed: Assumptions) -> DataFrame:
     """An item is on sale from its first week with a price; what came before the table's first day is not seen."""
     sold = F.col("_sold_before")
-    listed = prices.groupBy("store_id", "item_id").agg(F.min("week_start").alias("_listed"))
-    return series.join(listed, ["store_id", "item_id"], "left").select(
-        F.col("item_id").alias("sku_id"), F.col("store_id").alias("location_id"),
+    listed = periods.groupBy("sku_id", "location_id").agg(F.min("valid_from").alias("_listed"))
+    named = series.select(F.col("item_id").alias("sku_id"), F.col("store_id").alias("location_id"), sold)
+    return named.join(listed, ["sku_id", "location_id"], "left").select(
+        "sku_id", "location_id",
         F.when(F.col("_listed").isNotNull(), F.greatest("_listed", F.lit(first))).alias("listed_from"),
         F.lit(None).cast("date").alias("listed_to"),
         (sold * assumed.old_reorder_days).alias("reorder_point"),
@@ -273,7 +278,9 @@ def _by_category(category: Column, values: Mapping[str, int], otherwise: int) ->
 
 def _raw(frame: DataFrame, file: str) -> DataFrame:
     cells = [F.col(name) for name in frame.columns]
+    # Of the values as they are, not of their texts; a null counts, as xxhash64 passes it over.
+    row = F.xxhash64(*cells, *[cell.isNull() for cell in cells])
     return frame.select(
-        *cells, F.lit(file).alias("_file"), F.to_json(F.struct(*cells)).alias("_row"), row_hash(cells).alias("_hash"),
+        *cells, F.lit(file).alias("_file"), F.struct(*cells).alias("_received"), row.alias("_hash"),
         F.lit(None).cast("string").alias(CORRUPT),
     )  # fmt: skip

@@ -15,8 +15,8 @@ PROMOTION: Final = 0.95
 _SERIES: Final = ("store_id", "item_id")
 
 
-def price_periods(weekly: DataFrame, *, since: date) -> DataFrame:
-    """Raw ``prices``: consecutive weeks of equal price and flag become one period; periods over before ``since`` go.
+def price_periods(weekly: DataFrame, *, since: date | None = None) -> DataFrame:
+    """Raw ``prices``: consecutive weeks of equal price and flag become one period; those over before ``since`` go.
 
     The mean is of the weeks before the priced one, so nothing of the future is used; a permanent cut counts as a
     promotion until the mean has come down to it. Prices are added as whole cents, so that sums are exact.
@@ -43,7 +43,7 @@ def price_periods(weekly: DataFrame, *, since: date) -> DataFrame:
         & (F.lag("is_promotion").over(by_week) == F.col("is_promotion"))
     )
     run = F.sum(F.when(same, 0).otherwise(1)).over(by_week)
-    return (
+    periods = (
         flagged.withColumn("_run", run)
         .groupBy(*_SERIES, "_run")
         .agg(
@@ -52,21 +52,25 @@ def price_periods(weekly: DataFrame, *, since: date) -> DataFrame:
             F.max("price").alias("price"),
             F.first("is_promotion").alias("is_promotion"),
         )
-        .where(F.col("valid_to") >= F.lit(since))
         .select(
             F.col("item_id").alias("sku_id"), F.col("store_id").alias("location_id"),
             "valid_from", "valid_to", "price", "is_promotion",
         )
     )  # fmt: skip
+    return periods if since is None else periods.where(F.col("valid_to") >= F.lit(since))
 
 
-def latest_prices(weekly: DataFrame, as_of: date) -> DataFrame:
-    """``item_id, price``: the median over stores of each store's latest price at ``as_of``.
+def latest_prices(periods: DataFrame, as_of: date) -> DataFrame:
+    """``sku_id, price``: the median over locations of each location's latest price at ``as_of``.
 
     An item whose first price lies after ``as_of`` has that first one.
+
+    Args:
+        periods: all of :func:`price_periods`.
     """
-    known = F.col("week_start") <= F.lit(as_of)
-    # Latest known week first, else the earliest to come; the day number makes one number of both.
-    nearness = F.when(known, F.unix_date("week_start")).otherwise(-F.unix_date("week_start"))
-    per_store = weekly.groupBy(*_SERIES).agg(F.max_by("price", F.struct(known, nearness)).alias("price"))
-    return per_store.groupBy("item_id").agg(F.round(F.median("price"), 4).alias("price"))
+    known = F.col("valid_from") <= F.lit(as_of)
+    # Latest known period first, else the earliest to come; the day number makes one number of both.
+    nearness = F.when(known, F.unix_date("valid_from")).otherwise(-F.unix_date("valid_from"))
+    latest = F.max_by("price", F.struct(known, nearness)).alias("price")
+    per_location = periods.groupBy("sku_id", "location_id").agg(latest)
+    return per_location.groupBy("sku_id").agg(F.round(F.median("price"), 4).alias("price"))
