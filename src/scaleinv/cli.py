@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scaleinv import __version__
+from scaleinv.cli_quarantine import quarantine
+from scaleinv.cli_skus import skus
 from scaleinv.errors import ConfigError, ScaleinvError, explain
 
 if TYPE_CHECKING:
@@ -98,11 +100,44 @@ def _stage_command(name: str, purpose: str) -> Callable[..., None]:
     return command
 
 
+def _ingest_command(name: str, purpose: str) -> Callable[..., None]:
+    def command(
+        env: Env = "local",
+        as_of: AsOf = None,
+        set_: Sets = None,
+        conf: Conf = None,
+        dry_run: DryRun = False,
+        force: Force = False,
+        source: Annotated[
+            str | None, typer.Option("--source", metavar="NAME", help="Land a stream's messages in bronze/NAME.")
+        ] = None,
+        follow: Annotated[bool, typer.Option("--follow", help="With --source: until it is told to stop.")] = False,
+        catch_up: Annotated[bool, typer.Option("--catch-up", help="With --source: all that are there.")] = False,
+    ) -> None:
+        if source is None and not follow and not catch_up:
+            _run_stages(_Options(env, as_of, set_, conf), name, name, dry_run=dry_run, force=force)
+            return
+        if source is None or follow == catch_up:
+            raise ConfigError(explain("a stream is landed by --source NAME with either --follow or --catch-up"))
+        from scaleinv.config import load_config
+        from scaleinv.pipeline.stream import stream, stream_plan
+
+        config = load_config(env, overrides=set_ or (), folder=conf)
+        if dry_run:
+            typer.echo(stream_plan(config, source))
+        else:
+            stream(config, source, follow=follow)
+
+    command.__doc__ = f"Stage {name}: {purpose}. With --source: the messages of a stream."
+    return command
+
+
 def _register_stages() -> None:
     from scaleinv.pipeline.stages import STAGES
 
     for stage in STAGES:
-        app.command(stage.name, rich_help_panel="Stages, in order")(_stage_command(stage.name, stage.purpose))
+        make = _ingest_command if stage.name == "ingest" else _stage_command
+        app.command(stage.name, rich_help_panel="Stages, in order")(make(stage.name, stage.purpose))
 
 
 @app.command(rich_help_panel="The walk")
@@ -149,6 +184,51 @@ def summary(env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Con
     from scaleinv.pipeline.summary import summary as text
 
     typer.echo(text(_Options(env, as_of, set_, conf).walk()))
+
+
+@app.command(rich_help_panel="Look after")
+def maintain(env: Env = "local", set_: Sets = None, conf: Conf = None, dry_run: DryRun = False) -> None:
+    """Removes old nights, compacts tables, deletes unused files. Not while a run is under way."""
+    from scaleinv.config import load_config
+    from scaleinv.pipeline.maintain import maintain as look_after
+
+    look_after(load_config(env, overrides=set_ or (), folder=conf), typer.echo, dry_run=dry_run)
+
+
+drift = typer.Typer(help="How sources differ from what was accepted last; accept it.", no_args_is_help=True)
+
+
+@drift.command("list")
+def drift_list(
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE", help="One source; default: all.")] = None,
+    every: Annotated[bool, typer.Option("--all", help="Of every load, not only of the newest with a drift.")] = False,
+    env: Env = "local",
+    set_: Sets = None,
+    conf: Conf = None,
+) -> None:
+    """What had drifted in the loads: kind, column, what was done, and what was found."""
+    from scaleinv.config import load_config
+    from scaleinv.lake import Lake
+    from scaleinv.pipeline.drift import drift_rows, told
+
+    typer.echo(told(drift_rows(Lake(load_config(env, overrides=set_ or (), folder=conf).lake), source, all_=every)))
+
+
+@drift.command("accept")
+def drift_accept(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the environment.")],
+    who: Annotated[str, typer.Option("--who", help="Your name, for the log.")],
+    env: Env = "local",
+    set_: Sets = None,
+    conf: Conf = None,
+) -> None:
+    """Takes the last load of a source, as it is, for the measure of the next ones."""
+    from scaleinv.config import load_config
+    from scaleinv.lake import Lake
+    from scaleinv.pipeline.drift import accept, told
+
+    lake = Lake(load_config(env, overrides=set_ or (), folder=conf).lake)
+    typer.echo(told(accept(lake, source, who=who, day=datetime.now().date())))
 
 
 @app.command(rich_help_panel="Take away")
@@ -213,6 +293,9 @@ def _root(
     logging.getLogger("scaleinv").setLevel(level)
 
 
+app.add_typer(drift, name="drift", rich_help_panel="Look")
+app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
+app.add_typer(skus, name="skus", rich_help_panel="Look")
 _register_stages()
 
 

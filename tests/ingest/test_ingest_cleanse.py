@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from tests.ingest.reading import cleansed, read
 
 from scaleinv.config import IngestConfig
 from scaleinv.errors import DataError
-from scaleinv.schema import check, table
+from scaleinv.schema import table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -23,39 +24,47 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 
-def cleansed(spark: SparkSession, config: IngestConfig) -> Cleansed:
-    from scaleinv.ingest import cleanse, read_sources
-
-    return cleanse(read_sources(spark, config), config)
+Done = dict[str, "Cleansed"]
 
 
-def counts(done: Cleansed) -> dict[str, tuple[int, ...]]:
-    rows = check(done.counts.toArrow(), table("ingest_log")).to_pylist()
-    return {r["source"]: (r["read"], r["accepted"], r["quarantined"], r["duplicates"]) for r in rows}
+def run(spark: SparkSession, config: IngestConfig) -> Done:
+    return cleansed(read(spark, config), config)
 
 
-def broken(done: Cleansed, source: str) -> list[tuple[str, str]]:
-    rows = check(done.quarantine.toArrow(), table("quarantine"), unique=False).to_pylist()
-    return sorted((r["rule"], r["reason"]) for r in rows if r["source"] == source)
+def counts(done: Done, source: str) -> tuple[int, ...]:
+    found = done[source].counts
+    return tuple(found[name] for name in ("read", "accepted", "quarantined", "duplicates"))
 
 
-def accepted(done: Cleansed, source: str) -> pa.Table:
+def broken(done: Done, source: str) -> list[tuple[str, str]]:
+    rows = done[source].quarantine.toArrow().to_pylist()
+    assert len(rows) == done[source].counts["quarantined"] == sum(done[source].rules.values())
+    return sorted((r["rule"], r["reason"]) for r in rows)
+
+
+def accepted(done: Done, source: str) -> pa.Table:
     contract = table(f"silver/{source}")
-    return check(done.accepted[contract.name].toArrow(), contract).sort_by([(k, "ascending") for k in contract.key])
+    found = done[source].accepted.toArrow()
+    assert found.column_names == [column.name for column in contract.received]
+    return found.sort_by([(k, "ascending") for k in contract.key])
+
+
+def release(done: Done) -> None:
+    for one in done.values():
+        one.release()
 
 
 def test_good_files_are_accepted_whole_and_keep_the_contract(spark: SparkSession, retailer: Retailer) -> None:
-    done = cleansed(spark, retailer())
-    assert counts(done)["sales"] == (3, 3, 0, 0)
-    assert counts(done)["items"] == (2, 2, 0, 0)
-    assert counts(done)["prices"] == (0, 0, 0, 0)
+    done = run(spark, retailer())
+    assert counts(done, "sales") == (3, 3, 0, 0)
+    assert counts(done, "items") == (2, 2, 0, 0)
     assert accepted(done, "sales").to_pylist() == [
         {"sku_id": "A", "location_id": "S1", "date": dt.date(2026, 1, 31), "quantity": 5.0},
         {"sku_id": "B", "location_id": "S1", "date": dt.date(2026, 2, 1), "quantity": 1.5},
     ]
-    for name in done.accepted:
-        accepted(done, name.removeprefix("silver/"))
-    done.release()
+    for name in done:
+        accepted(done, name)
+    release(done)
 
 
 SALES_HEADER = "sku;shop;day;units;receipt\n"
@@ -80,13 +89,15 @@ BAD_SALES = {
 
 def test_each_bad_sales_line_is_set_aside_with_its_rule(spark: SparkSession, retailer: Retailer) -> None:
     lines = SALES_HEADER + "A;S1;01.02.2026;1.234,5;good\n" + "".join(f"{line}\n" for line in BAD_SALES)
-    done = cleansed(spark, retailer({"sales.csv": lines}))
+    done = run(spark, retailer({"sales.csv": lines}))
     assert broken(done, "sales") == sorted(BAD_SALES.values())
     assert accepted(done, "sales")["quantity"].to_pylist() == [1234.5]
-    assert counts(done)["sales"] == (13, 1, 12, 0)
-    kept = [json.loads(r["row"]) for r in done.quarantine.toArrow().to_pylist() if r["rule"] == "negative_quantity"]
+    assert counts(done, "sales") == (13, 1, 12, 0)
+    kept = [
+        json.loads(r["row"]) for r in done["sales"].quarantine.toArrow().to_pylist() if r["rule"] == "negative_quantity"
+    ]
     assert kept == [{"sku": "A", "shop": "S1", "day": "01.02.2026", "units": "-1", "receipt": "r"}]
-    done.release()
+    release(done)
 
 
 ITEM = "{sku},food,d,{unit},{gtin},{vendor},1,2,1,{multiple}\n"
@@ -114,17 +125,17 @@ def test_each_bad_master_record_is_set_aside_with_its_rule(spark: SparkSession, 
         },
         lead_times={"path": "lead.csv"},
     )
-    done = cleansed(spark, config)
+    done = run(spark, config)
     rules = [rule for rule, _ in broken(done, "items")]
     assert rules == [
         "conflicting_key", "conflicting_key", "invalid_gtin", "not_positive", "separator_in_id", "unknown_unit",
         "unknown_vendor",
     ]  # fmt: skip
-    assert counts(done)["items"] == (12, 4, 7, 1)
+    assert counts(done, "items") == (12, 4, 7, 1)
     assert accepted(done, "items")["order_multiple"].to_pylist() == [1.0] * 4
     assert [rule for rule, _ in broken(done, "vendors")] == ["not_positive", "unknown_currency", "unparseable"]
     assert [rule for rule, _ in broken(done, "lead_times")] == ["not_positive", "not_positive", "unknown_vendor"]
-    done.release()
+    release(done)
 
 
 def test_each_bad_movement_is_set_aside_with_its_rule(spark: SparkSession, retailer: Retailer) -> None:
@@ -149,7 +160,7 @@ def test_each_bad_movement_is_set_aside_with_its_rule(spark: SparkSession, retai
         stock={"path": "stock.csv"},
         assortment={"path": "assort.csv"},
     )
-    done = cleansed(spark, config)
+    done = run(spark, config)
     assert broken(done, "purchase_orders") == [
         ("not_positive", "line '0': lines count from 1"),
         ("received_before_ordered", "received_date 2026-01-01 is before order_date 2026-01-05"),
@@ -160,7 +171,7 @@ def test_each_bad_movement_is_set_aside_with_its_rule(spark: SparkSession, retai
     assert accepted(done, "stock")["on_hand"].to_pylist() == [-2.0], "an ERP knows negative stock; it is an exception"
     assert [rule for rule, _ in broken(done, "stock")] == ["negative_reserved"]
     assert [rule for rule, _ in broken(done, "assortment")] == ["period_reversed"]
-    done.release()
+    release(done)
 
 
 def test_lines_equal_a_loop_whatever_the_order_and_the_files(spark: SparkSession, retailer: Retailer) -> None:
@@ -181,50 +192,39 @@ def test_lines_equal_a_loop_whatever_the_order_and_the_files(spark: SparkSession
         chance.shuffle(lines)
         files = {f"sales{'' if i == 0 else i}.csv": part for i, part in enumerate((lines[:cut], lines[cut:]))}
         texts = {name: SALES_HEADER + "".join(f"{line}\n" for line in part) for name, part in files.items()}
-        done = cleansed(spark, retailer(texts))
-        assert counts(done)["sales"] == (120, len(good), n_bad, 120 - n_bad - len(good))
+        done = run(spark, retailer(texts))
+        assert counts(done, "sales") == (120, len(good), n_bad, 120 - n_bad - len(good))
         outcomes.append(accepted(done, "sales"))
-        done.release()
+        release(done)
     assert outcomes[0].equals(outcomes[1])
     found = {(r["sku_id"], f"{r['date']:%d.%m.%Y}"): r["quantity"] for r in outcomes[0].to_pylist()}
     assert found == {key: tenths / 10 for key, tenths in expected.items()}
 
 
-def limits(**shares: float) -> IngestConfig:
-    return IngestConfig.model_validate({"data": "", "sources": {"sales": {"path": "x"}}, **shares})
+def limits(**options: Any) -> IngestConfig:
+    source = {"path": "x"} | {k: options.pop(k) for k in ("own",) if k in options}.get("own", {})
+    return IngestConfig.model_validate({"data": "", "sources": {"sales": source}, **options})
 
 
 def test_too_many_bad_rows_stop_the_load_and_name_the_rules() -> None:
-    from scaleinv.ingest import check_quarantine
+    from scaleinv.ingest import check_load
 
-    rows = [
-        {"source": "sales", "read": 1000, "accepted": 890, "quarantined": 110, "duplicates": 0},
-        {"source": "items", "read": 100, "accepted": 95, "quarantined": 5, "duplicates": 0},
-        {"source": "prices", "read": 0, "accepted": 0, "quarantined": 0, "duplicates": 0},
-    ]
-    rules = [
-        {"source": "sales", "rule": "unknown_sku", "rows": 30},
-        {"source": "sales", "rule": "negative_quantity", "rows": 80},
-        {"source": "items", "rule": "invalid_gtin", "rows": 5},
-    ]
-    with pytest.raises(DataError, match="too many rows were set aside") as caught:
-        check_quarantine(rows, limits(), rules=rules)
-    expected = "sales: 110 of 1,000 rows (11.0%); most of them negative_quantity 80, unknown_sku 30"
-    assert expected in str(caught.value)
-    assert "items" not in str(caught.value)
-    check_quarantine(rows, limits(max_quarantine_share=0.11))
+    counts = {"read": 1000, "accepted": 890, "quarantined": 110, "duplicates": 0}
+    rules = {"unknown_sku": 30, "negative_quantity": 80}
+    with pytest.raises(DataError, match="source sales: too many rows were set aside") as caught:
+        check_load("sales", table("silver/sales"), counts, rules, limits())
+    assert "110 of 1,000 rows (11.0%); most of them negative_quantity 80, unknown_sku 30" in str(caught.value)
+    check_load("sales", table("silver/sales"), counts, rules, limits(max_quarantine_share=0.11))
+    check_load("sales", table("silver/sales"), counts, rules, limits(own={"max_quarantine_share": 0.2}))
 
 
 def test_too_many_equal_lines_stop_the_load_and_say_what_to_do() -> None:
-    from scaleinv.ingest import check_quarantine
+    from scaleinv.ingest import check_load
 
-    rows = [
-        {"source": "sales", "read": 1000, "accepted": 400, "quarantined": 0, "duplicates": 600},
-        {"source": "items", "read": 100, "accepted": 95, "quarantined": 0, "duplicates": 5},
-    ]
+    counts = {"read": 1000, "accepted": 400, "quarantined": 0, "duplicates": 600}
     with pytest.raises(DataError, match="equal another one") as caught:
-        check_quarantine(rows, limits())
-    assert "sales: 600 of 1,000 rows (60.0%)" in str(caught.value)
+        check_load("sales", table("silver/sales"), counts, {}, limits())
+    assert "600 of 1,000 rows (60.0%)" in str(caught.value)
     assert "a receipt and line number" in str(caught.value)
-    assert "items" not in str(caught.value)
-    check_quarantine(rows, limits(max_duplicate_share=0.6))
+    check_load("items", table("silver/items"), counts, {}, limits())
+    check_load("sales", table("silver/sales"), counts, {}, limits(max_duplicate_share=0.6))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.ingest.reading import cleansed
 
 from scaleinv.config import IngestConfig
 from scaleinv.errors import ConfigError, DataError
@@ -77,11 +78,12 @@ def config(folder: Path, **m5: Any) -> IngestConfig:
 
 
 def silver(spark: SparkSession, options: IngestConfig, as_of: dt.date | None = None) -> dict[str, DataFrame]:
-    from scaleinv.ingest import cleanse, read_sources
+    from scaleinv.ingest import read_m5
 
-    done = cleanse(read_sources(spark, options, as_of=as_of), options)
-    assert done.quarantine.isEmpty()
-    return {name.removeprefix("silver/"): frame for name, frame in done.accepted.items()}
+    assert options.m5 is not None
+    done = cleansed(read_m5(spark, options.data, options.m5, as_of=as_of), options)
+    assert not any(one.rules for one in done.values())
+    return {name: one.accepted for name, one in done.items()}
 
 
 def rows(frame: DataFrame, *keys: str) -> list[dict[str, Any]]:
@@ -176,12 +178,13 @@ def real() -> Path:
 
 @pytest.mark.slow
 def test_the_real_m5_holds_its_published_facts(spark: SparkSession) -> None:
-    from scaleinv.ingest import read_sources
+    from scaleinv.ingest import read_m5
 
     folder = real()
     lead = {category: {"days": [2], "weights": [1]} for category in ("FOODS", "HOUSEHOLD", "HOBBIES")}
     options = config(folder, assumptions={"lead_times": lead}, stores=["TX_3"], departments=["FOODS_3"])
-    raw = read_sources(spark, options)
+    assert options.m5 is not None
+    raw = read_m5(spark, options.data, options.m5)
     wide = pq.read_table(
         folder / "sales_full_history_subset.parquet", filters=[("store_id", "=", "TX_3"), ("dept_id", "=", "FOODS_3")]
     )

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.ingest.reading import read
 
 from scaleinv.errors import ConfigError, DataError
 
@@ -18,16 +18,10 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 
-def read(spark: SparkSession, config: Any) -> Any:
-    from scaleinv.ingest import read_sources
-
-    return read_sources(spark, config)
-
-
 def test_a_raw_frame_holds_our_columns_as_text_and_the_row_as_received(spark: SparkSession, retailer: Retailer) -> None:
-    rows = read(spark, retailer())["sales"].orderBy("_row").collect()
+    rows = read(spark, retailer())["sales"].orderBy("_received.receipt").collect()
     assert [(r.sku_id, r.location_id, r.date, r.quantity) for r in rows][-1] == ("B", "S1", "01.02.2026", "1,5")
-    assert json.loads(rows[0]["_row"]) == {
+    assert rows[0]["_received"].asDict() == {
         "sku": "A", "shop": "S1", "day": "31.01.2026", "units": "2", "receipt": "r1",
     }  # fmt: skip
     assert rows[0]["_file"].endswith("/sales.csv")
@@ -37,20 +31,25 @@ def test_files_whose_columns_stand_in_another_order_are_read_by_name(spark: Spar
     config = retailer({"sales2.csv": "units;day;shop;sku;receipt\n9;02.02.2026;S1;A;r9\n"})
     row = read(spark, config)["sales"].where("quantity = '9'").first()
     assert (row.sku_id, row.location_id, row.date) == ("A", "S1", "02.02.2026")
+    assert row["_received"].receipt == "r9"
 
 
-def test_constants_and_optional_sources(spark: SparkSession, retailer: Retailer) -> None:
-    stock = {"path": "stock.csv", "constants": {"reserved": "0", "backorders": "0"}}
+def test_constants_expressions_and_texts_for_nothing(spark: SparkSession, retailer: Retailer) -> None:
+    stock = {
+        "path": "stock.csv",
+        "constants": {"reserved": "0", "backorders": "0"},
+        "expressions": {"sku_id": "upper(trim(article))", "location_id": "concat('S', shop)"},
+    }
     config = retailer(
-        {"stock.csv": "sku_id,location_id,date,on_hand\nA,S1,2026-01-31,4\n"},
+        {"stock.csv": "article,shop,date,on_hand\n a,1,2026-01-31,4\n"},
         stock=stock,
         prices={"path": "prices/*.csv", "required": False},
     )
     raw = read(spark, config)
-    assert raw["stock"].first().reserved == "0"
-    assert raw["prices"].isEmpty()
-    assert {"valid_from", "price", "_row", "_file"} <= set(raw["prices"].columns)
-    assert raw["true_demand"].isEmpty()
+    row = raw["stock"].first()
+    assert (row.sku_id, row.location_id, row.reserved) == ("A", "S1", "0")
+    assert row["_received"].article == " a", "the row stays as received"
+    assert "prices" not in raw
 
 
 def test_a_wrong_column_names_the_nearest_spelling(spark: SparkSession, retailer: Retailer) -> None:
@@ -80,31 +79,29 @@ def test_an_old_parquet_file_hides_no_column_of_a_new_one(
     assert {row.name for row in raw["locations"].collect()} == {None, "Main Street"}
 
 
-def test_a_source_without_rows_is_an_error(spark: SparkSession, retailer: Retailer) -> None:
-    with pytest.raises(DataError, match="source locations is empty") as caught:
-        read(spark, retailer({"locations.csv": "location_id,region\n"}))
-    assert "0 rows in" in str(caught.value)
+def test_a_source_without_rows_gives_no_frame(spark: SparkSession, retailer: Retailer) -> None:
+    assert "locations" not in read(spark, retailer({"locations.csv": "location_id,region\n"}))
+    assert "locations" not in read(spark, retailer({"locations.csv": ""}))
+    assert "locations" not in read(spark, retailer(locations={"path": "nowhere/*.x"}))
 
 
-@pytest.mark.parametrize("format_", ["csv", "json", "parquet"])
-def test_a_required_source_without_a_file_is_an_error(spark: SparkSession, retailer: Retailer, format_: str) -> None:
-    config = retailer(locations={"path": "nowhere/*.x", "format": format_})
-    with pytest.raises(DataError, match="source locations: no file is there") as caught:
-        read(spark, config)
-    assert f"{format_} files at" in str(caught.value)
-
-
-def test_a_file_of_no_bytes_is_an_empty_source(spark: SparkSession, retailer: Retailer) -> None:
-    with pytest.raises(DataError, match="source locations"):
-        read(spark, retailer({"locations.csv": ""}))
+def test_a_header_may_name_a_column_twice_only_where_nobody_reads_it(spark: SparkSession, retailer: Retailer) -> None:
+    row = read(spark, retailer({"locations.csv": "location_id,note,note,,region\nS1,a,b,,N\n"}))["locations"].first()
+    assert row["_received"].asDict() == {
+        "location_id": "S1", "note": "a", "note_3": "b", "unnamed_4": None, "region": "N",
+    }  # fmt: skip
+    twice = {"path": "locations.csv", "columns": {"region": "region"}}
+    with pytest.raises(DataError, match="names a column twice"):
+        read(spark, retailer({"locations.csv": "location_id,region,region\nS1,a,b\n"}, locations=twice))
 
 
 @pytest.mark.parametrize(
     ("sources", "message"),
     [
-        ({"sale": {"path": "x"}}, "tables that do not exist"),
         ({"locations": {"path": "x", "columns": {"regionn": "r"}}}, "does not have"),
-        ({"locations": {"path": "x", "columns": {"region": "r"}, "constants": {"region": "N"}}}, "as a constant"),
+        ({"locations": {"path": "x", "columns": {"region": "r"}, "constants": {"region": "N"}}}, "says twice"),
+        ({"locations": {"path": "locations.csv", "expressions": {"region": "regoin"}}}, "cannot be read"),
+        ({"locations": {"path": "locations.csv", "rules": {"r": {"where": "1 +", "reason": "x"}}}}, "cannot be read"),
     ],
 )
 def test_a_configuration_that_names_what_is_not_there(
@@ -112,12 +109,3 @@ def test_a_configuration_that_names_what_is_not_there(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         read(spark, retailer(**sources))
-
-
-def test_sources_that_cannot_be_done_without(spark: SparkSession, tmp_path: Path) -> None:
-    from scaleinv.config import IngestConfig
-
-    config = IngestConfig.model_validate({"data": str(tmp_path), "sources": {"sales": {"path": "x"}}})
-    with pytest.raises(ConfigError, match="cannot be done without") as caught:
-        read(spark, config)
-    assert "which:    items, locations, vendors" in str(caught.value)

@@ -71,10 +71,18 @@ def test_the_as_of_door_hides_later_rows_and_later_receipts(spark: SparkSession,
         "location_id": "l",
         "promised_date": None,
         "quantity": 1.0,
+        "source": "orders",
+        "load": 0,
     }
     rows = [
-        base | {"line": 1, "order_date": DAY, "received_date": DAY + dt.timedelta(days=2)},
-        base | {"line": 2, "order_date": DAY + dt.timedelta(days=1), "received_date": None},
+        base | {"line": 1, "known_on": DAY, "order_date": DAY, "received_date": DAY + dt.timedelta(days=2)},
+        base
+        | {
+            "line": 2,
+            "known_on": DAY + dt.timedelta(days=1),
+            "order_date": DAY + dt.timedelta(days=1),
+            "received_date": None,
+        },
     ]
     lake.overwrite(orders, pa.Table.from_pylist(rows, schema=orders.schema), where={})
     (seen,) = read_spark(spark, lake, orders, as_of=DAY).collect()
@@ -102,7 +110,13 @@ def test_rows_without_a_key_are_spread(spark: SparkSession) -> None:
 
     contract = table("quarantine")
     bad = spark.range(200).selectExpr(
-        "'sales' AS source", "'r' AS rule", "'why' AS reason", "'f' AS file", "CAST(id AS string) AS row"
+        "'sales' AS source",
+        "0 AS load",
+        "'r' AS rule",
+        "'why' AS reason",
+        "'f' AS file",
+        "id AS position",
+        "CAST(id AS string) AS row",
     )
     spark.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
     try:

@@ -18,8 +18,9 @@ from scaleinv.config import Config, load_config
 from scaleinv.errors import DataError, LakeError
 from scaleinv.pipeline import export
 from scaleinv.pipeline import walk as walk_module
+from scaleinv.pipeline.sources import _matches, source_files, sources_state
 from scaleinv.pipeline.stages import STAGES, Stage
-from scaleinv.pipeline.walk import Outcome, Walk, code_state, source_files, sources_state
+from scaleinv.pipeline.walk import Outcome, Walk, code_state
 from scaleinv.schema import table
 
 AS_OF = dt.date(2026, 1, 31)
@@ -100,10 +101,15 @@ def test_what_cannot_be_seen_is_never_the_same(config: Config, data: str) -> Non
         ("sales/a.csv", "./sales//", True),
         ("sales/2024/02/a.csv", "sales/{2024/01,2024/02}/*.csv", True),
         ("sales/a1.csv", "sales/a[0-9].csv", True),
+        ("sales/ab.csv", "sales/a[^0-9].csv", True),
+        ("sales/ab.csv", "sales/a[0-9].csv", False),
+        ("sales/2026.csv", "sales/{2025,2027}.csv", False),
+        ("sales/a.csv.bak", "sales/*.csv", False),
+        ("sales/a+b.csv", "sales/a+b.csv", True),
     ],
 )
 def test_patterns_are_read_as_spark_reads_them(name: str, pattern: str, matches: bool) -> None:
-    assert walk_module._matches(name, pattern) is matches
+    assert _matches(name, pattern) is matches
 
 
 def test_a_file_delivered_during_the_work_is_read_by_the_next_run(

@@ -1,7 +1,9 @@
 """Configuration: ``conf/base.yaml``, one overlay per environment, ``--set``; read strictly into frozen models."""
 
+from scaleinv.config.kafka import KafkaConfig
 from scaleinv.config.load import config_folder, environments, load_config
 from scaleinv.config.models import (
+    FORMAT_PACKAGES,
     Assumptions,
     Config,
     EvaluationConfig,
@@ -25,6 +27,7 @@ from scaleinv.config.models import (
 )
 
 __all__ = [
+    "FORMAT_PACKAGES",
     "Assumptions",
     "Config",
     "EvaluationConfig",
@@ -33,6 +36,7 @@ __all__ = [
     "ForecastConfig",
     "IngestConfig",
     "InventoryConfig",
+    "KafkaConfig",
     "LakeConfig",
     "LeadTimeConfig",
     "LstmConfig",

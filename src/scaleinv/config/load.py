@@ -1,6 +1,7 @@
 """From YAML files and ``--set`` to one checked :class:`~scaleinv.config.models.Config`.
 
-Layers, the later one winning key by key: ``base.yaml``, ``env/<name>.yaml`` (after the one it ``extends``), ``--set``.
+Layers, the later one winning key by key: the contracts of ``sources/<folder>``, ``base.yaml``, ``env/<name>.yaml``
+(after the one it ``extends``), ``--set``.
 ``${NAME}`` and ``${NAME:-default}`` in a text refer to the environment: secrets live there, never in a file.
 """
 
@@ -63,8 +64,10 @@ def load_config(env: str, *, overrides: Iterable[str] = (), folder: Path | None 
     """
     root = config_folder(folder)
     layers = _merge(_read(root / "base.yaml"), _overlay(root, env))
-    for override in overrides:
-        layers = _merge(layers, _parse_override(override))
+    chosen = [_parse_override(override) for override in overrides]
+    for override in chosen:
+        layers = _merge(layers, override)
+    layers = _with_contracts(root, layers)
     layers["env"] = env
     resolved = _resolve(layers, "")
     try:
@@ -105,6 +108,26 @@ def _overlay(root: Path, env: str, seen: tuple[str, ...] = ()) -> dict[str, Any]
     content = _read(path)
     parent = content.pop("extends", None)
     return _merge(_overlay(root, str(parent), (*seen, env)), content) if parent else content
+
+
+def _with_contracts(root: Path, layers: Mapping[str, Any]) -> dict[str, Any]:
+    """The files of ``conf/sources/<ingest.contracts>`` under ``ingest.sources``: what an environment says wins."""
+    ingest = layers.get("ingest")
+    name = ingest.get("contracts") if isinstance(ingest, Mapping) else None
+    if name is None:
+        return dict(layers)
+    name = _resolve(name, "ingest.contracts")
+    folder = root / "sources" / str(name)
+    files = sorted(folder.glob("*.yaml"))
+    if not files:
+        raise ConfigError(
+            explain(
+                f"ingest.contracts names a folder without contracts: {name!r}",
+                expected=f"files <source>.yaml in {folder}",
+                do="correct ingest.contracts, or describe each source in a file there",
+            )
+        )
+    return _merge({"ingest": {"sources": {file.stem: _read(file) for file in files}}}, layers)
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:

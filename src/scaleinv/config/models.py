@@ -6,20 +6,13 @@ Models are frozen and refuse unknown keys. Each room takes its own section, neve
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal, Self
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, model_validator
 
-Probability = Annotated[float, Field(gt=0, lt=1)]
-Positive = Annotated[int, Field(ge=1)]
-Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Section(BaseModel):
-    """A part of the configuration: frozen; an unknown key is an error."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
-
+from scaleinv.config.kafka import KafkaConfig
+from scaleinv.config.maintain import MaintainConfig
+from scaleinv.config.section import Positive, Probability, Section, Share
 
 # --- where things are ---------------------------------------------------------------------------------------------
 
@@ -31,6 +24,14 @@ class LakeConfig(Section):
     """Folder or object-store prefix (``s3a://``, ``abfss://``, ``gs://``)."""
     storage_options: dict[str, str] = {}
     """Passed to delta-rs and pyarrow; secrets come from the environment (``${NAME}``), never from a file."""
+
+
+FORMAT_PACKAGES: Final[dict[str, str]] = {
+    "kafka": "org.apache.spark:spark-sql-kafka-0-10_2.13:4.2.0",
+    "avro": "org.apache.spark:spark-avro_2.13:4.2.0",
+    "jdbc": "org.postgresql:postgresql:42.7.8",
+}
+"""Format of a source -> Maven coordinates that it needs beside ``SparkConfig.packages``."""
 
 
 class SparkConfig(Section):
@@ -67,22 +68,77 @@ class RayConfig(Section):
 # --- sources --------------------------------------------------------------------------------------------------------
 
 
-class SourceConfig(Section):
-    """One file source: how to read it and what its columns are called there."""
+class UnitConfig(Section):
+    """A column that the source states in another unit: values are converted on the way in."""
 
-    path: str
+    received: str
+    """Unit in the source: a UN/CEFACT Rec 20 code (``GRM``) or a name that pint knows (``gram``)."""
+    wanted: str
+    """Unit in the table."""
+
+
+class RuleConfig(Section):
+    """A rule of the source's own: rows for which ``where`` is true go to quarantine."""
+
+    where: str
+    """A Spark SQL condition over the columns as received."""
+    reason: str
+    """What a person reads beside the row."""
+
+
+class JdbcConfig(Section):
+    """A table or query of a database."""
+
+    url: str
+    """``jdbc:postgresql://host:5432/database``; user and password come through ``options`` from the environment."""
+    query: str
+    """``SELECT …``; runs in the database."""
+
+
+class SourceConfig(Section):
+    """The contract of one source: where it is, how it is read, what its columns mean and what is expected of them."""
+
+    into: str | None = None
+    """Silver table (without ``silver/``) that it feeds; ``None``: the one of the source's name."""
+    path: str = ""
     """Glob under the data folder."""
-    format: Literal["csv", "json", "parquet"] = "csv"
+    format: Literal["csv", "json", "parquet", "avro", "delta", "jdbc", "kafka"] = "csv"
     options: dict[str, str] = {}
     """Reader options of Spark (``sep``, ``encoding``, ``quote`` …)."""
+    jdbc: JdbcConfig | None = None
+    kafka: KafkaConfig | None = None
+    """Topics that ``scaleinv ingest --source NAME`` lands in ``bronze/NAME``."""
+    mode: Literal["increments", "whole"] | None = None
+    """``increments``: each file is read once, and adds to what is known. ``whole``: the files together are all there
+    is, and replace what was read before. ``None``: movements come in increments, master data whole."""
     columns: dict[str, str] = {}
     """Our column -> the column's name in the source. A column not named here keeps its name."""
     constants: dict[str, str] = {}
     """Our column -> a value that the source does not bring."""
+    expressions: dict[str, str] = {}
+    """Our column -> a Spark SQL expression over the columns as received."""
+    empty: tuple[str, ...] = ()
+    """Texts that stand for "no value" (``NA``, ``N/A - From RDC``), beside the empty text."""
+    units: dict[str, UnitConfig] = {}
+    """Our column -> from which unit to which."""
     date_format: str = "yyyy-MM-dd"
     decimal_comma: bool = False
+    rules: dict[str, RuleConfig] = {}
+    """Name -> a rule that is tried before the table's own."""
     required: bool = True
     """An optional source may be absent; a required one may be neither absent nor empty."""
+    max_age: Annotated[int, Field(ge=0)] | None = None
+    """Days that the newest accepted row may be older than the load's day; older stops the load. ``None``: any."""
+    max_quarantine_share: Share | None = None
+    """``None``: ``ingest.max_quarantine_share``."""
+
+    @model_validator(mode="after")
+    def _place(self) -> Self:
+        if self.format == "jdbc" and (self.jdbc is None or self.path):
+            raise ValueError("a source of format jdbc has `jdbc`, and no `path`")
+        if self.format not in ("jdbc", "kafka") and (not self.path or self.jdbc is not None):
+            raise ValueError(f"a source of format {self.format} has a `path`, and no `jdbc`")
+        return self
 
 
 class LeadTimeConfig(Section):
@@ -137,8 +193,10 @@ class IngestConfig(Section):
 
     data: str
     """The data folder; ``${SCALEINV_DATA}`` refers to the environment."""
+    contracts: str | None = None
+    """Folder of ``conf/sources`` whose files are contracts: ``<source>.yaml``, read as ``sources.<source>``."""
     sources: dict[str, SourceConfig] = {}
-    """Silver table (without ``silver/``) -> its source."""
+    """Source -> its contract."""
     m5: M5Config | None = None
     """Read M5's published layout instead of ``sources``."""
     max_quarantine_share: Share = 0.05
@@ -378,6 +436,7 @@ class Config(Section):
     inventory: InventoryConfig
     replenish: ReplenishConfig = ReplenishConfig()
     export: ExportConfig
+    maintain: MaintainConfig = MaintainConfig()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -1,184 +1,186 @@
-"""Raw frames to silver tables: typed, checked, one row per key; every row that is left out is counted and kept."""
+"""A raw frame to rows of its silver table: typed, checked, one row per key; what is left out is counted and kept."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import reduce
-from typing import Final
+from typing import Any, Final
 
-from pyspark.sql import DataFrame, SparkSession, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
-from scaleinv.config.models import IngestConfig, SourceConfig
+from scaleinv.config.models import SourceConfig
 from scaleinv.ingest.parse import CORRUPT, parsed, text
 from scaleinv.ingest.rules import PARENTS, cell, first_broken, known, rules
 from scaleinv.schema import Table
-from scaleinv.schema.tables import TABLES
+from scaleinv.schema.units import factor
 
-ADDITIVE: Final = "sales"
-"""The one source whose lines of a key belong together: a till writes several a day, and their quantities add up."""
-
-_FIRST: Final = ("vendors", "items", "locations")
-"""Parents before their children."""
+_CONFLICT: Final = "conflicting_key"
+_WHERE: Final = ("_rule", "_reason", "_file", "_position", "_row")
+"""What is kept of a row that is set aside; null of every other, so that nothing of it is computed or moved."""
 
 
 @dataclass(frozen=True)
 class Cleansed:
-    """What became of the sources; frames are evaluated once and kept until :meth:`release`.
+    """What became of a source; all of it is computed in one pass over the raw rows and kept until :meth:`release`.
 
-    ``accepted``: silver table -> its rows. ``quarantine`` and ``counts``: rows of the tables of these names
-    (``counts`` is ``ingest_log``). ``rules``: ``source, rule, rows`` of the quarantine.
+    ``accepted``: rows of the silver table without stamps. ``quarantine``: ``rule, reason, file, position, row``.
+    ``counts``: read, accepted, quarantined, duplicates. ``rules``: rule -> rows set aside.
     """
-
-    accepted: dict[str, DataFrame]
-    quarantine: DataFrame
-    counts: DataFrame
-    rules: DataFrame
-    kept: tuple[DataFrame, ...] = field(repr=False)
-
-    def release(self) -> None:
-        """Frees the memory and disk that the frames took."""
-        for frame in self.kept:
-            frame.unpersist()
-
-
-@dataclass(frozen=True)
-class _Source:
-    """One source after its rules: accepted rows, rows set aside, and ``status, rows`` counts of every row read."""
 
     accepted: DataFrame
     quarantine: DataFrame
-    counts: DataFrame
-    kept: DataFrame
+    counts: Mapping[str, int]
+    rules: Mapping[str, int]
+    kept: DataFrame = field(repr=False)
+
+    def release(self) -> None:
+        """Frees the memory and disk that the frames took."""
+        self.kept.unpersist()
 
 
-def cleanse(raw: Mapping[str, DataFrame], config: IngestConfig) -> Cleansed:
+def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping[str, DataFrame]) -> Cleansed:
     """Parses every cell, tries every rule, drops exact duplicates and makes the key unique.
 
-    For each source ``read = accepted + quarantined + duplicates``. A duplicate equals an accepted row in every
-    column as received, in this or another file. ``accepted`` counts sales lines before those of one day are added
-    up. In other tables a second, different row of a key is set aside (``conflicting_key``); the row that sorts first
-    by the table's columns stays, so the order of files and rows does not matter.
+    ``read = accepted + quarantined + duplicates``. In a table whose loads add up, a duplicate equals an accepted row
+    of this load in every column as received, in this or another file; other lines of a key are added, and
+    ``accepted`` counts the lines. In another table a duplicate says the same of its key, and a row that says
+    something else is set aside (``conflicting_key``); the row that sorts first by the table's columns stays, so the
+    order of files and rows does not matter.
 
     Args:
-        raw: what :func:`scaleinv.ingest.read_sources` gave.
+        raw: what :func:`scaleinv.ingest.read_source` gave.
+        table: the silver table.
+        source: the contract, for how cells are to be parsed.
+        parents: source name -> rows with the keys that were accepted there.
     """
-    spark = next(iter(raw.values())).sparkSession
-    done: dict[str, _Source] = {}
-    for name in (*_FIRST, *(n for n in raw if n not in _FIRST)):
-        if name in raw:
-            done[name] = _source(name, raw[name], config.sources.get(name, SourceConfig(path="")), done)
-    quarantine = reduce(DataFrame.unionByName, [s.quarantine for s in done.values()]).persist()
-    per_rule = quarantine.groupBy("source", "rule").agg(F.count("*").alias("rows"))
+    for name in ("_broken", "_why", "_position"):  # of what was not read by a contract
+        if name not in raw.columns:
+            raw = raw.withColumn(name, F.lit(None).cast("long" if name == "_position" else "string"))
+    judged = _judged(_typed(raw, table, source), table, parents)
+    kept = _by_key(judged, table).persist()
+    names = [column.name for column in table.received]
+    bad = F.col("_rule").isNotNull()
+    # A handful of rows: one per rule, and one for all that is accepted.
+    sums = [F.sum(name).alias(name) for name in ("_rows", "_same", "_others")]
+    totals = kept.groupBy("_rule").agg(*sums).collect()
+    broken = {row["_rule"]: int(row["_rows"]) for row in totals if row["_rule"] is not None}
+    good = next((row for row in totals if row["_rule"] is None), None)
+    # Equal rows of one file were put together on the way: each of them is to be seen.
+    each = F.explode(F.sequence(F.lit(1), F.col("_rows").cast("int")))
+    quarantine = kept.where(bad).select(*[F.col(name).alias(name[1:]) for name in _WHERE], each.alias("_")).drop("_")
+    if good is not None and good["_others"]:
+        broken[_CONFLICT] = int(good["_others"])
+        quarantine = quarantine.unionByName(_conflicts(judged, kept, table))
+    counts = {
+        "accepted": int(good["_rows"]) if good else 0,
+        "quarantined": sum(broken.values()),
+        "duplicates": int(good["_same"]) if good else 0,
+    }
     return Cleansed(
-        accepted={f"silver/{name}": done[name].accepted for name in raw},
+        accepted=kept.where(~bad).select(*names),
         quarantine=quarantine,
-        counts=_counts(spark, done, per_rule),
-        rules=per_rule,
-        kept=(quarantine, *(source.kept for source in done.values())),
+        counts={"read": sum(counts.values()), **counts},
+        rules=dict(sorted(broken.items())),
+        kept=kept,
     )
 
 
-def _source(name: str, raw: DataFrame, config: SourceConfig, done: Mapping[str, _Source]) -> _Source:
-    table = TABLES[f"silver/{name}"]
-    judged = _judged(name, _typed(raw, table, config), table, done)
-    good = judged.where(F.col("_rule").isNull())
-    bad = _set_aside(name, judged.where(F.col("_rule").isNotNull()))
-    if name == ADDITIVE:
-        return _added_up(name, good, bad, table)
-    return _made_unique(name, good, bad, table)
-
-
-def _typed(raw: DataFrame, table: Table, config: SourceConfig) -> DataFrame:
+def _typed(raw: DataFrame, table: Table, source: SourceConfig) -> DataFrame:
     columns = []
-    for column in table.columns:
+    for column in table.received:
         received = raw.schema[column.name].dataType
+        given = text(F.col(column.name), received, source.empty)
         value = parsed(
-            F.col(column.name), received, column.type,
-            date_format=config.date_format, decimal_comma=config.decimal_comma,
+            F.col(column.name), given, received, column.type,
+            date_format=source.date_format, decimal_comma=source.decimal_comma,
         )  # fmt: skip
-        columns += [value.cast(from_arrow_type(column.type)).alias(column.name)]
-        columns += [text(F.col(column.name), received).alias(cell(column.name))]
-    return raw.select(*columns, "_file", "_row", "_hash", CORRUPT)
+        unit = source.units.get(column.name)
+        if unit is not None:
+            value = value * F.lit(factor(unit.received, unit.wanted))
+        columns += [value.cast(from_arrow_type(column.type)).alias(column.name), given.alias(cell(column.name))]
+    return raw.select(*columns, "_file", "_position", "_received", "_hash", "_broken", "_why", CORRUPT)
 
 
-def _judged(name: str, typed: DataFrame, table: Table, done: Mapping[str, _Source]) -> DataFrame:
-    for column, parent in PARENTS.get(name, {}).items():
-        keys = done[parent].accepted.select(F.col(column), F.lit(True).alias(known(column)))
+def _judged(typed: DataFrame, table: Table, parents: Mapping[str, DataFrame]) -> DataFrame:
+    for column, parent in PARENTS.get(table.name.removeprefix("silver/"), {}).items():
+        keys = parents[parent].select(F.col(column), F.lit(True).alias(known(column))).distinct()
         typed = typed.join(F.broadcast(keys), column, "left")
     rule, reason = first_broken(rules(table))
-    return typed.select(*table.names, "_file", "_row", "_hash", rule.alias("_rule"), reason.alias("_reason"))
+    names = [column.name for column in table.received]
+    where = ("_file", "_position", "_received", CORRUPT)
+    return typed.select(*names, *where, "_hash", rule.alias("_rule"), reason.alias("_reason"))
 
 
-def _set_aside(name: str, bad: DataFrame) -> DataFrame:
-    return bad.select(
-        F.lit(name).alias("source"),
-        F.col("_rule").alias("rule"),
-        F.col("_reason").alias("reason"),
-        F.col("_file").alias("file"),
-        F.coalesce(F.col("_row"), F.lit("{}")).alias("row"),
-    )
+def _by_key(judged: DataFrame, table: Table) -> DataFrame:
+    """One row per key that is accepted, and the rows set aside; one shuffle, by key.
 
-
-def _added_up(name: str, good: DataFrame, bad: DataFrame, table: Table) -> _Source:
-    """One shuffle by key: identical lines become one, then the lines of a key are added (exactly, as decimals)."""
+    ``_rows``: rows read that went into it; ``_same``: duplicates; ``_others``: rows of the key that say another thing.
+    """
     key = list(table.key)
-    lines = (
-        good.select(*table.names, "_hash")
-        .repartition(*key)
-        .groupBy(*key, "_hash")
-        .agg(F.max("quantity").alias("quantity"), F.count("*").alias("_rows"))
-    )
-    summed = (
-        lines.groupBy(*key)
-        .agg(
-            F.sum(F.col("quantity").cast("decimal(18,6)")).cast("double").alias("quantity"),
-            F.count("*").alias("_lines"),
-            F.sum("_rows").alias("_rows"),
+    values = [column.name for column in table.received if column.name not in key]
+    bad = F.col("_rule").isNotNull()
+    # What is only for the quarantine is null in every other row: it is neither computed nor moved.
+    aside = [F.when(bad, _row() if name == "_row" else F.col(name)).alias(name) for name in _WHERE]
+    slim = judged.select(*key, *values, "_hash", *aside)
+    placed = slim.repartition(*key)
+    if table.loads == "add":
+        lines = placed.groupBy(*key, F.when(~bad, F.col("_hash")).alias("_hash"), *_WHERE).agg(
+            *[F.max(name).alias(name) for name in values], F.count("*").alias("_n")
         )
-        .persist()
+        # Exactly, as decimals: a sum of doubles depends on the order of the rows.
+        sums = [F.sum(F.col(name).cast("decimal(18,6)")).cast("double").alias(name) for name in values]
+        return lines.groupBy(*key, *_WHERE).agg(
+            *sums,
+            F.sum(F.when(bad, F.col("_n")).otherwise(1)).alias("_rows"),
+            F.sum(F.when(bad, 0).otherwise(F.col("_n") - 1)).alias("_same"),
+            F.lit(0).cast("long").alias("_others"),
+        )
+    said = placed.groupBy(*key, *values, *_WHERE).agg(F.count("*").alias("_n"))
+    kept = said.groupBy(*key, *_WHERE).agg(F.min(F.struct(*values, "_n")).alias("_first"), F.sum("_n").alias("_all"))
+    first = F.col("_first._n")
+    return kept.select(
+        *key,
+        *[F.col(f"_first.{name}").alias(name) for name in values],
+        *_WHERE,
+        F.when(bad, F.col("_all")).otherwise(1).alias("_rows"),
+        F.when(bad, 0).otherwise(first - 1).alias("_same"),
+        F.when(bad, 0).otherwise(F.col("_all") - first).alias("_others"),
     )
-    total = summed.agg(
-        F.coalesce(F.sum("_lines"), F.lit(0)).alias("accepted"),
-        F.coalesce(F.sum(F.col("_rows") - F.col("_lines")), F.lit(0)).alias("duplicates"),
-    )
-    return _Source(summed.select(*table.names), bad, _with_source(name, total), summed)
 
 
-def _made_unique(name: str, good: DataFrame, bad: DataFrame, table: Table) -> _Source:
-    by_key = Window.partitionBy(*table.key).orderBy(*table.names, "_hash", "_file", "_row")
-    first = F.row_number().over(by_key) == 1
-    same = F.first("_hash").over(by_key) == F.col("_hash")
-    ranked = good.withColumn("_status", F.when(first, "accepted").when(same, "duplicate").otherwise("conflict"))
-    shown = F.concat_ws("/", *[F.col(column).cast("string") for column in table.key])
-    reason = F.concat(
-        F.lit(f"{', '.join(table.key)} '"), shown, F.lit("': another row of this key differs; it was kept")
-    )
-    sorted_out = ranked.select(
-        *table.names,
-        "_status",
-        *[F.when(F.col("_status") == "conflict", F.col(c)).alias(c) for c in ("_file", "_row")],
-        F.lit("conflicting_key").alias("_rule"),
-        F.when(F.col("_status") == "conflict", reason).alias("_reason"),
-    ).persist()
-    total = sorted_out.agg(
-        F.count_if(F.col("_status") == "accepted").alias("accepted"),
-        F.count_if(F.col("_status") == "duplicate").alias("duplicates"),
-    )
-    conflicts = _set_aside(name, sorted_out.where(F.col("_status") == "conflict"))
-    accepted = sorted_out.where(F.col("_status") == "accepted").select(*table.names)
-    return _Source(accepted, bad.unionByName(conflicts), _with_source(name, total), sorted_out)
+def _row() -> Column:
+    """The row as received, as JSON; a line that is no row, as a whole."""
+    whole = F.to_json("_received", {"ignoreNullFields": "false"})
+    return F.when(F.col(CORRUPT).isNull(), whole).otherwise(F.to_json(F.struct(CORRUPT)))
 
 
-def _with_source(name: str, total: DataFrame) -> DataFrame:
-    return total.select(F.lit(name).alias("source"), "accepted", "duplicates")
+def _conflicts(judged: DataFrame, kept: DataFrame, table: Table) -> DataFrame:
+    """Rows, whole, whose key another row took; the sources are read a second time for them, as few are like this."""
+    key = list(table.key)
+    values = [column.name for column in table.received if column.name not in key]
+    good = F.col("_rule").isNull()
+    taken = kept.where(good & (F.col("_others") > 0)).select(*key, F.struct(*values).alias("_taken"))
+    others = judged.where(good).join(taken, key).where(~F.struct(*values).eqNullSafe(F.col("_taken")))
+    shown = F.concat_ws("/", *[F.col(column).cast("string") for column in key])
+    reason = F.concat(F.lit(f"{', '.join(key)} '"), shown, F.lit("': another row of this key differs; it was kept"))
+    return others.select(
+        F.lit(_CONFLICT).alias("rule"), reason.alias("reason"),
+        F.col("_file").alias("file"), F.col("_position").alias("position"), _row().alias("row"),
+    )  # fmt: skip
 
 
-def _counts(spark: SparkSession, done: Mapping[str, _Source], per_rule: DataFrame) -> DataFrame:
-    good = reduce(DataFrame.unionByName, [source.counts for source in done.values()])
-    bad = per_rule.groupBy("source").agg(F.sum("rows").alias("quarantined"))
-    counts = good.join(F.broadcast(bad), "source", "left").fillna(0, ["quarantined"])
-    read = F.col("accepted") + F.col("quarantined") + F.col("duplicates")
-    return counts.withColumn("read", read).select(*TABLES["ingest_log"].names)
+def stamped(accepted: DataFrame, table: Table, *, source: str, load: int, day: Column | None) -> DataFrame:
+    """``accepted`` as rows of the table: with its source, its load, and the day from which each was known.
+
+    Args:
+        accepted: rows of :class:`Cleansed`.
+        table: the silver table.
+        source: its name.
+        load: number of the load.
+        day: the last day known when it was loaded; ``None`` for the history, which was known as it happened.
+    """
+    happened: Any = F.col(table.known_at) if table.known_at else F.lit("1970-01-01").cast("date")
+    known_on = happened if day is None else F.greatest(happened, day)
+    return accepted.select("*", F.lit(source).alias("source"), F.lit(load).alias("load"), known_on.alias("known_on"))

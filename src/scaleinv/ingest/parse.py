@@ -8,7 +8,7 @@ from typing import Final
 import pyarrow as pa
 from pyspark.sql import Column
 from pyspark.sql import functions as F
-from pyspark.sql.types import DataType, DateType, NumericType, StringType, TimestampNTZType, TimestampType
+from pyspark.sql.types import ArrayType, DataType, DateType, NumericType, StringType, TimestampNTZType, TimestampType
 
 CORRUPT: Final = "_corrupt_record"
 """Where Spark puts a line that is not a row; null for every other."""
@@ -19,19 +19,29 @@ _TRUE: Final = ("true", "t", "yes", "y", "1")
 _FALSE: Final = ("false", "f", "no", "n", "0")
 
 
-def text(cell: Column, received: DataType) -> Column:
-    """The cell as trimmed text; an empty one is null."""
+def text(cell: Column, received: DataType, empty: Sequence[str] = ()) -> Column:
+    """The cell as trimmed text; null where it is empty, or one of the texts that stand for nothing."""
     trimmed = F.trim(cell) if isinstance(received, StringType) else F.trim(cell.cast("string"))
-    return F.when(trimmed != "", trimmed)
+    return F.when(~trimmed.isin("", *empty), trimmed)
 
 
-def parsed(cell: Column, received: DataType, wanted: pa.DataType, *, date_format: str, decimal_comma: bool) -> Column:
-    """The cell as ``wanted`` (string, date, double, int, long or boolean); null where it is empty or does not parse."""
-    words = text(cell, received)
+def parsed(
+    cell: Column, words: Column, received: DataType, wanted: pa.DataType, *, date_format: str, decimal_comma: bool
+) -> Column:
+    """The cell as ``wanted`` (string, date, double, int, long, boolean or a list of numbers or flags).
+
+    Null where it is empty or does not parse. ``words`` is its :func:`text`.
+    """
+    if pa.types.is_list(wanted):
+        return _list(cell, received, wanted)
     if pa.types.is_date(wanted):
         if isinstance(received, (DateType, TimestampType, TimestampNTZType)):
             return cell.cast("date")
         return F.try_to_date(words, date_format)
+    if pa.types.is_timestamp(wanted):
+        if isinstance(received, (TimestampType, TimestampNTZType)):
+            return cell.cast("timestamp")
+        return F.try_to_timestamp(words, F.lit(date_format))
     if pa.types.is_boolean(wanted):
         lower = F.lower(words)
         return F.when(lower.isin(*_TRUE), True).when(lower.isin(*_FALSE), False)
@@ -42,6 +52,14 @@ def parsed(cell: Column, received: DataType, wanted: pa.DataType, *, date_format
         kind = "int" if wanted.bit_width == 32 else "bigint"
         return F.when(number == F.rint(number), number).try_cast(kind)
     return words
+
+
+def _list(cell: Column, received: DataType, wanted: pa.ListType) -> Column:
+    """A list as it comes from a structured file; null where an element is, as it could not be told which."""
+    if not isinstance(received, ArrayType):
+        return F.lit(None)
+    kind = "boolean" if pa.types.is_boolean(wanted.value_type) else "float"
+    return F.when(~F.exists(cell, lambda element: element.isNull()), cell.cast(f"array<{kind}>"))
 
 
 def valid_gtin(words: Column) -> Column:

@@ -1,4 +1,4 @@
-"""Reads the retailer's files as they are: our column names, the values as received, where each row came from.
+"""Reads one source as it is: our column names, the values as received, where each row came from.
 
 Nothing is parsed here: CSV and JSON cells stay text until :mod:`scaleinv.ingest.cleanse` has looked at them, so
 a cell that does not parse is still whole when its row goes to quarantine.
@@ -6,215 +6,266 @@ a cell that does not parse is still whole when its row goes to quarantine.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from datetime import date
 from difflib import get_close_matches
 from functools import reduce
-from typing import Final
 
+import pyarrow as pa
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
-from pyspark.errors import AnalysisException, PySparkException
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import LongType, StringType, StructField, StructType
+from pyspark.sql.types import StringType, StructField, StructType
 
-from scaleinv.config.models import IngestConfig, SourceConfig
+from scaleinv.config.models import SourceConfig
 from scaleinv.errors import ConfigError, DataError, explain
-from scaleinv.ingest.m5 import read_m5
 from scaleinv.ingest.parse import CORRUPT, row_hash
 from scaleinv.schema import Table
-from scaleinv.schema.tables import TABLES
 
-NOT_SOURCES: Final = ("quarantine", "ingest_log")
-SOURCES: Final[dict[str, Table]] = {
-    name.removeprefix("silver/"): table
-    for name, table in TABLES.items()
-    if table.writer == "ingest" and name not in NOT_SOURCES
-}
-"""Silver table without its prefix -> the table, in the order of the walk."""
-
-NEEDED: Final = ("sales", "items", "locations", "vendors")
-"""Without these there is nothing to forecast or to order; every other source may be left out."""
+_STRUCTURED = ("parquet", "avro", "delta")
+_SAMPLE = 10_000
+_OURS = ("_file", "_position", CORRUPT)
 
 
-def read_sources(spark: SparkSession, config: IngestConfig, *, as_of: date | None = None) -> dict[str, DataFrame]:
-    """Every source of the retailer: silver name without its prefix -> raw frame.
+def read_source(
+    spark: SparkSession, name: str, source: SourceConfig, table: Table, files: Sequence[str], *, folder: str = ""
+) -> DataFrame | None:
+    """The raw frame of a source; ``None`` where there is nothing to read.
 
-    A raw frame has the silver table's columns (CSV and JSON: all text), ``_file``, ``_row`` (the row as received,
-    as JSON), ``_hash`` (of the whole row as received, for finding duplicates) and ``_corrupt_record``. A source that
-    is not configured, or optional and absent, is an empty frame.
+    It has the columns that ``table`` receives (CSV and JSON: all text), ``_file`` and ``_position`` (where a row came
+    from), ``_received`` (the row as received), ``_hash`` (of the whole row as received, for finding duplicates),
+    ``_corrupt_record``, and ``_broken`` and ``_why``: the first of the source's own rules that it breaks.
 
     Args:
-        as_of: only for M5, which has no stock: the day for which stock and the old policy are assumed.
+        spark: the session.
+        name: the source's, for messages.
+        source: its contract.
+        table: the silver table it feeds.
+        files: addresses of the files to read; of a format without files, none.
+        folder: below which ``key=value`` folders are columns.
 
     Raises:
-        ConfigError: the configuration names a source or a column that does not exist, or lacks a needed source.
-        DataError: a required source has no file or no row, or a column is not there.
+        ConfigError: the contract names a column that the table does not have, or an expression cannot be read.
+        DataError: the files cannot be read together, or a column is not there.
     """
-    if config.m5 is not None:
-        raw = read_m5(spark, config.data, config.m5, as_of=as_of)
-    else:
-        _check_config(config)
-        raw = {name: _read(spark, config.data, name, source) for name, source in config.sources.items()}
-    return {name: raw[name] if name in raw else _empty(spark, table) for name, table in SOURCES.items()}
+    _check_contract(name, source, table)
+    try:
+        received = _received(spark, name, source, list(files), folder)
+        if not received:
+            return None
+        frames = [_renamed(frame, name, source, table) for frame in received]
+        raw = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
+        return None if raw.isEmpty() else raw
+    except (PySparkException, Py4JJavaError) as error:
+        raise DataError(
+            explain(
+                f"source {name}: it cannot be read",
+                expected=f"{source.format} of one layout at {_place(source)}",
+                found=str(error).strip().splitlines()[0][:300],
+                do="see which file differs (a column of two types, a damaged file) and deliver it again",
+            )
+        ) from error
 
 
-def _check_config(config: IngestConfig) -> None:
-    unknown = [name for name in config.sources if name not in SOURCES]
-    if unknown:
-        raise ConfigError(
-            explain("ingest.sources names tables that do not exist", expected=", ".join(SOURCES), which=unknown)
-        )
-    missing = [name for name in NEEDED if name not in config.sources]
-    if missing:
+def read_messages(name: str, source: SourceConfig, table: Table, messages: DataFrame) -> DataFrame | None:
+    """The raw frame of messages in JSON as they landed in ``bronze``; see :func:`read_source`.
+
+    Raises:
+        ConfigError, DataError: as :func:`read_source`.
+    """
+    _check_contract(name, source, table)
+    said = messages.where(F.trim("value") != "")
+    if said.isEmpty():
+        return None
+    place = F.concat_ws("-", "topic", F.col("partition").cast("string"))
+    lines = said.select(F.col("value").alias(CORRUPT), place.alias("_file"), F.col("offset").alias("_position"))
+    return _renamed(_split(lines), name, source, table)
+
+
+def read_again(spark: SparkSession, name: str, source: SourceConfig, table: Table, rows: pa.Table) -> DataFrame:
+    """The raw frame of rows that were received before: ``file, position, row`` (as JSON); see :func:`read_source`.
+
+    Raises:
+        ConfigError, DataError: as :func:`read_source`.
+    """
+    _check_contract(name, source, table)
+    lines = spark.createDataFrame(rows).select(
+        F.col("row").alias(CORRUPT), F.col("file").alias("_file"), F.col("position").alias("_position")
+    )
+    return _renamed(_split(lines), name, source, table)
+
+
+def _place(source: SourceConfig) -> str:
+    return source.jdbc.url if source.jdbc else source.path
+
+
+def _check_contract(name: str, source: SourceConfig, table: Table) -> None:
+    columns = [column.name for column in table.received]
+    said = [*source.columns, *source.constants, *source.expressions]
+    wrong = [column for column in (*said, *source.units) if column not in columns]
+    twice = [column for column, n in Counter(said).items() if n > 1]
+    if wrong or twice:
         raise ConfigError(
             explain(
-                "ingest.sources lacks sources that cannot be done without",
-                expected=", ".join(NEEDED),
-                found=", ".join(config.sources),
-                which=missing,
-                do="say where their files are",
+                f"ingest.sources.{name} names columns that {table.name} does not have, or says twice where one comes "
+                "from (columns, constants, expressions)",
+                expected=", ".join(columns),
+                which=[*wrong, *twice],
             )
         )
-    for name, source in config.sources.items():
-        columns = SOURCES[name].names
-        wrong = [c for c in (*source.columns, *source.constants) if c not in columns]
-        both = sorted({*source.columns} & {*source.constants})
-        if wrong or both:
-            raise ConfigError(
-                explain(
-                    f"ingest.sources.{name} names columns that silver/{name} does not have, or one both as a column "
-                    "and as a constant",
-                    expected=", ".join(columns),
-                    which=[*wrong, *both],
-                )
-            )
 
 
-def _read(spark: SparkSession, data: str, name: str, source: SourceConfig) -> DataFrame:
-    path = f"{data.rstrip('/')}/{source.path}"
-    try:
-        received = _received(spark, path, source)
-    except AnalysisException as error:
-        if error.getCondition() not in ("PATH_NOT_FOUND", "UNABLE_TO_INFER_SCHEMA"):
-            raise _unreadable(name, path, error) from error
-        received = []
-    except (PySparkException, Py4JJavaError) as error:
-        raise _unreadable(name, path, error) from error
-    if not received:
-        return _absent(spark, name, source, path)
-    raw = reduce(DataFrame.unionByName, [_renamed(frame, name, source, path) for frame in received])
-    if raw.isEmpty():
-        if source.required:
-            raise DataError(
-                explain(
-                    f"source {name} is empty: its files hold no row",
-                    expected=f"at least one row of silver/{name}",
-                    found=f"0 rows in {path}",
-                    do="deliver the file again, or mark the source `required: false`",
-                )
-            )
-        return _empty(spark, SOURCES[name])
-    return raw
+# --- as received ----------------------------------------------------------------------------------------------------
 
 
-def _unreadable(name: str, path: str, error: Exception) -> DataError:
-    return DataError(
-        explain(
-            f"source {name}: its files cannot be read together",
-            expected=f"files of one layout at {path}",
-            found=str(error).strip().splitlines()[0][:300],
-            do="see which file differs (a column of two types, a damaged file) and deliver it again",
-        )
-    )
-
-
-def _absent(spark: SparkSession, name: str, source: SourceConfig, path: str) -> DataFrame:
-    if not source.required:
-        return _empty(spark, SOURCES[name])
-    raise DataError(
-        explain(
-            f"source {name}: no file is there",
-            expected=f"{source.format} files at {path}",
-            found="no file matches",
-            do=f"deliver it, correct ingest.data or ingest.sources.{name}.path, or mark it `required: false`",
-        )
-    )
-
-
-def _received(spark: SparkSession, path: str, source: SourceConfig) -> list[DataFrame]:
-    """The files as they are, one frame per header: Spark would read a second CSV layout by position, in silence."""
-    if source.format == "parquet":
-        # Spark would take the columns of any one file's footer for all, and an old file's lacks the new ones.
-        reader = spark.read.options(**{"mergeSchema": "true", **source.options})
-        return [reader.parquet(path).withColumn(CORRUPT, F.lit(None).cast("string"))]
-    files = sorted(row.path for row in spark.read.format("binaryFile").load(path).select("path").collect())
+def _received(spark: SparkSession, name: str, source: SourceConfig, files: list[str], folder: str) -> list[DataFrame]:
+    """What is there, one frame per header: Spark would read a second CSV layout by position, in silence."""
+    if source.format == "jdbc":
+        assert source.jdbc is not None
+        options = {"url": source.jdbc.url, "query": source.jdbc.query, **source.options}
+        return [_placed(spark.read.format("jdbc").options(**options).load(), F.lit(f"jdbc:{name}"))]
+    if not files:
+        return []
+    if source.format in _STRUCTURED:
+        return [_structured(spark, source, files, folder)]
     if source.format == "json":
-        return [_json(spark, files, source)] if files else []
+        return [_json(spark, files, source)]
     headers: dict[tuple[str, ...], list[str]] = {}
     for file in files:
-        header = spark.read.options(**source.options).csv(file, header=True).columns
-        headers.setdefault(tuple(header), []).append(file)
-    return [_csv(spark, header, group, source) for header, group in headers.items() if header]
+        headers.setdefault(_header(spark, name, file, source), []).append(file)
+    full = {header: group for header, group in headers.items() if any(header)}
+    return [_placed(_csv(spark, header, group, source), F.input_file_name()) for header, group in full.items()]
+
+
+def _structured(spark: SparkSession, source: SourceConfig, files: list[str], folder: str) -> DataFrame:
+    if source.format == "delta":
+        (address,) = files
+        return _placed(spark.read.format("delta").options(**source.options).load(address), F.input_file_name())
+    # Spark would take the columns of any one file's footer for all, and an old file's lacks the new ones.
+    merge = {"mergeSchema": "true"} if source.format == "parquet" else {}
+    reader = spark.read.format(source.format).options(**merge, **({"basePath": folder} if folder else {}))
+    frame = reader.options(**source.options).load(files)
+    position = F.col("_metadata.row_index") if source.format == "parquet" else None
+    return _placed(frame, F.input_file_name(), position)
+
+
+def _placed(frame: DataFrame, place: Column, position: Column | None = None) -> DataFrame:
+    """``frame`` with where its rows came from, and a column for what is no row."""
+    if CORRUPT not in frame.columns:
+        frame = frame.withColumn(CORRUPT, F.lit(None).cast("string"))
+    where = F.lit(None).cast("long") if position is None else position
+    return frame.select("*", place.alias("_file"), where.alias("_position"))
+
+
+def _header(spark: SparkSession, name: str, file: str, source: SourceConfig) -> tuple[str, ...]:
+    """The names in a CSV file's first line. Spark renames those that come twice; read as a row they stay."""
+    first = spark.read.options(**source.options).csv(file, header=False, inferSchema=False).limit(1).collect()
+    header = tuple("" if cell is None else str(cell).lstrip("\ufeff").strip() for cell in first[0]) if first else ()
+    twice = [cell for cell, n in Counter(header).items() if n > 1 and cell]
+    used = [cell for cell in twice if cell in source.columns.values()]
+    if used:
+        what = f"source {name}: a header names a column twice"
+        raise DataError(explain(what, which=used, found=file, do="deliver the file with one column of that name"))
+    seen: Counter[str] = Counter()
+    unique: list[str] = []
+    for cell in header:
+        seen[cell] += 1
+        unique.append(cell if seen[cell] == 1 and cell else f"{cell or 'unnamed'}_{len(unique) + 1}")
+    return tuple(unique)
 
 
 def _csv(spark: SparkSession, header: Sequence[str], files: list[str], source: SourceConfig) -> DataFrame:
     schema = StructType([StructField(name, StringType()) for name in (*header, CORRUPT)])
     reader = spark.read.options(**source.options).schema(schema)
-    return reader.csv(files, header=True, mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT)
+    return reader.csv(files, header=True, enforceSchema=True, mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT)
 
 
 def _json(spark: SparkSession, files: list[str], source: SourceConfig) -> DataFrame:
-    reader = spark.read.option("mode", "PERMISSIVE").options(**source.options)
-    frame = reader.json(files, primitivesAsString=True, columnNameOfCorruptRecord=CORRUPT)
-    return frame if CORRUPT in frame.columns else frame.withColumn(CORRUPT, F.lit(None).cast("string"))
+    """JSON lines. Spark's reader reads all twice, the first time for their columns, and may refuse all for one line."""
+    nowhere = F.lit(None).cast("long").alias("_position")
+    lines = spark.read.options(**source.options).text(files).where(F.trim("value") != "")
+    return _split(lines.select(F.col("value").alias(CORRUPT), F.input_file_name().alias("_file"), nowhere))
 
 
-def _renamed(received: DataFrame, name: str, source: SourceConfig, path: str) -> DataFrame:
-    table = SOURCES[name]
-    _check_columns(received, table, source, path)
-    row = [_column(c) for c in received.columns]
-    chosen = [_chosen(received, column.name, source).alias(column.name) for column in table.columns]
-    return received.select(
-        *chosen,
-        F.input_file_name().alias("_file"),
-        F.to_json(F.struct(*row)).alias("_row"),
-        row_hash(row).alias("_hash"),
-        F.col(CORRUPT),
+def _split(lines: DataFrame) -> DataFrame:
+    """Lines of JSON in ``_corrupt_record`` to columns of text; a line that is no object, or names one twice, stays."""
+    parsed = lines.withColumn("_cells", F.from_json(CORRUPT, "map<string,string>"))
+    keys = F.map_keys("_cells")
+    # As many as a line has names; what only later lines bring is asked for by the contract, if it is wanted.
+    some = parsed.select("_cells").limit(_SAMPLE).select(F.explode(keys).alias("name")).distinct()
+    names = sorted(row["name"] for row in some.collect() if row["name"] not in _OURS)
+    is_row = F.col("_cells").isNotNull() & (F.size(keys) == F.size(F.array_distinct(keys)))
+    again = F.col("_cells")[CORRUPT]  # it was malformed when it was first received
+    return parsed.select(
+        *[F.col("_cells")[name].alias(name) for name in names],
+        F.when(is_row, again).otherwise(F.col(CORRUPT)).alias(CORRUPT),
+        "_file",
+        "_position",
     )
 
 
-def _chosen(received: DataFrame, name: str, source: SourceConfig) -> Column:
+# --- in our words ---------------------------------------------------------------------------------------------------
+
+
+def _renamed(received: DataFrame, name: str, source: SourceConfig, table: Table) -> DataFrame:
+    cells = [column for column in received.columns if column not in _OURS]
+    _check_columns(cells, name, source, table)
+    row, nothing = [_column(cell) for cell in cells], F.lit(None).cast("string")
+    try:
+        broken = [(F.lit(rule), F.expr(own.where), F.lit(own.reason)) for rule, own in source.rules.items()]
+        chosen = [_chosen(cells, column.name, source).alias(column.name) for column in table.received]
+        return received.select(
+            *chosen,
+            *[F.col(column) for column in _OURS],
+            F.struct(*row).alias("_received"),
+            row_hash(row).alias("_hash"),
+            F.coalesce(*[F.when(where, rule) for rule, where, _ in broken], nothing).alias("_broken"),
+            F.coalesce(*[F.when(where, why) for _, where, why in broken], nothing).alias("_why"),
+        )
+    except PySparkException as error:
+        raise ConfigError(
+            explain(
+                f"ingest.sources.{name}: an expression or the condition of a rule cannot be read",
+                expected=f"Spark SQL over {', '.join(cells[:30])}",
+                found=str(error).strip().splitlines()[0][:300],
+                do="correct expressions and rules",
+            )
+        ) from error
+
+
+def _chosen(cells: Sequence[str], name: str, source: SourceConfig) -> Column:
     if name in source.constants:
         return F.lit(source.constants[name])
+    if name in source.expressions:
+        return F.expr(source.expressions[name])
     theirs = source.columns.get(name, name)
-    return _column(theirs) if theirs in received.columns else F.lit(None).cast("string")
+    return _column(theirs) if theirs in cells else F.lit(None).cast("string")
 
 
 def _column(name: str) -> Column:
     return F.col("`" + name.replace("`", "``") + "`")
 
 
-def _check_columns(received: DataFrame, table: Table, source: SourceConfig, path: str) -> None:
-    found = [c for c in received.columns if c != CORRUPT]
-    asked = {name: source.columns.get(name, name) for name in table.names if name not in source.constants}
+def _check_columns(found: Sequence[str], name: str, source: SourceConfig, table: Table) -> None:
+    given = {*source.constants, *source.expressions}
+    asked = {c.name: source.columns.get(c.name, c.name) for c in table.received if c.name not in given}
     spare = [c for c in found if c not in asked.values()]
     missing = []
-    for name, theirs in asked.items():
+    for column, theirs in asked.items():
         if theirs in found:
             continue
-        needed = name in source.columns or not table[name].nullable
+        needed = column in source.columns or not table[column].nullable
         # A column that may be absent is missed only where another looks like a slip of the pen.
         near = _nearest(theirs, found, 0.6) if needed else _nearest(theirs, spare, 0.8)
         if needed or near:
             missing.append(f"{theirs} (nearest: {near})" if near else theirs)
     if missing:
-        name = table.name.removeprefix("silver/")
         raise DataError(
             explain(
-                f"source {name}: columns are missing in {path}",
+                f"source {name}: columns are missing in {_place(source)}",
                 expected=", ".join(asked.values()),
-                found=", ".join(found),
+                found=", ".join(found[:60]) + (", …" if len(found) > 60 else ""),
                 which=missing,
                 do=f"correct the file, or name the column in ingest.sources.{name}.columns; "
                 f"one that may be empty and is not there: ingest.sources.{name}.constants with ''",
@@ -225,8 +276,3 @@ def _check_columns(received: DataFrame, table: Table, source: SourceConfig, path
 def _nearest(wanted: str, among: Sequence[str], cutoff: float) -> str | None:
     lower = {name.lower(): name for name in among}
     return next((lower[near] for near in get_close_matches(wanted.lower(), lower, n=1, cutoff=cutoff)), None)
-
-
-def _empty(spark: SparkSession, table: Table) -> DataFrame:
-    fields = [StructField(name, StringType()) for name in (*table.names, "_file", "_row", CORRUPT)]
-    return spark.createDataFrame([], StructType([*fields, StructField("_hash", LongType())]))

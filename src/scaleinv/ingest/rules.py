@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -15,6 +15,7 @@ from scaleinv.schema import Table
 from scaleinv.schema.units import REC20
 from scaleinv.schema.words import ID_SEPARATOR
 
+HOURS: Final = 24
 LARGEST: Final = 1e9
 """No quantity, price or weight of a retailer is larger; above it a cell is a slipped key or a wrong unit."""
 
@@ -22,9 +23,11 @@ PARENTS: Final[dict[str, dict[str, str]]] = {
     "items": {"vendor_id": "vendors"},
     "lead_times": {"vendor_id": "vendors"},
     "purchase_orders": {"vendor_id": "vendors", "sku_id": "items", "location_id": "locations"},
+    "price_breaks": {"vendor_id": "vendors", "sku_id": "items"},
+    "sensor_readings": {"location_id": "locations"},
     **{
         name: {"sku_id": "items", "location_id": "locations"}
-        for name in ("sales", "stock", "assortment", "prices", "true_demand")
+        for name in ("sales", "hourly_sales", "stock", "assortment", "prices", "true_demand")
     },
 }
 """Source -> its column -> the source where that key must have been accepted."""
@@ -34,9 +37,23 @@ PARENTS: Final[dict[str, dict[str, str]]] = {
 class Rule:
     """``broken`` is true where a row breaks the rule (null: kept); ``reason`` tells a person what was found."""
 
-    name: str
+    name: str | Column
     broken: Column
     reason: Column
+
+
+_HAPPENED: Final[dict[str, tuple[str, ...]]] = {
+    **dict.fromkeys(("sales", "hourly_sales", "stock", "true_demand"), ("date",)),
+    "purchase_orders": ("order_date", "received_date"),
+    "sensor_readings": ("date",),
+}
+"""Source -> its dates that cannot lie ahead."""
+
+
+def in_order(tables: Iterable[str]) -> list[str]:
+    """Silver tables, parents before their children."""
+    rank = {"vendors": 0, "items": 1, "locations": 1}
+    return sorted(tables, key=lambda name: (rank.get(name.removeprefix("silver/"), 2), name))
 
 
 def cell(column: str) -> str:
@@ -54,7 +71,9 @@ def rules(table: Table) -> list[Rule]:
     name = table.name.removeprefix("silver/")
     return [
         Rule("malformed", F.col(CORRUPT).isNotNull(), F.lit("the line does not split into the columns of its header")),
-        *[rule for column in table.names for rule in _cell_rules(table, column)],
+        Rule(F.col("_broken"), F.col("_broken").isNotNull(), F.col("_why")),
+        *[rule for column in table.received for rule in _cell_rules(table, column.name)],
+        *[_not_ahead(column) for column in _HAPPENED.get(name, ())],
         *_own_rules(name),
         *[
             _rule(f"unknown_{column.removesuffix('_id')}", column, F.col(known(column)).isNull(), f"not in {parent}")
@@ -65,7 +84,7 @@ def rules(table: Table) -> list[Rule]:
 
 def first_broken(tried: list[Rule]) -> tuple[Column, Column]:
     """``(rule, reason)`` of the first broken rule of each row, null where all are kept."""
-    rule = F.coalesce(*[F.when(r.broken, F.lit(r.name)) for r in tried])
+    rule = F.coalesce(*[F.when(r.broken, F.lit(r.name) if isinstance(r.name, str) else r.name) for r in tried])
     reason = F.coalesce(*[F.when(r.broken, r.reason) for r in tried])
     return rule, reason
 
@@ -80,8 +99,13 @@ def _cell_rules(table: Table, column: str) -> list[Rule]:
     found = []
     if not table[column].nullable:
         found.append(Rule("missing_value", words.isNull(), F.lit(f"{column} is empty")))
-    if not pa.types.is_string(wanted):
+    if pa.types.is_string(wanted):
+        # What a decoder puts where bytes are no text of the encoding that the contract names.
+        found.append(_rule("wrong_encoding", column, words.contains("\ufffd"), "not in the encoding of the contract"))
+    else:
         found.append(_rule("unparseable", column, words.isNotNull() & value.isNull(), f"not {_kind(wanted)}"))
+    if pa.types.is_list(wanted):
+        found.append(_rule("wrong_length", column, F.size(value) != HOURS, f"not {HOURS} values, one per hour"))
     if pa.types.is_floating(wanted):
         broken = F.isnan(value) | (F.abs(value) > LARGEST)
         found.append(_rule("out_of_range", column, broken, f"no number between -{LARGEST:.0e} and {LARGEST:.0e}"))
@@ -93,10 +117,12 @@ def _cell_rules(table: Table, column: str) -> list[Rule]:
 
 
 def _kind(wanted: pa.DataType) -> str:
-    if pa.types.is_date(wanted):
+    if pa.types.is_date(wanted) or pa.types.is_timestamp(wanted):
         return "a date in the format of the source"
     if pa.types.is_boolean(wanted):
         return "true or false"
+    if pa.types.is_list(wanted):
+        return "a list without gaps"
     return "a whole number" if pa.types.is_integer(wanted) else "a number"
 
 
@@ -109,6 +135,11 @@ def _not_before(later: str, earlier: str, name: str) -> Rule:
         F.lit(f"{later} "), F.col(later).cast("string"), F.lit(f" is before {earlier} "), F.col(earlier).cast("string")
     )
     return Rule(name, F.col(later) < F.col(earlier), reason)
+
+
+def _not_ahead(column: str) -> Rule:
+    # A day more: at the till it may be tomorrow already.
+    return _rule("future_date", column, F.col(column) > F.date_add(F.current_date(), 1), "lies ahead of today")
 
 
 def _no_separator(column: str) -> Rule:
@@ -143,6 +174,9 @@ def _purchase_orders() -> list[Rule]:
 
 _OWN: Final[Mapping[str, Callable[[], list[Rule]]]] = {
     "sales": _sales,
+    "hourly_sales": lambda: [
+        _rule("negative_quantity", "sales", F.exists("sales", lambda units: units < 0), "an hour below zero"),
+    ],
     "true_demand": lambda: [_not_negative("quantity")],
     "stock": lambda: [_not_negative("reserved"), _not_negative("backorders")],
     "purchase_orders": _purchase_orders,
@@ -155,6 +189,20 @@ _OWN: Final[Mapping[str, Callable[[], list[Rule]]]] = {
     "lead_times": lambda: [
         _rule("not_positive", "lead_time", F.col("lead_time") < 1, "must be at least 1 day"),
         _rule("not_positive", "weight", F.col("weight") <= 0, "must be above 0"),
+    ],
+    "price_breaks": lambda: [
+        _rule("not_positive", "min_quantity", F.col("min_quantity") < 1, "must be at least 1"),
+        _not_negative("unit_cost"),
+    ],
+    "weather": lambda: [
+        _rule("out_of_range", "temperature", ~F.col("temperature").between(-90, 60), "not between -90 and 60 degrees"),
+        _not_negative("precipitation"),
+    ],
+    "sensor_readings": lambda: [
+        _rule(
+            "out_of_range", "temperature", ~F.col("temperature").between(-100, 150), "not between -100 and 150 degrees"
+        ),
+        Rule("no_reading", F.coalesce("temperature", "motion").isNull(), F.lit("neither temperature nor motion")),
     ],
     "assortment": lambda: [_not_before("listed_to", "listed_from", "period_reversed")],
     "prices": lambda: [_not_negative("price"), _not_before("valid_to", "valid_from", "period_reversed")],

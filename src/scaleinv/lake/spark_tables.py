@@ -26,6 +26,7 @@ from pyspark.sql.types import (
 
 from scaleinv.errors import DataError, explain
 from scaleinv.lake.delta_log import wanted_partitions
+from scaleinv.lake.loads import merged
 from scaleinv.lake.staging import text
 from scaleinv.lake.tables import Lake
 from scaleinv.schema import Table
@@ -36,24 +37,36 @@ _BROKEN: Final = "scaleinv: a row breaks the contract"
 def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | None = None) -> DataFrame:
     """A table as it was known at ``as_of``: the one door through which history is cut.
 
-    Rows whose ``known_at`` day came later are not there, and an order received later is still open.
+    Of what came load by load, loads known later are not there, the others are one table with one row per key, and an
+    order received later is still open.
 
     Raises:
         LakeError: the table is not there.
     """
     frame = spark.read.format("delta").option("versionAsOf", lake.version(table)).load(_address(lake, table))
     frame = frame.select(*table.names)
-    if as_of is None or table.known_at is None:
+    if not table.loads:
         return frame
-    day = F.lit(as_of)
-    frame = frame.where(F.col(table.known_at) <= day)
-    if "received_date" in table.names:
+    frame = merged(frame, table, as_of=as_of, one_load=lake.has_one_load(table))
+    if as_of is not None and "received_date" in table.names:
+        day = F.lit(as_of)
         frame = frame.withColumn("received_date", F.when(F.col("received_date") <= day, F.col("received_date")))
     return frame
 
 
-def write_spark(lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[str, object]) -> int:
+def write_spark(
+    lake: Lake,
+    frame: DataFrame,
+    table: Table,
+    *,
+    where: Mapping[str, object],
+    load: tuple[str, int] | None = None,
+    append: bool = False,
+) -> int:
     """Replaces exactly the rows of these partition values (none: all) in one commit; returns rows written.
+
+    ``load`` (source, number) is recorded in the commit: the same load is never written twice. With ``append`` what is
+    there stays.
 
     The check rides along with the sort that lays the files out: the frame is computed once and never held.
 
@@ -69,9 +82,10 @@ def write_spark(lake: Lake, frame: DataFrame, table: Table, *, where: Mapping[st
     # A partition column that has one value in all rows cuts nothing; Spark would fold it away and shuffle again.
     cut = [name for name in table.partitions if len(wanted.get(name, ())) != 1]
     guarded = _guarded(_laid_out(_in_one_partition(typed, table, cut), table, cut), table, cut)
-    app, version = lake.next_transaction(table, where)
-    writer = guarded.write.format("delta").mode("overwrite").option("txnAppId", app).option("txnVersion", version)
-    if wanted:
+    app, version = (lake.load_app(table, load[0]), load[1]) if load else lake.next_transaction(table, where)
+    writer = guarded.write.format("delta").mode("append" if append else "overwrite")
+    writer = writer.option("txnAppId", app).option("txnVersion", version)
+    if wanted and not append:
         writer = writer.option("replaceWhere", _predicate(wanted))
     try:
         writer.option("userMetadata", json.dumps({"stage": table.writer})).save(_address(lake, table))

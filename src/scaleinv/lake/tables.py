@@ -164,6 +164,30 @@ class Lake:
         wanted = wanted_partitions(table, where)
         return _transaction(table, wanted, self._open(table) if self.exists(table) else None)
 
+    def load_app(self, table: Table, source: str) -> str:
+        """Application id under which Delta's log counts the loads of a source into a table."""
+        return f"scaleinv/{table.name}/load/{source}"
+
+    def last_load(self, table: Table, source: str) -> int | None:
+        """Number of the last load of a source that was committed to a table; ``None``: none was."""
+        if not self.exists(table):
+            return None
+        return self._open(table).transaction_version(self.load_app(table, source))
+
+    def has_one_load(self, table: Table) -> bool:
+        """Whether a table's rows came in at most one load of one source, from the log alone."""
+        log = pa.table(self._open(table).get_add_actions(flatten=True))
+        if not log.num_rows:
+            return True
+        if not {"partition.source", "min.load", "max.load"} <= {*log.column_names}:
+            return False
+        numbers = pa.chunked_array([*log["min.load"].chunks, *log["max.load"].chunks])
+        return (
+            not numbers.null_count
+            and pc.count_distinct(numbers).as_py() == 1
+            and pc.count_distinct(log["partition.source"]).as_py() == 1
+        )
+
     def _state(self, table: Table) -> TableState:
         found = self._open(table)
         files = data_files(found, table, {})

@@ -14,8 +14,10 @@ _READS = next(stage.reads for stage in STAGES if stage.name == "features")
 def work(walk: Walk) -> Outcome:
     """Builds and writes the four tables."""
     spark = walk.spark()
+    # Few retailers have hours; where there are none, nothing is to be joined with them.
+    wanted = [name for name in _READS if name != "silver/hourly_sales" or walk.lake.rows(table(name))]
     silver = {
-        name.removeprefix("silver/"): read_spark(spark, walk.lake, table(name), as_of=walk.as_of) for name in _READS
+        name.removeprefix("silver/"): read_spark(spark, walk.lake, table(name), as_of=walk.as_of) for name in wanted
     }
     gold = build(
         silver,

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from scaleinv.pipeline.sources import source_files
 from scaleinv.pipeline.stages import Stage
-from scaleinv.pipeline.walk import Walk, source_files
+from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 
 

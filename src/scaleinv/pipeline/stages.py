@@ -7,12 +7,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from scaleinv.schema import TABLES
+
 if TYPE_CHECKING:
     from scaleinv.pipeline.walk import Outcome, Walk
 
 _SILVER: Final = (
-    "silver/sales", "silver/stock", "silver/purchase_orders", "silver/items", "silver/locations", "silver/vendors",
-    "silver/lead_times", "silver/assortment", "silver/prices", "silver/calendar",
+    "silver/sales", "silver/hourly_sales", "silver/stock", "silver/purchase_orders", "silver/items",
+    "silver/locations", "silver/vendors", "silver/lead_times", "silver/assortment", "silver/prices", "silver/calendar",
 )  # fmt: skip
 _BACKTEST: Final = ("evaluation.holdout_days", "evaluation.refresh_days", "evaluation.season")
 
@@ -49,7 +51,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         "ingest",
         "source files -> cleansed history; bad rows to quarantine",
         (),
-        (*_SILVER, "silver/true_demand", "quarantine", "ingest_log"),
+        tuple(name for name, table in TABLES.items() if table.writer == "ingest"),
         ("synthetic", "ingest"),
     ),
     Stage(

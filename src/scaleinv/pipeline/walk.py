@@ -11,25 +11,21 @@ import functools
 import hashlib
 import itertools
 import json
-import posixpath
-import re
-import uuid
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
-import pyarrow.fs as pafs
 
 import scaleinv
-from scaleinv.config import Config, LakeConfig
+from scaleinv.config import FORMAT_PACKAGES, Config
 from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.lake import Lake
 from scaleinv.pipeline.progress import Progress
+from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.stages import STAGES, Stage
 from scaleinv.schema import Table, table
 
@@ -69,7 +65,7 @@ class Walk:
     def run(self, stages: Iterable[Stage]) -> list[str]:
         """Runs ``stages`` in order; returns the names of those that had work to do."""
         done = []
-        with self._spark, self._ray:
+        with self.engines():
             for stage in stages:
                 self.progress.begin(stage.name, STAGES.index(stage) + 1, len(STAGES))
                 self._require_inputs(stage)
@@ -157,6 +153,12 @@ class Walk:
         }
         self.lake.put(self._marker(stage), json.dumps(marker, sort_keys=True, default=str).encode())
 
+    @contextmanager
+    def engines(self) -> Iterator[None]:
+        """Ends what was started in it."""
+        with self._spark, self._ray:
+            yield
+
     # --- engines ---------------------------------------------------------------------------------------------------
 
     def spark(self) -> SparkSession:
@@ -164,7 +166,10 @@ class Walk:
         if self._session is None:
             from scaleinv.lake.spark import spark_session, stop_session
 
-            self._session = spark_session(self.config.spark, self.config.lake, app=f"scaleinv {self.config.env}")
+            formats = sorted({source.format for source in self.config.ingest.sources.values()})
+            extra = [FORMAT_PACKAGES[name] for name in formats if name in FORMAT_PACKAGES]
+            config = self.config.spark.model_copy(update={"packages": (*self.config.spark.packages, *extra)})
+            self._session = spark_session(config, self.config.lake, app=f"scaleinv {self.config.env}")
             # A session that spark-submit or a notebook made is theirs to stop.
             if self.config.spark.master is not None:
                 self._spark.callback(stop_session, self._session)
@@ -217,45 +222,6 @@ def code_state() -> str:
     root = Path(scaleinv.__file__).parent
     files = sorted(root.rglob("*.py"))
     return digest([(str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files])
-
-
-def sources_state(config: Config) -> object:
-    """Names, sizes and times of the source files; what the synthetic retailer makes is named by its options."""
-    if config.synthetic is not None:
-        return config.synthetic.model_dump(mode="json")
-    files = source_files(config)
-    # Where no file can be seen, Spark may see some, and nobody can say that they are the same as before.
-    if not all(any(_matches(name, pattern) for name in files) for pattern in _patterns(config, required=True)):
-        return uuid.uuid4().hex
-    return [(name, info.size, info.mtime_ns) for name, info in files.items()]
-
-
-def source_files(config: Config) -> dict[str, pafs.FileInfo]:
-    """The files that ingest would read, by name; none where the data is somewhere that cannot be listed."""
-    try:
-        files = Lake(LakeConfig(root=config.ingest.data, storage_options=config.lake.storage_options)).files
-        found = files.system.get_file_info(pafs.FileSelector(files.root, allow_not_found=True, recursive=True))
-    except (LakeError, OSError):
-        return {}
-    named = {info.path.removeprefix(f"{files.root}/"): info for info in found if info.type == pafs.FileType.File}
-    wanted = _patterns(config, required=False)
-    return {name: named[name] for name in sorted(named) if any(_matches(name, pattern) for pattern in wanted)}
-
-
-def _patterns(config: Config, *, required: bool) -> list[str]:
-    """Of the files of all sources, or of those that must be there."""
-    if config.ingest.m5 is not None:
-        return ["*"]
-    return [source.path for source in config.ingest.sources.values() if source.required or not required]
-
-
-def _matches(name: str, pattern: str) -> bool:
-    """Whether Spark would read the file: a folder that the pattern matches counts with all files below it."""
-    # Hadoop's [...] and {...} are not Python's; a file too many only makes ingest run once more.
-    pattern = re.sub(r"\{[^{}]*/.*", "*", pattern)
-    globs = posixpath.normpath(re.sub(r"[\[{][^/]*?[\]}]", "*", pattern)).split("/")
-    parts = name.split("/")
-    return len(parts) >= len(globs) and all(map(fnmatchcase, parts, globs))
 
 
 def _option(config: Config, section: str) -> object:

@@ -13,6 +13,8 @@ SMALL = pa.float32()
 INT = pa.int32()
 LONG = pa.int64()
 BOOL = pa.bool_()
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+FLAGS = pa.list_(pa.field("element", pa.bool_()))
 FLOATS = pa.list_(pa.field("element", pa.float32()))
 
 SKU = Column("sku_id", TEXT, "the product, one identifier over all systems")

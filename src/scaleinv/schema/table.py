@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Final, Literal
 
 import pyarrow as pa
+
+Loads = Literal["add", "latest", "whole"]
+"""How several loads of a table go together: quantities of a key add up; of a key the latest known row stands; or the
+last load of a source is all there is."""
 
 
 @dataclass(frozen=True)
@@ -23,12 +28,22 @@ class Column:
     measured: bool = False
 
 
+STAMPS: Final = (
+    Column("source", pa.string(), "the source it came from"),
+    Column("load", pa.int32(), "which load of the source brought it, from 0"),
+    Column("known_on", pa.date32(), "the day from which it was known: an earlier as_of does not see it"),
+)
+"""What the loader adds to each row of the history."""
+
+
 @dataclass(frozen=True)
 class Table:
     """A table of the lake.
 
     ``name`` is also its path under the lake's root (``silver/sales``); ``writer`` is the one stage that may
-    write it; ``known_at`` names the date column after which a row did not exist yet for an older ``as_of``.
+    write it. ``loads`` is set where rows come load by load: they bear :data:`STAMPS` too, lie apart by source, and
+    ``key`` is unique within a load. ``known_at`` names the date column on which a row of the first load, the history,
+    became known; where it is ``None``, such a row has always been known.
     """
 
     name: str
@@ -38,9 +53,13 @@ class Table:
     columns: tuple[Column, ...]
     partitions: tuple[str, ...] = ()
     known_at: str | None = None
+    loads: Loads | None = None
     _by_name: dict[str, Column] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
 
     def __post_init__(self) -> None:
+        if self.loads:
+            object.__setattr__(self, "columns", (*self.columns, *STAMPS))
+            object.__setattr__(self, "partitions", ("source",))
         self._by_name.update({column.name: column for column in self.columns})
         unknown = {*self.key, *self.partitions, *filter(None, [self.known_at])} - set(self._by_name)
         if unknown:
@@ -53,6 +72,11 @@ class Table:
     def names(self) -> list[str]:
         """Column names in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def received(self) -> tuple[Column, ...]:
+        """Columns that a source brings: all without what the loader stamps on."""
+        return tuple(column for column in self.columns if column not in STAMPS) if self.loads else self.columns
 
     @property
     def measured(self) -> list[str]:

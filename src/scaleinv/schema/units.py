@@ -6,7 +6,7 @@ from functools import cache
 
 import pint
 
-from scaleinv.errors import DataError, explain
+from scaleinv.errors import ConfigError, DataError, explain
 
 REC20 = {
     "EA": "sales_unit", "C62": "sales_unit", "H87": "sales_unit", "PR": "2 * sales_unit", "DZN": "12 * sales_unit",
@@ -36,3 +36,18 @@ def check_unit(code: str) -> str:
             explain(f"unknown unit of measure {code!r}", expected=", ".join(REC20), do="map it in the source")
         )
     return code
+
+
+@cache
+def factor(received: str, wanted: str) -> float:
+    """By what a number of ``received`` is multiplied to be one of ``wanted`` (Rec 20 codes, or names pint knows).
+
+    Raises:
+        ConfigError: a unit is unknown, or they measure different things.
+    """
+    try:
+        return float(registry()(REC20.get(received, received)).to(REC20.get(wanted, wanted)).magnitude)
+    except (pint.PintError, AttributeError) as error:
+        raise ConfigError(
+            explain(f"{received!r} cannot be converted to {wanted!r}", found=error, do="correct the source's units")
+        ) from error
