@@ -78,3 +78,11 @@ def test_environments_that_extend_each_other_are_refused(tmp_path: Path) -> None
     (tmp_path / "env" / "b.yaml").write_text("extends: a\n")
     with pytest.raises(ConfigError, match="extend each other in a circle"):
         load_config("a", folder=tmp_path)
+
+
+def test_an_error_shows_no_value_of_a_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_PASSWORD", "s3cret")
+    kafka = "{topics: [web], options: {kafka.sasl.jaas.config: '${WEB_PASSWORD}'}}"
+    with pytest.raises(ConfigError, match="bootstrap_servers") as caught:
+        load_config("local", overrides=[f"ingest.sources.web={{format: kafka, kafka: {kafka}}}"])
+    assert "s3cret" not in str(caught.value)

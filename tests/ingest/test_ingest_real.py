@@ -30,7 +30,7 @@ def contracts(name: str, folder: str) -> IngestConfig:
 
 
 def ask(sql: str) -> Any:
-    return duckdb.sql(sql).fetchone()
+    return duckdb.execute(sql).fetchone()
 
 
 def test_online_retail_arrives_with_its_cancellations_and_fees_set_aside(spark: SparkSession) -> None:

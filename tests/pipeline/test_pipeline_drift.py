@@ -32,7 +32,7 @@ def load(spark: SparkSession, lake: Lake, number: int, factor: int = 1, rows: in
     from scaleinv.pipeline.drift import watch
 
     cells = pa.table(
-        {"sku": [f"s{i % 40}" for i in range(rows)], "price": [(1.0 + i % 37) * factor for i in range(rows)]}
+        {"sku": [f"s{i % 40}" for i in range(rows)], "price": [(0.99 + i % 37) * factor for i in range(rows)]}
     )
     frame = spark.createDataFrame(cells)
     return watch(lake, frame, source="prices", load=number, day=DAY, config=DriftConfig())

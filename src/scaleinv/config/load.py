@@ -202,5 +202,6 @@ def _model_of(annotation: Any) -> type[BaseModel] | None:
 
 
 def _short(value: object, limit: int = 80) -> str:
-    text = repr(value)
+    # Of a section only the keys: its values may be secrets from the environment.
+    text = "keys " + ", ".join(map(str, value)) if isinstance(value, Mapping) else repr(value)
     return text if len(text) <= limit else text[: limit - 1] + "…"
