@@ -61,11 +61,11 @@ def show(
 @quarantine.command()
 def replay(
     source: Source,
+    as_of: Annotated[
+        datetime, typer.Option("--as-of", formats=["%Y-%m-%d"], help="The day from which they count as known.")
+    ],
     rows: Annotated[
         Path | None, typer.Option("--rows", help="Mended rows, a file that `show --out` wrote and you edited.")
-    ] = None,
-    as_of: Annotated[
-        datetime | None, typer.Option("--as-of", formats=["%Y-%m-%d"], help="From when they count as known.")
     ] = None,
     env: Env = "local",
     set_: Sets = None,
@@ -76,7 +76,7 @@ def replay(
     from scaleinv.pipeline.quarantine import replayed
     from scaleinv.pipeline.walk import Walk
 
-    walk = Walk(load_config(env, overrides=set_ or (), folder=conf), (as_of or datetime.now()).date())
+    walk = Walk(load_config(env, overrides=set_ or (), folder=conf), as_of.date())
     mended = {}
     if rows is not None:
         lines = [json.loads(line) for line in rows.read_text(encoding="utf-8").splitlines() if line.strip()]

@@ -41,6 +41,7 @@ NO_NUMBERS = (
     "1.5",
     "١",
     "--1",
+    "4006381333931",
     "1,2,3",
 )
 NO_DAYS = ("31.02.2020", "1.1.20", "2020-01-01", "0", "99.99.9999")
@@ -124,7 +125,7 @@ def test_broken_json_lines(spark: SparkSession, retailer: Retailer) -> None:
     broken: dict[int, str] = {
         3: lines[3][:-9], 5: "", 7: "[1, 2]", 11: '"text"', 13: "null", 17: lines[17].replace('"A"', '{"a": "A"}'),
         19: lines[19].replace('"A"', '["A"]'), 23: lines[23].replace('"A"', "null"),
-        29: lines[29].replace("}", ', "units": "x"}'), 37: "{}",
+        29: lines[29].replace("}", ', "units": "x"}'), 31: lines[31].replace("}", ', "SKU": "A"}'), 37: "{}",
     }  # fmt: skip
     for n, line in broken.items():
         lines[n] = line

@@ -143,11 +143,13 @@ def test_master_data_are_read_as_a_whole_whenever_they_or_their_contract_change(
     assert sold(walk, spark) == {("A", 1): 2.0, ("B", 1): 1.0}
     assert [row[1] for row in known(walk, spark, "silver/locations")] == ["Main Street"]
     deliver(monday, "sales/9.csv", SALES + "A,S1,2026-02-01,7,r1\n")
+    with pytest.raises(DataError, match="would lose what came in files that are not there any more") as caught:
+        night(force=True)
+    assert "which:    sales/1.csv" in str(caught.value)
+    deliver(monday, "sales/1.csv", FILES["sales/1.csv"].replace(",2,", ",3,"))
     walk = night(force=True)
-    assert sold(walk, spark) == {("A", 1): 7.0}, "--force loads what is there, in place of all that was"
+    assert sold(walk, spark) == {("A", 1): 10.0, ("B", 1): 1.0}, "in place of all that was"
     assert walk.lake.last_load(table("silver/sales"), "sales") == 1
-    deliver(monday, "sales/1.csv", FILES["sales/1.csv"])  # what it brought before is gone: it is new again
-    assert sold(night(), spark) == {("A", 1): 9.0, ("B", 1): 1.0}
 
 
 def test_a_load_with_too_many_bad_rows_leaves_them_to_be_seen_and_nothing_else(
@@ -195,7 +197,7 @@ def test_quarantined_rows_are_mended_and_replayed(monday: Path, spark: SparkSess
     assert sold(walk, spark, as_of=MONDAY) == before
     (left,) = quarantine.rows_of_source(walk.lake, "sales").to_pylist()
     assert (left["rule"], left["load"]) == ("missing_value", 2)
-    again = runner.invoke(app, ["quarantine", "replay", "sales", "--rows", str(out), *options])
+    again = runner.invoke(app, ["quarantine", "replay", "sales", "--rows", str(out), "--as-of", tuesday, *options])
     assert "not in quarantine" in str(again.exception)
     with pytest.raises(DataError, match="read as a whole"):
         quarantine.replayed(walk, "items", {})
@@ -212,7 +214,7 @@ def test_a_replay_that_was_killed_after_its_commit_is_finished_by_the_next_load(
     deliver(monday, "items.csv", FILES["items.csv"] + "X,food,d,EA,V1,1,2,1,1\n")
     night(MONDAY, mostly)
     with monkeypatch.context() as patch:
-        patch.setattr(quarantine, "finish_replay", lambda *_: None)
+        patch.setattr(ingest, "finish_replay", lambda *_: None)
         quarantine.replayed(walk, "sales", {})
     assert quarantine.rows_of_source(walk.lake, "sales").num_rows == 1, "tried again already, and still there"
     deliver(monday, "sales/3.csv", SALES + "A,S1,2026-02-02,1,r5\n")
@@ -222,9 +224,12 @@ def test_a_replay_that_was_killed_after_its_commit_is_finished_by_the_next_load(
 
 
 def test_what_must_be_there_and_how_old_it_may_be(monday: Path, spark: SparkSession) -> None:
+    late = MONDAY + dt.timedelta(days=4), "ingest.sources.sales.max_age=2"
+    with pytest.raises(DataError, match="source sales is too old"):
+        night(*late)  # nothing has come
     deliver(monday, "sales/2.csv", SALES + "A,S1,2026-02-01,1,r9\n")
     with pytest.raises(DataError, match="source sales is too old") as caught:
-        night(MONDAY + dt.timedelta(days=4), "ingest.sources.sales.max_age=2")
+        night(*late)
     assert "2026-02-01" in str(caught.value)
     deliver(monday, "locations.csv", "location_id,region\n")
     with pytest.raises(DataError, match="source locations is empty") as caught:
@@ -236,6 +241,22 @@ def test_what_must_be_there_and_how_old_it_may_be(monday: Path, spark: SparkSess
     deliver(monday, "locations.csv", FILES["locations.csv"])
     deliver(monday, "sales/2.csv", SALES)
     assert log(night(), "sales")[-1] == (1, 1, 0, 0, 0, False), "a day without a sale"
+
+
+def test_names_of_files_are_no_patterns(monday: Path, spark: SparkSession) -> None:
+    deliver(monday, "sales/1[2].csv", SALES + "A,S1,2026-02-03,4,r7\n")
+    deliver(monday, "sales/{a,b} 50%*.csv", SALES + "B,S1,2026-02-03,5,r8\n")
+    assert sold(night(), spark) == {("A", 1): 2.0, ("B", 1): 1.0, ("A", 3): 4.0, ("B", 3): 5.0}
+
+
+def test_what_a_load_replaced_is_not_tried_again(monday: Path, spark: SparkSession) -> None:
+    deliver(monday, "sales/2.csv", SALES + "X,S1,2026-02-03,5,r2\n")
+    walk = night(MONDAY, "ingest.max_quarantine_share=1")
+    assert quarantine.rows_of_source(walk.lake, "sales").num_rows == 1
+    deliver(monday, "items.csv", FILES["items.csv"] + "X,food,d,EA,V1,1,2,1,1\n")
+    night(MONDAY, force=True)
+    assert quarantine.overview(walk.lake) == []
+    assert sold(walk, spark)["X", 3] == 5.0
 
 
 def test_two_sources_may_feed_one_table(monday: Path, spark: SparkSession) -> None:

@@ -130,7 +130,10 @@ def _by_key(judged: DataFrame, table: Table) -> DataFrame:
             *[F.max(name).alias(name) for name in values], F.count("*").alias("_n")
         )
         # Exactly, as decimals: a sum of doubles depends on the order of the rows.
-        sums = [F.sum(F.col(name).cast("decimal(18,6)")).cast("double").alias(name) for name in values]
+        sums = [
+            F.sum(F.when(~bad, F.col(name)).cast("decimal(18,6)")).cast("double").alias(name)  # a bad one may not fit
+            for name in values
+        ]
         return lines.groupBy(*key, *_WHERE).agg(
             *sums,
             F.sum(F.when(bad, F.col("_n")).otherwise(1)).alias("_rows"),

@@ -51,7 +51,7 @@ def read_source(
     """
     _check_contract(name, source, table)
     try:
-        received = _received(spark, name, source, list(files), folder)
+        received = _received(spark, name, source, list(files), folder, _optional(source, table))
         if not received:
             return None
         frames = [_renamed(frame, name, source, table) for frame in received]
@@ -80,7 +80,7 @@ def read_messages(name: str, source: SourceConfig, table: Table, messages: DataF
         return None
     place = F.concat_ws("-", "topic", F.col("partition").cast("string"))
     lines = said.select(F.col("value").alias(CORRUPT), place.alias("_file"), F.col("offset").alias("_position"))
-    return _renamed(_split(lines), name, source, table)
+    return _renamed(_split(lines, _optional(source, table)), name, source, table)
 
 
 def read_again(spark: SparkSession, name: str, source: SourceConfig, table: Table, rows: pa.Table) -> DataFrame:
@@ -93,7 +93,7 @@ def read_again(spark: SparkSession, name: str, source: SourceConfig, table: Tabl
     lines = spark.createDataFrame(rows).select(
         F.col("row").alias(CORRUPT), F.col("file").alias("_file"), F.col("position").alias("_position")
     )
-    return _renamed(_split(lines), name, source, table)
+    return _renamed(_split(lines, _optional(source, table)), name, source, table)
 
 
 def _place(source: SourceConfig) -> str:
@@ -119,7 +119,14 @@ def _check_contract(name: str, source: SourceConfig, table: Table) -> None:
 # --- as received ----------------------------------------------------------------------------------------------------
 
 
-def _received(spark: SparkSession, name: str, source: SourceConfig, files: list[str], folder: str) -> list[DataFrame]:
+def _optional(source: SourceConfig, table: Table) -> list[str]:
+    """The names of columns that a row need not bring: a line of JSON leaves out what is empty."""
+    return [source.columns.get(column.name, column.name) for column in table.received if column.nullable]
+
+
+def _received(
+    spark: SparkSession, name: str, source: SourceConfig, files: list[str], folder: str, wanted: Sequence[str]
+) -> list[DataFrame]:
     """What is there, one frame per header: Spark would read a second CSV layout by position, in silence."""
     if source.format == "jdbc":
         assert source.jdbc is not None
@@ -130,7 +137,7 @@ def _received(spark: SparkSession, name: str, source: SourceConfig, files: list[
     if source.format in _STRUCTURED:
         return [_structured(spark, source, files, folder)]
     if source.format == "json":
-        return [_json(spark, files, source)]
+        return [_json(spark, files, source, wanted)]
     headers: dict[tuple[str, ...], list[str]] = {}
     for file in files:
         headers.setdefault(_header(spark, name, file, source), []).append(file)
@@ -181,21 +188,27 @@ def _csv(spark: SparkSession, header: Sequence[str], files: list[str], source: S
     return reader.csv(files, header=True, enforceSchema=True, mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT)
 
 
-def _json(spark: SparkSession, files: list[str], source: SourceConfig) -> DataFrame:
+def _json(spark: SparkSession, files: list[str], source: SourceConfig, wanted: Sequence[str]) -> DataFrame:
     """JSON lines. Spark's reader reads all twice, the first time for their columns, and may refuse all for one line."""
     nowhere = F.lit(None).cast("long").alias("_position")
     lines = spark.read.options(**source.options).text(files).where(F.trim("value") != "")
-    return _split(lines.select(F.col("value").alias(CORRUPT), F.input_file_name().alias("_file"), nowhere))
+    return _split(lines.select(F.col("value").alias(CORRUPT), F.input_file_name().alias("_file"), nowhere), wanted)
 
 
-def _split(lines: DataFrame) -> DataFrame:
-    """Lines of JSON in ``_corrupt_record`` to columns of text; a line that is no object, or names one twice, stays."""
+def _split(lines: DataFrame, wanted: Sequence[str]) -> DataFrame:
+    """Lines of JSON in ``_corrupt_record`` to columns of text; a line that is no object, or names one twice, stays.
+
+    Columns are those of the first lines, and those ``wanted`` that may come later.
+    """
     parsed = lines.withColumn("_cells", F.from_json(CORRUPT, "map<string,string>"))
     keys = F.map_keys("_cells")
-    # As many as a line has names; what only later lines bring is asked for by the contract, if it is wanted.
+    alike = F.array_distinct(F.transform(keys, F.lower))
+    # As many as a line has names.
     some = parsed.select("_cells").limit(_SAMPLE).select(F.explode(keys).alias("name")).distinct()
-    names = sorted(row["name"] for row in some.collect() if row["name"] not in _OURS)
-    is_row = F.col("_cells").isNotNull() & (F.size(keys) == F.size(F.array_distinct(keys)))
+    found = sorted(row["name"] for row in some.collect() if row["name"] not in _OURS)
+    # Spark takes names that differ by case for one; lines that spell it otherwise have nothing there, and are told so.
+    names = {name.lower(): name for name in (*found, *wanted)}.values()
+    is_row = F.col("_cells").isNotNull() & (F.size(keys) == F.size(alike))
     again = F.col("_cells")[CORRUPT]  # it was malformed when it was first received
     return parsed.select(
         *[F.col("_cells")[name].alias(name) for name in names],

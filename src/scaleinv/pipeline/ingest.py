@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import operator
+import re
 from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
@@ -31,12 +32,13 @@ from scaleinv.pipeline.loads import Load, files_read, next_load
 from scaleinv.pipeline.quarantine import finish_replay
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.walk import Outcome, Walk, digest, rows_of
-from scaleinv.schema import TABLES, table
+from scaleinv.schema import TABLES, Table, table
 from scaleinv.schema.bronze import bronze_table
 
 NEEDED: Final = ("sales", "items", "locations", "vendors")
 """Silver tables without which there is nothing to forecast or to order."""
 _M5: Final = SourceConfig(path="m5")
+_GLOB: Final = re.compile(r"[\[\]{}*?\\]")
 
 
 def work(walk: Walk) -> Outcome:
@@ -53,6 +55,7 @@ def work(walk: Walk) -> Outcome:
         _finish_earlier(walk, name, source)
         if new is None:
             walk.progress.say(f"{name}: nothing new")
+            _check_age(walk, name, source, table(f"silver/{source.into or name}"))
             continue
         frame = _frame(walk, new)
         if frame is not None or not _is_missing(new):
@@ -130,7 +133,8 @@ def addresses(walk: Walk, load: Load) -> list[str]:
     data = walk.config.ingest.data.rstrip("/")
     if load.files is None:
         return [f"{data}/{load.contract.path}"] if load.contract.path else []
-    return [f"{data}/{name}" for name in load.files]
+    # Spark takes what it is given for a glob.
+    return [f"{data}/" + _GLOB.sub(r"\\\g<0>", name) for name in load.files]
 
 
 def _finish_earlier(walk: Walk, name: str, source: SourceConfig) -> None:
@@ -201,6 +205,7 @@ def take(walk: Walk, load: Load, raw: DataFrame | None) -> Mapping[str, int]:
     said = f"{name}: read {counts['read']:,} = accepted {counts['accepted']:,} + quarantined "
     walk.progress.say(f"{said}{counts['quarantined']:,} + duplicates {counts['duplicates']:,}; load {load.number}")
     walk.progress.wrote(into.name, rows)
+    finish_replay(walk, name, load.number)
     return counts
 
 
@@ -222,22 +227,27 @@ def _stopped(
     try:
         if counts["read"] and not load.replays:
             check_load(load.source, load.table, counts, rules, walk.config.ingest)
-            _check_age(walk, load, accepted)
+            _check_age(walk, load.source, load.contract, load.table, accepted)
     except DataError as error:
         return error
     return None
 
 
-def _check_age(walk: Walk, load: Load, accepted: DataFrame) -> None:
-    if load.contract.max_age is None or load.table.known_at is None:
+def _check_age(walk: Walk, name: str, source: SourceConfig, into: Table, accepted: DataFrame | None = None) -> None:
+    """Of what is known of the source, with what it brings now: old days may be corrected, but none may stay away."""
+    if source.max_age is None or into.known_at is None:
         return
-    row = accepted.agg(F.max(load.table.known_at).alias("newest")).first()
+    known = walk.spark().read.format("delta").load(f"{walk.lake.files.spark_address}/{into.name}")
+    rows = known.where(F.col("source") == name).select(into.known_at)
+    if accepted is not None:
+        rows = rows.unionByName(accepted.select(into.known_at))
+    row = rows.agg(F.max(into.known_at).alias("newest")).first()
     newest: date | None = row["newest"] if row else None
-    if newest is None or (walk.as_of - newest).days > load.contract.max_age:
+    if newest is None or (walk.as_of - newest).days > source.max_age:
         raise DataError(
             explain(
-                f"source {load.source} is too old",
-                expected=f"rows of {walk.as_of} or up to {load.contract.max_age} days before (max_age)",
+                f"source {name} is too old",
+                expected=f"rows of {walk.as_of} or up to {source.max_age} days before (max_age)",
                 found=f"the newest is of {newest}",
                 do="see why the source has stopped; or raise max_age in its contract",
             )

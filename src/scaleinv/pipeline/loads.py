@@ -68,11 +68,25 @@ def next_load(walk: Walk, name: str, source: SourceConfig, *, again: bool = Fals
         name, into, source, number, files, replaces=is_whole or again, is_history=last is None or is_whole or again,
         contract_hash=_contract_hash(source), last_day=row["day"] if row else None,
     )  # fmt: skip
-    if files is None or last is None or again:
+    if last is None:
         return load
     # What came before a load that took its place is not there any more.
     first = max((row["load"] for row in log if row["replaces"] and row["load"] <= last), default=0)
     known = _known_files(walk, name, first, last)
+    gone = sorted({*known} - {*(files or ())})
+    if gone and not _is_whole(source, into) and (again or files is None) and walk.config.synthetic is None:
+        raise DataError(
+            explain(
+                f"source {name}: loading all of it again would lose what came in files that are not there any more"
+                if files is not None
+                else f"source {name}: its files could be listed when they were loaded, and cannot be now",
+                which=gone,
+                do="put them back under the same names and run again; if they are to be forgotten, delete the table "
+                f"{into.name}",
+            )
+        )
+    if files is None or again:
+        return load
     seen = {file: (one.size, one.modified) for file, one in files.items()}
     same_contract = row is not None and row["contract"] == load.contract_hash
     if is_whole:
@@ -105,7 +119,7 @@ def replay_load(walk: Walk, name: str, source: SourceConfig) -> Load:
     """
     into = table(f"silver/{source.into or name}")
     last = walk.lake.last_load(into, name)
-    if last is None or _is_whole(source, into):
+    if last is None or _is_whole(source, into) or source.format in ("jdbc", "delta"):
         raise DataError(
             explain(
                 f"source {name} has nothing to replay: "

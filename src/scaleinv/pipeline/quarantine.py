@@ -104,18 +104,17 @@ def replayed(walk: Walk, source: str, mended: Mapping[str, str]) -> Mapping[str,
     again = rows.select(["file", "position"]).append_column("row", pa.array(texts, pa.string()))
     with walk.engines():
         raw = read_again(walk.spark(), source, load.contract, load.table, again)
-        counts = take(walk, load, raw)
-    finish_replay(walk, source, load.number)
-    return counts
+        return take(walk, load, raw)
 
 
 def finish_replay(walk: Walk, source: str, number: int) -> None:
-    """Takes away what a replay has tried again: it has gone on, or lies in the quarantine of that load.
+    """Takes away what a load has tried again: it has gone on, or lies in the quarantine of that load.
 
-    A replay that was killed after its commit left this to be done by the next load.
+    So it is with a replay, and with a load that replaces all others. Killed after its commit, it left this to be done
+    by the next load.
     """
     log = walk.lake.read(table("ingest_log"), where={"source": source, "load": number})
-    if not log.num_rows or not log["replays"][0].as_py():
+    if not log.num_rows or not (log["replays"][0].as_py() or log["replaces"][0].as_py()):
         return
     aside = table("quarantine")
     for load in walk.lake.partition_values(aside, "load", where={"source": source}):

@@ -133,7 +133,12 @@ class Walk:
 
     def _day_of(self, stage: Stage) -> str | None:
         # The retailer's history is the same for every as_of; only M5's assumed stock is made for one day.
-        whole_history = stage.name == "ingest" and self.config.ingest.m5 is None
+        sources = self.config.ingest.sources.values()
+        whole_history = (
+            stage.name == "ingest"
+            and self.config.ingest.m5 is None
+            and all(source.max_age is None for source in sources)  # how old a source is depends on the day
+        )
         return None if whole_history else self.as_of.isoformat()
 
     def _marker(self, stage: Stage) -> str:

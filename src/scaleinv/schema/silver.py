@@ -240,7 +240,7 @@ SILVER = (
             Column("load", INT, "which load of the source, from 0"),
             Column("file", TEXT, "its name under the data folder"),
             Column("size", LONG, "bytes"),
-            Column("modified", LONG, "nanoseconds since 1970; -1 where the storage does not say"),
+            Column("modified", LONG, "nanoseconds since 1970; -1 where the storage does not say", measured=True),
         ),
         partitions=("source", "load"),
     ),
