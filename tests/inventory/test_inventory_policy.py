@@ -177,12 +177,12 @@ def test_a_lead_time_that_varies_more_never_asks_for_less(
     def point(spread: float) -> NDArray[np.float64]:
         pmf = np.zeros((3, 14))
         pmf[:, [3, 7, 11]] = spread, 1 - 2 * spread, spread
-        protection = _protection(shops, n_samples=400, lead_time=pmf)
+        protection = _protection(shops, n_samples=2000, lead_time=pmf)
         return _policies(shops, protection, method=method, is_fill_rate=False, target=target).reorder_point
 
     low, high = (point(s) for s in sorted((one, two)))
-    # the expected demand of samples may move by their noise; one unit, or half a hundredth
-    assert (low <= high + np.maximum(1, 0.005 * high)).all()
+    # A high quantile of samples moves by their noise: of 400 by up to 8 %, of 2,000 by less than a hundredth.
+    assert (low <= high + np.maximum(2, 0.01 * high)).all()
 
 
 def test_chunks_change_nothing(shops: Shops) -> None:
