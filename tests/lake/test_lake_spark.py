@@ -123,7 +123,7 @@ def test_rows_without_a_key_are_spread(spark: SparkSession) -> None:
         tasks = _laid_out(bad, contract, ["source"]).selectExpr("spark_partition_id() AS task").distinct().count()
     finally:
         spark.conf.unset("spark.sql.adaptive.coalescePartitions.enabled")
-    assert tasks == 2
+    assert tasks == int(spark.conf.get("spark.sql.shuffle.partitions") or 0) > 1  # a walk in this session sets its own
 
 
 def test_a_broken_contract_writes_nothing(spark: SparkSession, lake: Lake) -> None:
