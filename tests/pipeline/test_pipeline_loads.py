@@ -214,7 +214,7 @@ def test_a_replay_that_was_killed_after_its_commit_is_finished_by_the_next_load(
     deliver(monday, "items.csv", FILES["items.csv"] + "X,food,d,EA,V1,1,2,1,1\n")
     night(MONDAY, mostly)
     with monkeypatch.context() as patch:
-        patch.setattr(ingest, "finish_replay", lambda *_: None)
+        patch.setattr(ingest, "clear_retried", lambda *_: None)
         quarantine.replayed(walk, "sales", {})
     assert quarantine.rows_of_source(walk.lake, "sales").num_rows == 1, "tried again already, and still there"
     deliver(monday, "sales/3.csv", SALES + "A,S1,2026-02-02,1,r5\n")

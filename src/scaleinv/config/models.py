@@ -136,6 +136,8 @@ class SourceConfig(Section):
     def _place(self) -> Self:
         if self.format == "jdbc" and (self.jdbc is None or self.path):
             raise ValueError("a source of format jdbc has `jdbc`, and no `path`")
+        if (self.format == "kafka") != (self.kafka is not None):
+            raise ValueError("a source of format kafka has `kafka`, and no other has")
         if self.format not in ("jdbc", "kafka") and (not self.path or self.jdbc is not None):
             raise ValueError(f"a source of format {self.format} has a `path`, and no `jdbc`")
         return self

@@ -6,12 +6,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
+from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
 from scaleinv.config.models import SourceConfig
 from scaleinv.ingest.parse import CORRUPT, parsed, text
+from scaleinv.ingest.read import unreadable
 from scaleinv.ingest.rules import PARENTS, cell, first_broken, known, rules
 from scaleinv.schema import Table
 from scaleinv.schema.units import factor
@@ -64,7 +67,11 @@ def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping
     bad = F.col("_rule").isNotNull()
     # A handful of rows: one per rule, and one for all that is accepted.
     sums = [F.sum(name).alias(name) for name in ("_rows", "_same", "_others")]
-    totals = kept.groupBy("_rule").agg(*sums).collect()
+    try:
+        totals = kept.groupBy("_rule").agg(*sums).collect()
+    except (PySparkException, Py4JJavaError) as error:
+        kept.unpersist()
+        raise unreadable(table.name, error) from error
     broken = {row["_rule"]: int(row["_rows"]) for row in totals if row["_rule"] is not None}
     good = next((row for row in totals if row["_rule"] is None), None)
     # Equal rows of one file were put together on the way: each of them is to be seen.

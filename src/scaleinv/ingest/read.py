@@ -58,14 +58,22 @@ def read_source(
         raw = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
         return None if raw.isEmpty() else raw
     except (PySparkException, Py4JJavaError) as error:
-        raise DataError(
-            explain(
-                f"source {name}: it cannot be read",
-                expected=f"{source.format} of one layout at {_place(source)}",
-                found=str(error).strip().splitlines()[0][:300],
-                do="see which file differs (a column of two types, a damaged file) and deliver it again",
-            )
-        ) from error
+        expected = f"{source.format} of one layout at {_place(source)}"
+        raise unreadable(f"source {name}", error, expected=expected) from error
+
+
+def unreadable(what: str, error: Exception, *, expected: str = "files of one layout") -> DataError:
+    """What to say where the engine cannot go on with the data, before or while it reads them."""
+    lines = str(error).strip().splitlines() or [""]
+    telling = next((line.strip() for line in lines if "FAILED_READ" in line or "Caused by" in line), lines[0])
+    return DataError(
+        explain(
+            f"{what}: it cannot be read",
+            expected=expected,
+            found=telling[:300],
+            do="see which file differs (a column of two types, a damaged file) and deliver it again",
+        )
+    )
 
 
 def read_messages(name: str, source: SourceConfig, table: Table, messages: DataFrame) -> DataFrame | None:
@@ -78,9 +86,14 @@ def read_messages(name: str, source: SourceConfig, table: Table, messages: DataF
     said = messages.where(F.trim("value") != "")
     if said.isEmpty():
         return None
-    place = F.concat_ws("-", "topic", F.col("partition").cast("string"))
-    lines = said.select(F.col("value").alias(CORRUPT), place.alias("_file"), F.col("offset").alias("_position"))
+    line, position = F.col("value").alias(CORRUPT), F.col("offset").alias("_position")
+    lines = said.select(line, message_place().alias("_file"), position)
     return _renamed(_split(lines, _optional(source, table)), name, source, table)
+
+
+def message_place() -> Column:
+    """``<topic>-<partition>``: where a message came from, beside its offset."""
+    return F.concat_ws("-", "topic", F.col("partition").cast("string"))
 
 
 def read_again(spark: SparkSession, name: str, source: SourceConfig, table: Table, rows: pa.Table) -> DataFrame:

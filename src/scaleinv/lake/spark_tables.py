@@ -43,8 +43,7 @@ def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | N
     Raises:
         LakeError: the table is not there.
     """
-    frame = spark.read.format("delta").option("versionAsOf", lake.version(table)).load(_address(lake, table))
-    frame = frame.select(*table.names)
+    frame = read_loads(spark, lake, table)
     if not table.loads:
         return frame
     frame = merged(frame, table, as_of=as_of, one_load=lake.has_one_load(table))
@@ -52,6 +51,16 @@ def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | N
         day = F.lit(as_of)
         frame = frame.withColumn("received_date", F.when(F.col("received_date") <= day, F.col("received_date")))
     return frame
+
+
+def read_loads(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
+    """A table as it lies in the lake: each load's rows, with their stamps.
+
+    Raises:
+        LakeError: the table is not there.
+    """
+    frame = spark.read.format("delta").option("versionAsOf", lake.version(table)).load(_address(lake, table))
+    return frame.select(*table.names)
 
 
 def write_spark(

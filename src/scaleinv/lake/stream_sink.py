@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from scaleinv.errors import LakeError, explain
-from scaleinv.lake.spark_tables import _check_columns, _check_types, _struct
+from scaleinv.lake.spark_tables import _address, _check_columns, _check_types, _struct, read_loads
 from scaleinv.lake.tables import Lake
 from scaleinv.schema import Table
 
@@ -46,7 +46,7 @@ class StreamSink:
             raise LakeError(
                 explain(
                     f"the checkpoint of {self.table.name} is not whole, or the table that it filled is gone",
-                    expected=f"{self.checkpoint} and {self._address()} as the last run left them",
+                    expected=f"{self.checkpoint} and {_address(self.lake, self.table)} as the last run left them",
                     do="delete the checkpoint: the stream goes on behind the last message in the table",
                 )
             )
@@ -60,7 +60,7 @@ class StreamSink:
         """Behind the last message of each partition that has any in the table."""
         if not self.lake.exists(self.table):
             return {}
-        rows = spark.read.format("delta").load(self._address()).groupBy("topic", "partition")
+        rows = read_loads(spark, self.lake, self.table).groupBy("topic", "partition")
         last = rows.agg(F.max("offset").alias("last")).collect()  # a row per partition of the topics
         return {(row["topic"], row["partition"]): row["last"] + 1 for row in last}
 
@@ -85,7 +85,8 @@ class StreamSink:
         typed = batch.select(*[F.col(f.name).cast(f.dataType).alias(f.name) for f in _struct(self.table)])
         writer = typed.coalesce(files).write.format("delta").mode("append")
         writer = writer.option("txnAppId", app).option("txnVersion", number)
-        writer.option("userMetadata", json.dumps({"stage": self.table.writer, "batch": number})).save(self._address())
+        metadata = json.dumps({"stage": self.table.writer, "batch": number})
+        writer.option("userMetadata", metadata).save(_address(self.lake, self.table))
         return True
 
     def _numbers(self, kind: str) -> list[int]:
@@ -97,6 +98,3 @@ class StreamSink:
         """The checkpoint's own name, which a new one does not share; ``None``: there is no checkpoint."""
         content = self.lake.get(f"{self._place}/metadata")
         return str(json.loads(content)["id"]) if content else None
-
-    def _address(self) -> str:
-        return f"{self.lake.files.spark_address}/{self.table.name}"

@@ -22,14 +22,15 @@ from scaleinv.ingest import (
     check_load,
     cleanse,
     in_order,
+    message_place,
     read_m5,
     read_messages,
     read_source,
     stamped,
 )
-from scaleinv.lake.spark import read_spark, write_spark
+from scaleinv.lake.spark import read_loads, read_spark, write_spark
 from scaleinv.pipeline.loads import Load, files_read, next_load
-from scaleinv.pipeline.quarantine import finish_replay
+from scaleinv.pipeline.quarantine import clear_retried
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.walk import Outcome, Walk, digest, rows_of
 from scaleinv.schema import TABLES, Table, table
@@ -38,6 +39,7 @@ from scaleinv.schema.bronze import bronze_table
 NEEDED: Final = ("sales", "items", "locations", "vendors")
 """Silver tables without which there is nothing to forecast or to order."""
 _M5: Final = SourceConfig(path="m5")
+_COUNTS: Final = ("read", "accepted", "quarantined", "duplicates")
 _GLOB: Final = re.compile(r"[\[\]{}*?\\]")
 
 
@@ -70,12 +72,11 @@ def _frame(walk: Walk, load: Load) -> DataFrame | None:
         return read_source(walk.spark(), load.source, load.contract, load.table, addresses(walk, load), folder=data)
     if not load.files:
         return None
-    bronze = f"{walk.lake.files.spark_address}/{bronze_table(load.source).name}"
-    messages = walk.spark().read.format("delta").load(bronze)
-    place = F.concat_ws("-", "topic", F.col("partition").cast("string"))
+    messages = read_loads(walk.spark(), walk.lake, bronze_table(load.source))
+    offset = F.col("offset")
     wanted = [
-        (place == name) & F.col("offset").between(load.since.get(name, -1) + 1, last.size)
-        for name, last in load.files.items()
+        (message_place() == name) & (offset >= load.since.get(name, 0)) & (offset < end.size)
+        for name, end in load.files.items()
     ]
     return read_messages(load.source, load.contract, load.table, messages.where(functools.reduce(operator.or_, wanted)))
 
@@ -140,7 +141,7 @@ def addresses(walk: Walk, load: Load) -> list[str]:
 def _finish_earlier(walk: Walk, name: str, source: SourceConfig) -> None:
     last = walk.lake.last_load(table(f"silver/{source.into or name}"), name)
     if last is not None:
-        finish_replay(walk, name, last)
+        clear_retried(walk, name, last)
 
 
 def _is_missing(load: Load) -> bool:
@@ -205,11 +206,8 @@ def take(walk: Walk, load: Load, raw: DataFrame | None) -> Mapping[str, int]:
     said = f"{name}: read {counts['read']:,} = accepted {counts['accepted']:,} + quarantined "
     walk.progress.say(f"{said}{counts['quarantined']:,} + duplicates {counts['duplicates']:,}; load {load.number}")
     walk.progress.wrote(into.name, rows)
-    finish_replay(walk, name, load.number)
+    clear_retried(walk, name, load.number)
     return counts
-
-
-_COUNTS: Final = ("read", "accepted", "quarantined", "duplicates")
 
 
 def _keep_aside(walk: Walk, load: Load, quarantine: DataFrame, rows: int) -> None:
@@ -237,8 +235,7 @@ def _check_age(walk: Walk, name: str, source: SourceConfig, into: Table, accepte
     """Of what is known of the source, with what it brings now: old days may be corrected, but none may stay away."""
     if source.max_age is None or into.known_at is None:
         return
-    known = walk.spark().read.format("delta").load(f"{walk.lake.files.spark_address}/{into.name}")
-    rows = known.where(F.col("source") == name).select(into.known_at)
+    rows = read_loads(walk.spark(), walk.lake, into).where(F.col("source") == name).select(into.known_at)
     if accepted is not None:
         rows = rows.unionByName(accepted.select(into.known_at))
     row = rows.agg(F.max(into.known_at).alias("newest")).first()

@@ -32,7 +32,7 @@ class Load:
     contract_hash: str
     """Of what decides how rows are read; limits are not part of it."""
     since: Mapping[str, int] = field(default_factory=dict)
-    """Of messages: topic-partition -> the last offset that was read before."""
+    """Of messages: topic-partition -> the offset to go on with, where some were read before."""
     replays: bool = False
     """It tries rows in quarantine again."""
     last_day: date | None = None
@@ -57,7 +57,7 @@ def next_load(walk: Walk, name: str, source: SourceConfig, *, again: bool = Fals
     """
     into = table(f"silver/{source.into or name}")
     last = walk.lake.last_load(into, name)
-    files = landed(walk, name) if source.format == "kafka" else files_of(source, walk.config)
+    files = _landed(walk, name) if source.format == "kafka" else files_of(source, walk.config)
     if source.format == "kafka" and not files:
         return None  # nothing has landed yet
     is_whole = files is None or _is_whole(source, into)
@@ -142,16 +142,15 @@ def _contract_hash(source: SourceConfig) -> str:
     return digest(source.model_dump(mode="json", exclude={"required", "max_age", "max_quarantine_share"}))
 
 
-def landed(walk: Walk, name: str) -> dict[str, SourceFile]:
-    """Topic-partition -> the last offset that landed in ``bronze``, as its size."""
+def _landed(walk: Walk, name: str) -> dict[str, SourceFile]:
+    """Topic-partition -> the offset behind the last message that landed in ``bronze``, as its size."""
+    from scaleinv.lake.stream_sink import StreamSink
+
     bronze = bronze_table(name)
     if not walk.lake.exists(bronze):
         return {}
-    from pyspark.sql import functions as F
-
-    last = walk.spark().read.format("delta").load(f"{walk.lake.files.spark_address}/{bronze.name}")
-    rows = last.groupBy("topic", "partition").agg(F.max("offset").alias("last")).collect()  # one per partition
-    return {f"{row['topic']}-{row['partition']}": SourceFile(row["last"], -1) for row in rows}
+    ends = StreamSink(walk.lake, bronze).landed(walk.spark())
+    return {f"{topic}-{partition}": SourceFile(end, -1) for (topic, partition), end in ends.items()}
 
 
 def _known_files(walk: Walk, name: str, first: int, last: int) -> dict[str, tuple[int, int]]:

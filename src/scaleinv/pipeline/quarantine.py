@@ -88,7 +88,7 @@ def replayed(walk: Walk, source: str, mended: Mapping[str, str]) -> Mapping[str,
             explain(f"there is no source {source!r}", expected=", ".join(walk.config.ingest.sources), do="choose one")
         )
     load = replay_load(walk, source, walk.config.ingest.sources[source])
-    finish_replay(walk, source, load.number - 1)
+    clear_retried(walk, source, load.number - 1)
     rows = rows_of_source(walk.lake, source)
     rows = rows.filter(pc.less(rows["load"], load.number))
     strangers = sorted({*mended} - {*rows["id"].to_pylist()})
@@ -107,7 +107,7 @@ def replayed(walk: Walk, source: str, mended: Mapping[str, str]) -> Mapping[str,
         return take(walk, load, raw)
 
 
-def finish_replay(walk: Walk, source: str, number: int) -> None:
+def clear_retried(walk: Walk, source: str, number: int) -> None:
     """Takes away what a load has tried again: it has gone on, or lies in the quarantine of that load.
 
     So it is with a replay, and with a load that replaces all others. Killed after its commit, it left this to be done

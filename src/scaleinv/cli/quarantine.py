@@ -9,11 +9,10 @@ from typing import Annotated
 
 import typer
 
+from scaleinv.cli.options import Conf, Env, Sets
+
 quarantine = typer.Typer(help="Rows that were not accepted: see why, mend them, try again.", no_args_is_help=True)
 
-Env = Annotated[str, typer.Option("--env", help="Environment: a file of conf/env/.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Overrides one option.")]
-Conf = Annotated[Path | None, typer.Option("--conf", help="Configuration folder; default: SCALEINV_CONF or ./conf.")]
 Source = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the environment.")]
 
 

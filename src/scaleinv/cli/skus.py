@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scaleinv.cli.options import Conf, Env, Sets
+
 if TYPE_CHECKING:
     from scaleinv.ingest.registry import By
     from scaleinv.lake import Lake
 
 skus = typer.Typer(help="Which product a code means; proposals to accept, merges to undo.", no_args_is_help=True)
 
-Env = Annotated[str, typer.Option("--env", help="Environment: a file of conf/env/.")]
-Sets = Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Overrides one option.")]
-Conf = Annotated[Path | None, typer.Option("--conf", help="Configuration folder; default: SCALEINV_CONF or ./conf.")]
 Who = Annotated[str, typer.Option("--by", help="Who decides: a name for the log.")]
 Ids = Annotated[list[str], typer.Argument(metavar="ID...", help="As `scaleinv skus proposals` shows them.")]
 Since = Annotated[datetime, typer.Option("--from", formats=["%Y-%m-%d"], help="First day on which it holds.")]

@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scaleinv import __version__
-from scaleinv.cli_quarantine import quarantine
-from scaleinv.cli_skus import skus
+from scaleinv.cli.drift import drift
+from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets
+from scaleinv.cli.quarantine import quarantine
+from scaleinv.cli.skus import skus
 from scaleinv.errors import ConfigError, ScaleinvError, explain
 
 if TYPE_CHECKING:
@@ -26,25 +28,12 @@ if TYPE_CHECKING:
 app = typer.Typer(
     name="scaleinv",
     help="From a retailer's records to its orders: every SKU at every location, every night.",
-    epilog="Start with `scaleinv demo`. With your own files: describe them in conf/env/local.yaml, then "
+    epilog="Start with `scaleinv demo`. With your own files: describe them in conf/sources/local, then "
     "`scaleinv run --env local --as-of 2026-01-31 --dry-run`.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Env = Annotated[str, typer.Option("--env", help="Environment: a file of conf/env/.")]
-AsOf = Annotated[
-    datetime | None,
-    typer.Option("--as-of", formats=["%Y-%m-%d"], help="Last day known, inclusive. Later records are not looked at."),
-]
-Sets = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Overrides one option: forecast.horizon=14.")
-]
-Conf = Annotated[Path | None, typer.Option("--conf", help="Configuration folder; default: SCALEINV_CONF or ./conf.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would be read and written; do nothing.")]
-Force = Annotated[bool, typer.Option("--force", help="Do it again even where everything is up to date.")]
-Out = Annotated[Path, typer.Option("--out", help="Parquet file to write.")]
 
 
 @dataclass(frozen=True)
@@ -193,42 +182,6 @@ def maintain(env: Env = "local", set_: Sets = None, conf: Conf = None, dry_run: 
     from scaleinv.pipeline.maintain import maintain as look_after
 
     look_after(load_config(env, overrides=set_ or (), folder=conf), typer.echo, dry_run=dry_run)
-
-
-drift = typer.Typer(help="How sources differ from what was accepted last; accept it.", no_args_is_help=True)
-
-
-@drift.command("list")
-def drift_list(
-    source: Annotated[str | None, typer.Argument(metavar="SOURCE", help="One source; default: all.")] = None,
-    every: Annotated[bool, typer.Option("--all", help="Of every load, not only of the newest with a drift.")] = False,
-    env: Env = "local",
-    set_: Sets = None,
-    conf: Conf = None,
-) -> None:
-    """What had drifted in the loads: kind, column, what was done, and what was found."""
-    from scaleinv.config import load_config
-    from scaleinv.lake import Lake
-    from scaleinv.pipeline.drift import drift_rows, told
-
-    typer.echo(told(drift_rows(Lake(load_config(env, overrides=set_ or (), folder=conf).lake), source, all_=every)))
-
-
-@drift.command("accept")
-def drift_accept(
-    source: Annotated[str, typer.Argument(metavar="SOURCE", help="A source of the environment.")],
-    who: Annotated[str, typer.Option("--who", help="Your name, for the log.")],
-    env: Env = "local",
-    set_: Sets = None,
-    conf: Conf = None,
-) -> None:
-    """Takes the last load of a source, as it is, for the measure of the next ones."""
-    from scaleinv.config import load_config
-    from scaleinv.lake import Lake
-    from scaleinv.pipeline.drift import accept, told
-
-    lake = Lake(load_config(env, overrides=set_ or (), folder=conf).lake)
-    typer.echo(told(accept(lake, source, who=who, day=datetime.now().date())))
 
 
 @app.command(rich_help_panel="Take away")
