@@ -4,8 +4,9 @@
 
 Writes a retailer in M5's published layout (a column per day, weekly prices, a calendar), runs the stages ingest and
 features on it as a user does, then lets DuckDB compute the same panel with the same threads and memory, and compares
-all rows of both. ``--rows`` counts cells (series x 1,941 days); M5 itself has 59 million. The last line is one JSON
-object. Memory is measured as in ``benchmarks/walk.py``.
+all rows of both. Then a day more: sales, late lines, stock and prices come as files, and the two stages run for that
+night; with ``--rebuild`` the night is made as a whole too, and compared. ``--rows`` counts cells (series x 1,941
+days); M5 itself has 59 million. The last line is one JSON object. Memory is measured as in ``benchmarks/walk.py``.
 """
 
 from __future__ import annotations
@@ -23,10 +24,12 @@ import time
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.csv as csv
 import pyarrow.parquet as pq
 from deltalake import DeltaTable
 
@@ -137,36 +140,107 @@ def _write_calendar(folder: Path, rng: np.random.Generator) -> Any:
 # --- the job --------------------------------------------------------------------------------------------------------
 
 
-def run_job(data: Path, home: Path, threads: int, memory: str, settings: list[str]) -> tuple[dict[str, float], int]:
-    """Stages ingest and features, a command each: seconds of each stage and command, peak bytes of all processes.
+class Job:
+    """The program, run as a user does: seconds of each command and of its stage, peak bytes of all its processes.
 
     CPU seconds too: on a machine that does other work they say more than the clock.
     """
-    given = {
-        "ingest.data": data, "ingest.m5.sales": SALES, "spark.master": f"local[{threads}]",
-        "spark.driver_memory": memory,
-    }  # fmt: skip
-    sets = [part for key, value in given.items() for part in ("--set", f"{key}={value}")]
-    sets += [part for setting in settings for part in ("--set", setting)]
-    seconds: dict[str, float] = {}
-    peak = [0]
-    for stage in ("ingest", "features"):
+
+    def __init__(self, home: Path, threads: int, memory: str, settings: list[str]) -> None:
+        self.home, self.peak = home, [0]
+        self.seconds: dict[str, float] = {}
+        self.settings = [f"spark.master=local[{threads}]", f"spark.driver_memory={memory}", *settings]
+
+    def run(self, name: str, stage: str, env: str, as_of: date, *settings: str, force: bool = False) -> None:
+        """One stage; its seconds are kept under ``name``."""
+        sets = [part for setting in (*self.settings, *settings) for part in ("--set", setting)]
         started, cpu = time.perf_counter(), _children_cpu()
         process = subprocess.Popen(
-            [sys.executable, "-m", "scaleinv", stage, "--env", "m5_all", "--as-of", str(AS_OF), *sets],
-            env=os.environ | {"SCALEINV_HOME": str(home)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+            [sys.executable, "-m", "scaleinv", stage, "--env", env, "--as-of", str(as_of), *sets,
+             *(["--force"] if force else [])],
+            env=os.environ | {"SCALEINV_HOME": str(self.home)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            text=True,
         )  # fmt: skip
-        threading.Thread(target=watch, args=(process, peak), daemon=True).start()
+        threading.Thread(target=watch, args=(process, self.peak), daemon=True).start()
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{time.perf_counter() - started:7.1f} {line}", end="", flush=True)
             if done := re.match(r"\[\d/\d\] \w+ +done in ([\d.]+) s", line):
-                seconds[f"{stage}_stage"] = float(done[1])
+                self.seconds[f"{name}_stage"] = float(done[1])
         if process.wait():
-            sys.exit(f"{stage} ended with code {process.returncode}")
-        seconds[stage] = round(time.perf_counter() - started, 1)
-        seconds[f"{stage}_cpu"] = round(_children_cpu() - cpu, 1)
-    return seconds, peak[0]
+            sys.exit(f"{name} ended with code {process.returncode}")
+        self.seconds[name] = round(time.perf_counter() - started, 1)
+        self.seconds[f"{name}_cpu"] = round(_children_cpu() - cpu, 1)
+
+
+DAY = AS_OF + timedelta(days=1)
+SAME = ("features.history_days=1941", "features.closed_days=0")
+"""Of both environments: M5's for the history, a retailer's own files for the day after it."""
+
+
+def write_day(folder: Path, raw: Path, seed: int = 2) -> dict[str, int]:
+    """A retailer's delivery of the day after: sales, late lines of the week before, stock, some prices; rows of each.
+
+    Of every fiftieth article the shelf is empty.
+    """
+    rng = np.random.default_rng(seed)
+    ids = pq.read_table(raw / f"sales_{SALES}.parquet", columns=["item_id", "store_id"])
+    sku, shop = (ids[name].to_numpy() for name in ids.column_names)
+    sold = np.flatnonzero(rng.random(len(sku)) < 1 / 3)
+    late = np.flatnonzero(rng.random(len(sku)) < 0.01)
+    dates = [DAY] * len(sold) + [DAY - timedelta(days=int(n)) for n in rng.integers(1, 8, len(late))]
+    at = np.concatenate([sold, late])
+    sales = {"sku_id": sku[at], "location_id": shop[at], "date": dates, "quantity": rng.integers(1, 9, len(at)),
+             "receipt": [f"r{n}" for n in range(len(at))]}  # fmt: skip
+    stock = {"sku_id": sku, "location_id": shop, "date": [DAY] * len(sku),
+             "on_hand": np.where(rng.random(len(sku)) < 0.02, 0, rng.integers(1, 40, len(sku))),
+             "reserved": [0] * len(sku), "backorders": [0] * len(sku)}  # fmt: skip
+    dear = np.flatnonzero(rng.random(len(sku)) < 0.05)
+    prices = {"sku_id": sku[dear], "location_id": shop[dear], "valid_from": [DAY] * len(dear),
+              "valid_to": [DAY + timedelta(days=6)] * len(dear), "price": rng.integers(100, 900, len(dear)) / 100,
+              "is_promotion": ["no"] * len(dear)}  # fmt: skip
+    for name, rows in {"sales": sales, "stock": stock, "prices": prices}.items():
+        (folder / name).mkdir(parents=True)
+        csv.write_csv(pa.table(rows), folder / name / "day.csv")
+    return {"sales": len(at), "stock": len(sku), "prices": len(dear)}
+
+
+def run_day(job: Job, raw: Path, *, rebuild: bool) -> dict[str, Any]:
+    """The increment: rows that came, rows of the panel that were written; whether a rebuild gives the same panel."""
+    folder, lake = job.home / "day", job.home / "m5_all" / "lake"
+    came = write_day(folder, raw)
+    # Master data have not changed, so their files have not come again.
+    quiet = [f"ingest.sources.{name}.required=false" for name in ("items", "locations", "vendors", "lead_times")]
+    sets = (*SAME, *quiet, "ingest.sources.assortment.required=false", f"ingest.data={folder}", f"lake.root={lake}")
+    for stage in ("ingest", "features"):
+        job.run(f"day_{stage}", stage, "local", DAY, *sets)
+    result: dict[str, Any] = {"came": came, "written": _panel_rows(lake, DAY)}
+    if rebuild:
+        based = checks(_as_one(lake))
+        job.run("rebuild_features", "features", "local", DAY, *sets, force=True)
+        whole = checks(f"SELECT * FROM read_parquet({_files(lake, DAY)})")
+        result |= {"panel": based, "rebuilt": whole, "agree": based == whole}
+    return result
+
+
+def _files(lake: Path, as_of: date) -> list[str]:
+    log = pa.table(DeltaTable(str(lake / "gold" / "panel")).get_add_actions(flatten=True)).to_pylist()
+    return [str(lake / "gold" / "panel" / unquote(row["path"])) for row in log if row["partition.as_of"] == as_of]
+
+
+def _panel_rows(lake: Path, as_of: date) -> int:
+    log = pa.table(DeltaTable(str(lake / "gold" / "panel")).get_add_actions(flatten=True)).to_pylist()
+    return sum(row["num_records"] for row in log if row["partition.as_of"] == as_of)
+
+
+def _as_one(lake: Path) -> str:
+    """The panel of the day after: its own rows, and those of the night before that they do not replace."""
+    before, rows = (f"read_parquet({_files(lake, night)})" for night in (AS_OF, DAY))
+    first = DAY - timedelta(days=N_DAYS - 1)
+    return (
+        f"SELECT * FROM {rows} UNION ALL BY NAME SELECT * FROM {before} b WHERE ds >= DATE '{first}' AND NOT EXISTS "
+        f"(FROM {rows} r WHERE r.unique_id = b.unique_id AND r.ds = b.ds)"
+    )
 
 
 def _children_cpu() -> float:
@@ -233,7 +307,7 @@ CHECK = """
 SELECT count(*) AS rows, sum(y) AS units, sum(round(price * 100))::BIGINT AS cents,
     count_if(is_promotion) AS promotions, count(event) AS events, count_if(is_benefit_day) AS benefit_days,
     bit_xor(hash(unique_id, ds, y, price, is_promotion, event, is_benefit_day)) AS checksum
-FROM read_parquet(?)
+FROM ({rows})
 """
 
 
@@ -249,11 +323,11 @@ def run_reference(data: Path, panel: Path, threads: int, memory: str) -> tuple[f
     return time.perf_counter() - started, time.process_time() - cpu
 
 
-def checks(files: list[str]) -> dict[str, Any]:
+def checks(rows: str) -> dict[str, Any]:
     """What two panels that are the same share; ``checksum`` is over all cells of all rows, in any order."""
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2")
-        found = connection.execute(CHECK, [files])
+        found = connection.execute(CHECK.format(rows=rows))
         row = found.fetchone()
         assert row is not None
         assert found.description is not None
@@ -266,6 +340,7 @@ def main() -> None:
     parser.add_argument("--rows", type=float, default=10e6, help="cells: series x 1,941 days")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--memory", default="4g", help="Spark's heap, and DuckDB's limit")
+    parser.add_argument("--rebuild", action="store_true", help="make the day's night as a whole too, and compare")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--home", type=Path, help="an empty folder that stays; default: a temporary one")
     options = parser.parse_args()
@@ -274,11 +349,15 @@ def main() -> None:
         data = home / "raw"
         data.mkdir(parents=True)
         cells = write_raw(data, int(options.rows))
-        stages, peak = run_job(data, home, options.threads, options.memory, options.set)
+        job = Job(home, options.threads, options.memory, options.set)
+        for stage in ("ingest", "features"):
+            job.run(stage, stage, "m5_all", AS_OF, f"ingest.data={data}", f"ingest.m5.sales={SALES}", *SAME)
+        peak, stages = job.peak[0], dict(job.seconds)
         reference, reference_cpu = run_reference(data, home / "reference.parquet", options.threads, options.memory)
         lake = home / "m5_all" / "lake"
-        ours = checks(DeltaTable(str(lake / "gold" / "panel")).file_uris())
-        theirs = checks([str(home / "reference.parquet")])
+        ours = checks(f"SELECT * FROM read_parquet({_files(lake, AS_OF)})")
+        theirs = checks(f"SELECT * FROM read_parquet('{home / 'reference.parquet'}')")
+        day = run_day(job, data, rebuild=options.rebuild)
         result = {
             "benchmark": "lake",
             "rows": cells,
@@ -290,10 +369,13 @@ def main() -> None:
             "reference_seconds": round(reference, 1),
             "cpu_seconds": round(stages["ingest_cpu"] + stages["features_cpu"], 1),
             "reference_cpu_seconds": round(reference_cpu, 1),
-            "stages": stages,
+            "day_seconds": round(job.seconds["day_ingest"] + job.seconds["day_features"], 1),
+            "day_peak_gib": round(job.peak[0] / 2**30, 2),
+            "stages": job.seconds,
             "panel": ours,
             "reference": theirs,
             "agree": ours == theirs,
+            "day": day,
             "raw_mb": round(_size(data) / 1e6, 1),
             "lake_mb": round(_size(lake) / 1e6, 1),
         }

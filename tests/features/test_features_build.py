@@ -85,6 +85,8 @@ def retailer() -> Rows:
             key | {"sku_id": "steady", "valid_from": day(20), "valid_to": day(99), "price": 2.5, "is_promotion": False},
         ],
         "calendar": [{"region": "N", "date": AS_OF + dt.timedelta(days=2), "event": "Easter", "is_benefit_day": True}],
+        "weather": [{"region": "N", "date": day(3), "temperature": 4.5, "precipitation": None, "humidity": None,
+                     "wind_speed": None}],
     }  # fmt: skip
 
 
@@ -102,14 +104,23 @@ def frames(spark: SparkSession, rows: Rows, *, shuffled: bool = False) -> dict[s
 
 
 def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: bool = False) -> dict[str, pa.Table]:
+    from pyspark.sql import functions as F
+
     from scaleinv.features import build as build_features
 
     config = FeaturesConfig(max_lead_time=10)
+    panel: dict[str, DataFrame] = {}
+
+    def keep(rows: DataFrame, is_whole: bool) -> DataFrame:
+        assert is_whole
+        panel["gold/panel"] = rows.persist()
+        return panel["gold/panel"].where(F.col("ds") <= F.lit(as_of))
+
     silver = frames(spark, rows, shuffled=shuffled)
-    gold = build_features(silver, as_of=as_of, horizon=HORIZON, config=config)
+    gold = build_features(silver, keep, as_of=as_of, horizon=HORIZON, config=config)
     return {
         name: check(frame.toArrow(), table(name)).sort_by([(k, "ascending") for k in table(name).key])
-        for name, frame in gold.items()
+        for name, frame in (panel | gold).items()
     }
 
 

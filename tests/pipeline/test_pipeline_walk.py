@@ -26,7 +26,7 @@ OVERWRITE = "scaleinv.pipeline.walk:Walk.overwrite"
 KILLED_AT = [
     ("ingest", "scaleinv.pipeline.ingest:write_spark", "before", 1, "silver/sales"),
     ("ingest", "scaleinv.pipeline.ingest:write_spark", "after", 1, "silver/sales"),
-    ("features", "scaleinv.pipeline.features:write_spark", "after", 1, "gold/panel"),
+    ("features", "scaleinv.lake.spark:write_spark", "after", 1, "gold/panel"),
     ("train", "scaleinv.lake.tables:Lake.put", "after", 1, ".train.json"),
     ("forecast", "scaleinv.lake.tables:Lake.put", "after", 1, ".forecast.json"),
     ("evaluate", OVERWRITE, "after", 1, "gold/accuracy"),

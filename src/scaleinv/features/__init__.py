@@ -1,5 +1,6 @@
 """Spark: cleansed tables to the dense panel with its covariates, demand classes and training groups."""
 
 from scaleinv.features.build import build
+from scaleinv.features.changes import Base, overlaid
 
-__all__ = ["build"]
+__all__ = ["Base", "build", "overlaid"]

@@ -1,8 +1,8 @@
-"""The four tables of a night, from history as it was known at ``as_of``."""
+"""The tables of a night, from history as it was known at ``as_of``; its panel whole, or what differs from another's."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
@@ -10,45 +10,89 @@ from pyspark.sql import functions as F
 
 from scaleinv.config import FeaturesConfig
 from scaleinv.errors import DataError, explain
-from scaleinv.features.demand import demand
+from scaleinv.features.changes import Base, begins_later, changed_days, sales_of, since
+from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
-from scaleinv.features.lives import lives
-from scaleinv.features.panel import days_of, panel
+from scaleinv.features.lives import lives, short_of_stock
+from scaleinv.features.measures import measures, night_features
+from scaleinv.features.panel import days_of, panel, priced_spans, some_days_of, with_sales
 from scaleinv.features.position import stock_position
-from scaleinv.features.series import series
+from scaleinv.features.series import placed, series
 
 Frames = Mapping[str, DataFrame]
+Keep = Callable[[DataFrame, bool], DataFrame]
 
 
-def build(silver: Frames, *, as_of: date, horizon: int, config: FeaturesConfig) -> dict[str, DataFrame]:
-    """``gold/panel``, ``gold/series``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
+def build(
+    silver: Frames,
+    keep: Keep,
+    *,
+    as_of: date,
+    horizon: int,
+    config: FeaturesConfig,
+    lines: DataFrame | None = None,
+    base: Base | None = None,
+) -> dict[str, DataFrame]:
+    """``gold/series``, ``gold/features``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
 
     Args:
         silver: silver table without its prefix -> rows known at ``as_of``; prices and calendar reach ahead of it.
+        keep: is given rows of ``gold/panel``, and whether they are all of them or only what differs from the base;
+            gives the whole panel up to ``as_of``. It is read from where it was kept, so it is computed once.
         as_of: last day known, inclusive.
         horizon: days after ``as_of`` for which the panel holds covariates.
         config: history, groups, lead times.
+        lines: sku_id, location_id and date of all sales, a key more than once; cheaper than ``silver["sales"]`` where
+            that adds up several loads.
+        base: an earlier night that this one may be based on.
 
     Raises:
         DataError: there are no sales up to ``as_of``, ``as_of`` lies beyond the data, nothing is on sale, or a vendor
             has no lead times.
     """
-    _check_days(silver["sales"], as_of, config.closed_days)
-    alive = lives(silver, as_of=as_of, history_days=config.history_days).persist()
+    lines = silver["sales"] if lines is None else lines
+    _check_days(lines, as_of, config.closed_days)
+    alive = placed(lives(silver, lines, as_of=as_of, history_days=config.history_days), silver, config)
+    short = short_of_stock(alive, silver, as_of=as_of).withColumn("is_short", F.lit(True))
+    alive = alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short").persist()
     if alive.isEmpty():
         raise DataError(
             explain(f"no SKU is on sale at {as_of}", expected="rows of silver/assortment or silver/sales", found="none")
         )
-    days = demand(days_of(alive, silver, as_of=as_of, horizon=horizon).persist(), silver.get("hourly_sales")).persist()
-    history = days.where(F.col("date") <= F.lit(as_of))
-    facts = series(alive, history, silver, as_of=as_of, horizon=horizon, config=config).persist()
+    first, last = as_of - timedelta(days=config.history_days - 1), as_of + timedelta(days=horizon)
+    if base is not None and begins_later(alive, base, first=first):
+        base = None
+    rows = _panel(alive, silver, base, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
+    past = keep(rows.select(night, "*"), base is None)
+    facts = alive.join(measures(past, as_of=as_of), "unique_id").persist()
     return {
-        "gold/panel": panel(days, facts, silver).select(night, "*"),
-        "gold/series": facts.select(night, "*"),
-        "gold/stock_position": stock_position(facts, silver).select(night, "*"),
-        "gold/lead_times": lead_times(facts, silver, as_of=as_of, config=config).select(night, "*"),
+        "gold/series": series(facts, last=last).select(night, "*"),
+        "gold/features": night_features(facts).select(night, "*"),
+        "gold/stock_position": stock_position(alive, silver).select(night, "*"),
+        "gold/lead_times": lead_times(alive, silver, as_of=as_of, config=config).select(night, "*"),
     }
+
+
+def _panel(alive: DataFrame, silver: Frames, base: Base | None, *, as_of: date, first: date, last: date) -> DataFrame:
+    """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
+    wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short", "since"]
+    spans = priced_spans(since(alive, silver, base).select(*wanted), silver).persist()
+    again = None if base is None else changed_days(alive, silver, base, first=first).persist()
+
+    def days(of: DataFrame) -> DataFrame:
+        tail = days_of(of, since="since", last=last)
+        return tail if again is None else tail.unionByName(some_days_of(of, again, since="since"))
+
+    stocked, short = days(spans.where(~F.col("is_short"))), days(spans.where("is_short"))
+    if base is not None:
+        stocked = stocked.persist()
+    rows = observed(with_sales(stocked, sales_of(stocked, silver["sales"], base), None, as_of=as_of))
+    if not spans.where("is_short").isEmpty():
+        # All days of these series, twice: they are estimated from, and they are rows.
+        all_days = with_sales(short, silver["sales"], silver["stock"], as_of=as_of).persist()
+        rows = rows.unionByName(demand(all_days, silver.get("hourly_sales")))
+    return panel(rows, silver, first=first, last=last)
 
 
 def _check_days(sales: DataFrame, as_of: date, closed_days: int) -> None:

@@ -52,6 +52,18 @@ def demand(days: DataFrame, hourly: DataFrame | None) -> DataFrame:
     )
 
 
+def observed(days: DataFrame) -> DataFrame:
+    """:func:`demand` of series that were never short of stock: it is what was sold."""
+    known = F.col("sales").isNotNull()
+    return days.withColumns(
+        {
+            "y": F.col("sales"),
+            "y_sd": F.when(known, F.lit(0.0).cast("float")),
+            "demand_method": F.when(known, F.lit(OBSERVED)),
+        }
+    )
+
+
 _HOURS: Final = {"hour_sales": "array<float>", "hour_stockout": "array<boolean>"}
 
 

@@ -11,15 +11,21 @@ from pyspark.sql import functions as F
 from scaleinv.schema.words import ID_SEPARATOR
 
 
-def lives(silver: Mapping[str, DataFrame], *, as_of: date, history_days: int) -> DataFrame:
+def lives(silver: Mapping[str, DataFrame], lines: DataFrame, *, as_of: date, history_days: int) -> DataFrame:
     """One row per series on sale at ``as_of``: unique_id, sku_id, location_id, first_ds, old levels.
 
     A series is a listed SKU at a location, or one that has sales. Its life starts when it was listed, else with its
     first sale; a listed SKU that never sold and has no such day has lived through the whole history. One that was
     delisted before ``as_of`` needs no order any more and is left out.
+
+    Args:
+        silver: the history.
+        lines: sku_id, location_id and date of all sales; a key may come more than once.
+        as_of: the last day known.
+        history_days: days up to ``as_of`` before which no life begins.
     """
     day, oldest = F.lit(as_of), F.lit(as_of - timedelta(days=history_days - 1))
-    sold = silver["sales"].groupBy("sku_id", "location_id").agg(F.min("date").alias("first_sale"))
+    sold = lines.groupBy("sku_id", "location_id").agg(F.min("date").alias("first_sale"))
     listed = silver["assortment"].where(F.col("listed_from").isNull() | (F.col("listed_from") <= day))
     both = listed.join(sold, ["sku_id", "location_id"], "full")
     start = F.coalesce(F.col("listed_from"), F.col("first_sale"), oldest)
@@ -31,3 +37,14 @@ def lives(silver: Mapping[str, DataFrame], *, as_of: date, history_days: int) ->
         F.col("reorder_point").alias("old_reorder_point"),
         F.col("order_up_to_level").alias("old_order_up_to_level"),
     )
+
+
+def short_of_stock(lives: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date) -> DataFrame:
+    """sku_id, location_id, once each, of the series that were without stock on a day of their life."""
+    key = ["sku_id", "location_id", "date"]
+    short = silver["stock"].where(F.col("on_hand") <= 0).select(*key)
+    if "hourly_sales" in silver:
+        gaps = silver["hourly_sales"].where(F.exists("is_stockout", lambda hour: hour)).select(*key)
+        short = short.unionByName(gaps)
+    known = F.col("date").between(F.col("first_ds"), F.lit(as_of))
+    return short.join(lives.select(*key[:2], "first_ds"), key[:2]).where(known).select(*key[:2]).distinct()

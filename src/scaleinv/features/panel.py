@@ -1,76 +1,86 @@
-"""The dense panel: every day of every life, then the days ahead with what is announced."""
+"""The dense panel: every day of every life, then the days ahead with what is announced.
+
+Each row is a function of its own series and day: what was sold then, what the shelf, the price and the calendar were.
+So some days of some series can be made anew, and are what they would be in a panel that is made as a whole. Only
+``y`` on days without stock looks further (:mod:`scaleinv.features.demand`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-_KEY = ["sku_id", "location_id", "date"]
+from scaleinv.features.prices import price_spans
+from scaleinv.features.region_days import region_days
+
+_SERIES = ["sku_id", "location_id"]
+_KEY = [*_SERIES, "date"]
+_LONG_AGO, _FOR_EVER = date(1900, 1, 1), date(9999, 12, 31)
 
 
-def days_of(alive: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date, horizon: int) -> DataFrame:
-    """One row per day of each life and of the ``horizon`` days after ``as_of``.
+def priced_spans(lives: DataFrame, silver: Mapping[str, DataFrame]) -> DataFrame:
+    """``lives`` with start, end, price, is_promotion, promotion_depth: a row per series and span of one price.
 
-    unique_id, sku_id, location_id, date, sales, is_stockout, price, is_promotion; prices may be null. A day without a
-    sale is a zero inside a life, and nothing outside it; after ``as_of`` sales are null. ``is_stockout`` says that the
-    day ended without stock; without a stock record nobody knows, and it counts as in stock.
+    Args:
+        lives: a row per series, with ``unit_price``, which stands where no price is known.
+        silver: the history.
     """
-    last = F.lit(as_of + timedelta(days=horizon))
-    each = F.explode(F.sequence(F.col("first_ds"), last)).alias("date")
-    dense = alive.select("unique_id", "sku_id", "location_id", each)
+    spans = price_spans(silver["prices"])
+    return lives.join(spans, _SERIES, "left").select(
+        *lives.columns,
+        F.coalesce("start", F.lit(_LONG_AGO)).alias("start"),
+        F.coalesce("end", F.lit(_FOR_EVER)).alias("end"),
+        F.coalesce("price", "unit_price").cast("float").alias("price"),
+        F.coalesce("is_promotion", F.lit(False)).alias("is_promotion"),
+        F.coalesce("depth", F.lit(0.0)).cast("float").alias("promotion_depth"),
+    )
+
+
+def days_of(spans: DataFrame, *, since: str, last: date) -> DataFrame:
+    """One row per series and day from the column ``since`` to ``last``: ``spans`` with ``date``."""
+    start, end = F.greatest("start", since), F.least(F.col("end"), F.lit(last))
+    day = F.explode(F.sequence(start, end)).alias("date")
+    return spans.where(start <= end).select(*_without(spans, "start", "end", since), day)
+
+
+def some_days_of(spans: DataFrame, days: DataFrame, *, since: str) -> DataFrame:
+    """As :func:`days_of`, for the ``days`` (sku_id, location_id, date; no row twice) of a life before ``since``."""
+    inside = F.col("date").between(F.greatest("start", "first_ds"), F.col("end")) & (F.col("date") < F.col(since))
+    names = _without(spans, "start", "end", since)
+    return spans.join(days, _SERIES).where(inside).select(*names, "date")
+
+
+def with_sales(days: DataFrame, sales: DataFrame, stock: DataFrame | None, *, as_of: date) -> DataFrame:
+    """``days`` with sales and is_stockout.
+
+    A day without a sale is a zero inside a life, and nothing outside it; after ``as_of`` sales are null.
+    ``is_stockout`` says that the day ended without stock; without a stock record nobody knows, and it counts as in
+    stock. ``stock`` may be left out where no day did.
+    """
     known = F.col("date") <= F.lit(as_of)
-    empty = silver["stock"].where(F.col("on_hand") <= 0).select(*_KEY, F.lit(True).alias("is_stockout"))
-    sold = silver["sales"].select(*_KEY, F.col("quantity").cast("float").alias("sales"))
-    return (
-        dense.join(sold, _KEY, "left")
-        .join(empty, _KEY, "left")
-        .join(_priced_days(alive, silver, as_of, horizon), _KEY, "left")
-        .withColumn("sales", F.when(known, F.coalesce("sales", F.lit(0.0).cast("float"))))
-        .withColumn("is_stockout", known & F.coalesce("is_stockout", F.lit(False)))
-        .withColumn("is_promotion", F.coalesce("is_promotion", F.lit(False)))
+    # Days come one series after the other; hashing the sales leaves them so, and sorts nothing.
+    sold = sales.select(*_KEY, F.col("quantity").cast("float").alias("sales")).hint("shuffle_hash")
+    days = days.join(sold, _KEY, "left").withColumn(
+        "sales", F.when(known, F.coalesce("sales", F.lit(0.0).cast("float")))
     )
+    if stock is None:
+        return days.withColumn("is_stockout", F.lit(False))
+    empty = stock.where(F.col("on_hand") <= 0).select(*_KEY, F.lit(True).alias("is_stockout"))
+    return days.join(empty, _KEY, "left").withColumn("is_stockout", known & F.coalesce("is_stockout", F.lit(False)))
 
 
-def panel(days: DataFrame, facts: DataFrame, silver: Mapping[str, DataFrame]) -> DataFrame:
-    """``gold/panel`` without as_of: ``days`` with their demand, and covariates."""
-    known = facts.select("unique_id", "group_id", "region", "unit_price")
-    days = days.join(known, "unique_id")
-    calendar = silver["calendar"].select("region", "date", "event", F.col("is_benefit_day").alias("_benefit"))
-    days = days.join(F.broadcast(calendar), ["region", "date"], "left")
-    by_series = Window.partitionBy("unique_id")
-    so_far = by_series.orderBy("date").rowsBetween(Window.unboundedPreceding, 0)
-    price = F.coalesce(
-        F.last("price", ignorenulls=True).over(so_far),
-        # Days before the first price have that one. (Looking ahead from each day would take the square of the days.)
-        F.min_by("price", F.when(F.col("price").isNotNull(), F.col("date"))).over(by_series),
-        F.col("unit_price"),
-    )
-    return days.select(
-        "group_id",
-        "unique_id",
-        F.col("date").alias("ds"),
-        "sales",
-        "y",
-        "y_sd",
-        "demand_method",
-        "is_stockout",
-        price.cast("float").alias("price"),
-        "is_promotion",
-        "event",
-        F.coalesce("_benefit", F.lit(False)).alias("is_benefit_day"),
-    )
+def panel(days: DataFrame, silver: Mapping[str, DataFrame], *, first: date, last: date) -> DataFrame:
+    """``gold/panel`` without as_of: ``days`` with their demand, and what is announced for their region."""
+    announced = region_days(silver, first=first, last=last)
+    return days.join(announced, ["region", "date"], "left").select(
+        "group_id", "unique_id", F.col("date").alias("ds"), "sales", "y", "y_sd", "demand_method", "is_stockout",
+        "price", "is_promotion", "promotion_depth", "event", "is_benefit_day", "days_to_event", "days_since_event",
+        "temperature", "precipitation",
+    )  # fmt: skip
 
 
-def _priced_days(alive: DataFrame, silver: Mapping[str, DataFrame], as_of: date, horizon: int) -> DataFrame:
-    """Price periods as days, as far as the panel reaches; where two overlap, the later start wins."""
-    starts = alive.agg(F.min("first_ds")).first()
-    assert starts is not None
-    oldest, newest = F.lit(starts[0]), F.lit(as_of + timedelta(days=horizon))
-    periods = silver["prices"].where((F.col("valid_to") >= oldest) & (F.col("valid_from") <= newest))
-    span = F.sequence(F.greatest(F.col("valid_from"), oldest), F.least(F.col("valid_to"), newest))
-    days = periods.select("sku_id", "location_id", "valid_from", "price", "is_promotion", F.explode(span).alias("date"))
-    latest = F.max_by(F.struct("price", "is_promotion"), "valid_from").alias("_latest")
-    return days.groupBy(*_KEY).agg(latest).select(*_KEY, "_latest.price", "_latest.is_promotion")
+def _without(frame: DataFrame, *names: str) -> list[Column]:
+    return [F.col(name) for name in frame.columns if name not in names]

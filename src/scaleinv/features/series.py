@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 from pyspark.sql import Column, DataFrame, Window
@@ -19,49 +19,35 @@ _BUCKETS_PER_FACTOR_E: Final = 100
 """ABC: series are ranked by the logarithm of their value in steps of 1 %, so that one small table is cumulated."""
 
 
-def series(
-    alive: DataFrame,
-    history: DataFrame,
-    silver: Mapping[str, DataFrame],
-    *,
-    as_of: date,
-    horizon: int,
-    config: FeaturesConfig,
-) -> DataFrame:
-    """``gold/series`` without as_of. Demand is measured on the days without stock-out."""
-    usable = ~F.col("is_stockout")
-    # As decimals: a sum of doubles depends on the order in which a shuffle brings them.
-    y = F.col("y").cast("decimal(18,6)")
-    sold = usable & (y > 0)
-    measured = history.groupBy("unique_id").agg(
-        F.count("*").cast("int").alias("n_days"),
-        F.count_if(usable).alias("_usable"),
-        F.count_if(sold).alias("_sold"),
-        F.sum(F.when(sold, y)).cast("double").alias("_sum"),
-        F.sum(F.when(sold, y * y)).cast("double").alias("_squares"),
-    )
-    mean = F.when(F.col("_sold") > 0, F.col("_sum") / F.col("_usable")).otherwise(0.0)
-    adi = F.when(F.col("_sold") > 0, F.col("_usable") / F.col("_sold")).otherwise(0.0)
-    # Variance over squared mean, of the days with a sale.
-    spread = F.col("_sold") * F.col("_squares") / (F.col("_sum") * F.col("_sum")) - 1
-    cv2 = F.when(F.col("_sold") > 0, F.greatest(spread, F.lit(0.0))).otherwise(0.0)
-    placed = (
-        alive.join(F.broadcast(silver["items"].drop("description", "gtin")), "sku_id")
+def placed(lives: DataFrame, silver: Mapping[str, DataFrame], config: FeaturesConfig) -> DataFrame:
+    """``lives`` with what master data say of the item, the location and the vendor, and with its training group."""
+    found = (
+        lives.join(F.broadcast(silver["items"].drop("description", "gtin")), "sku_id")
         .join(F.broadcast(silver["locations"].select("location_id", "region")), "location_id")
         .join(F.broadcast(silver["vendors"].select("vendor_id", "review_period", "review_date")), "vendor_id")
     )
-    facts = (
-        _grouped(placed, config)
-        .join(measured, "unique_id")
-        .withColumn("mean_demand", mean)
-        .withColumn("adi", adi)
-        .withColumn("cv2", cv2)
-    )
+    return _grouped(found, config)
+
+
+def series(facts: DataFrame, *, last: date) -> DataFrame:
+    """``gold/series`` without as_of.
+
+    Args:
+        facts: :func:`placed` with :func:`scaleinv.features.measures.measures`.
+        last: last day of the panel.
+    """
+    usable = F.col("n_days") - F.col("stockout_days")
+    mean = F.when(F.col("_sold") > 0, F.col("_sum") / usable).otherwise(0.0)
+    adi = F.when(F.col("_sold") > 0, usable / F.col("_sold")).otherwise(0.0)
+    # Variance over squared mean, of the days with a sale.
+    spread = F.col("_sold") * F.col("_squares") / (F.col("_sum") * F.col("_sum")) - 1
+    cv2 = F.when(F.col("_sold") > 0, F.greatest(spread, F.lit(0.0))).otherwise(0.0)
+    facts = facts.withColumn("mean_demand", mean).withColumn("adi", adi).withColumn("cv2", cv2)
     return _abc(facts).select(
         "group_id",
         "unique_id", "sku_id", "location_id", "vendor_id", "category", "department", "region", "first_ds",
-        F.lit(as_of + timedelta(days=horizon)).alias("last_ds"),
-        "n_days", "mean_demand", "adi", "cv2",
+        F.lit(last).alias("last_ds"),
+        "n_days", "stockout_days", "mean_demand", "adi", "cv2",
         _demand_class().alias("demand_class"),
         _velocity().alias("velocity_class"),
         "abc_class", "unit", "unit_cost", "unit_price", "min_order_quantity", "order_multiple", "review_period",
@@ -102,11 +88,11 @@ def _abc(facts: DataFrame) -> DataFrame:
     return facts.join(F.broadcast(buckets.select("_bucket", letter.alias("abc_class"))), "_bucket")
 
 
-def _grouped(placed: DataFrame, config: FeaturesConfig) -> DataFrame:
+def _grouped(found: DataFrame, config: FeaturesConfig) -> DataFrame:
     """``<category>-<shard>``: the same series is always in the same shard while its category keeps its size class."""
     branch = config.group_by
-    sizes = placed.groupBy(branch).agg(F.ceil(F.count("*") / F.lit(config.max_group_size)).alias("_shards"))
+    sizes = found.groupBy(branch).agg(F.ceil(F.count("*") / F.lit(config.max_group_size)).alias("_shards"))
     slug = F.regexp_replace(F.trim(F.col(branch)), "[^A-Za-z0-9_]+", "_")
     shard = F.pmod(F.xxhash64("unique_id"), F.col("_shards"))
     group = F.format_string("%s-%02d", slug, shard)
-    return placed.join(F.broadcast(sizes), branch).withColumn("group_id", group)
+    return found.join(F.broadcast(sizes), branch).withColumn("group_id", group)

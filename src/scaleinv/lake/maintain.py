@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
 from typing import Final
 from urllib.parse import unquote
@@ -29,10 +29,13 @@ BY_NIGHT: Final = ("_walk", "models")
 _DAY: Final = re.compile(r"\d{4}-\d{2}-\d{2}")
 
 
-def old_nights(lake: Lake, tables: Iterable[Table], *, keep: int, quiet_hours: float) -> list[date]:
+def old_nights(
+    lake: Lake, tables: Iterable[Table], *, keep: int, quiet_hours: float, needed: Mapping[date, date]
+) -> list[date]:
     """Nights that are not among the ``keep`` days up to the newest in ``tables``, oldest first.
 
-    A night that has been written to in the last ``quiet_hours`` is not one of them: a run of it may go on.
+    A night that has been written to in the last ``quiet_hours`` is not one of them: a run of it may go on. Nor is one
+    that a night that stays is based on (``needed``: night -> what it is based on).
     """
     written: dict[date, int] = {}  # milliseconds since 1970, as Delta's log has them
     newest = date.min
@@ -49,7 +52,8 @@ def old_nights(lake: Lake, tables: Iterable[Table], *, keep: int, quiet_hours: f
             written.setdefault(date.fromisoformat(info.base_name), 0)
     quiet = (datetime.now(UTC) - timedelta(hours=quiet_hours)).timestamp() * 1000
     first = newest - timedelta(days=keep - 1) if newest > date.min else date.min
-    return sorted(night for night, moment in written.items() if night < first and moment < quiet)
+    old = {night for night, moment in written.items() if night < first and moment < quiet}
+    return sorted(old - {base for night, base in needed.items() if night not in old})
 
 
 def remove_nights(lake: Lake, tables: Iterable[Table], nights: Sequence[date]) -> None:

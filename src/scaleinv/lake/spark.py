@@ -21,10 +21,10 @@ from scaleinv.config import LakeConfig, SparkConfig
 from scaleinv.errors import EngineError, explain
 from scaleinv.lake.jars import local_jars, proxy_options
 from scaleinv.lake.java import cache_folder, find_java
-from scaleinv.lake.spark_tables import read_loads, read_spark, write_spark
+from scaleinv.lake.spark_tables import read_known, read_loads, read_spark, write_spark
 from scaleinv.lake.truststore import find_bundle, java_options, trust_store
 
-__all__ = ["read_loads", "read_spark", "spark_session", "stop_session", "write_spark"]
+__all__ = ["read_known", "read_loads", "read_spark", "spark_session", "stop_session", "write_spark"]
 
 _log = logging.getLogger("scaleinv.lake")
 
@@ -40,11 +40,14 @@ _STATIC: Final = {
 _RUNTIME: Final = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.adaptive.enabled": "true",
+    # Rows that lie by series meet others by series and day as they lie.
+    "spark.sql.requireAllClusterKeysForCoPartition": "false",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.parquet.compression.codec": "zstd",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.sql.legacy.javaCharsets": "true",  # files of Windows are of none of the seven encodings that Spark 4 lists
 }
 """Any session takes these."""
 

@@ -53,6 +53,20 @@ def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | N
     return frame
 
 
+def read_known(spark: SparkSession, lake: Lake, table: Table, *, as_of: date, after: date | None = None) -> DataFrame:
+    """The rows of all loads known at ``as_of``, of these only what was not known ``after`` that day; with stamps.
+
+    A key may have several rows. It costs no more than reading them.
+
+    Raises:
+        LakeError: the table is not there.
+    """
+    known = F.col("known_on") <= F.lit(as_of)
+    if after is not None:
+        known = known & (F.col("known_on") > F.lit(after))
+    return read_loads(spark, lake, table).where(known)
+
+
 def read_loads(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
     """A table as it lies in the lake: each load's rows, with their stamps.
 

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
+from scaleinv.pipeline.nights import panel_of
 from scaleinv.pipeline.walk import Walk
 
 Floats = NDArray[np.float64]
@@ -66,10 +67,10 @@ class Distributions:
 
 def groups(walk: Walk) -> Iterator[Rows]:
     """Tonight's groups, one at a time: memory holds one group, however many there are."""
-    names = walk.groups()
+    names, tonight = walk.groups(), panel_of(walk)
     for done, name in enumerate(names):
         series = walk.read("gold/series", group_id=name).sort_by("unique_id")
-        panel = walk.read("gold/panel", columns=_PANEL_COLUMNS, group_id=name)
+        panel = tonight.read(walk.lake, series, group_id=name, columns=_PANEL_COLUMNS)
         yield _rows(name, series, panel.sort_by([("unique_id", "ascending"), ("ds", "ascending")]))
         walk.progress.count(done + 1, len(names), "groups")
 

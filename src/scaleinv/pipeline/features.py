@@ -2,30 +2,97 @@
 
 from __future__ import annotations
 
-from scaleinv.features import build
-from scaleinv.lake.spark import read_spark, write_spark
+from datetime import date
+from typing import TYPE_CHECKING
+
+from scaleinv.pipeline.nights import PANEL, find_base, first_day, loads_of, memo_of, stands
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.schema import table
 
+if TYPE_CHECKING:  # Spark is loaded by the work, not by the question whether there is any
+    from pyspark.sql import DataFrame
+
+    from scaleinv.features import Base
+
 _READS = next(stage.reads for stage in STAGES if stage.name == "features")
+_ANNOUNCED = ("calendar", "weather", "locations", "prices")
+"""Silver tables that say something of days ahead, or of many days at once: what was known then is compared."""
+_BY_DAY = ("sales", "stock", "prices", "hourly_sales")
+"""Silver tables whose new rows say which days are to be made anew."""
 
 
 def work(walk: Walk) -> Outcome:
-    """Builds and writes the four tables."""
-    spark = walk.spark()
+    """Builds and writes the tables; the panel as what differs from an earlier night's, where there is one to go by."""
+    from scaleinv.features import build
+    from scaleinv.lake.spark import read_known, read_spark, write_spark
+
+    loads = loads_of(walk)
     # Few retailers have hours; where there are none, nothing is to be joined with them.
-    wanted = [name for name in _READS if name != "silver/hourly_sales" or walk.lake.rows(table(name))]
+    names = [name for name in _READS if name != "silver/hourly_sales" or walk.lake.rows(table(name))]
     silver = {
-        name.removeprefix("silver/"): read_spark(spark, walk.lake, table(name), as_of=walk.as_of) for name in wanted
+        name.removeprefix("silver/"): read_spark(walk.spark(), walk.lake, table(name), as_of=walk.as_of)
+        for name in names
     }
+    earlier = find_base(walk)
+    based_on = None
+
+    def keep(rows: DataFrame, is_whole: bool) -> DataFrame:
+        nonlocal based_on
+        based_on = None if is_whole else earlier
+        if based_on is not None:
+            walk.progress.say(f"the panel is that of {based_on}, and what has changed since")
+        walk.progress.wrote(PANEL, write_spark(walk.lake, rows, table(PANEL), where={"as_of": walk.as_of}))
+        return _past(walk, based_on)
+
     gold = build(
         silver,
+        keep,
         as_of=walk.as_of,
         horizon=walk.config.forecast.horizon,
         config=walk.config.features,
+        lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
+        base=None if earlier is None else _base(walk, earlier, [*silver]),
     )
     for name, frame in gold.items():
-        rows = write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of})
-        walk.progress.wrote(name, rows)
-    return Outcome()
+        walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of}))
+    return Outcome(memo=memo_of(walk, based_on, loads))
+
+
+def is_intact(walk: Walk) -> bool:
+    """Whether the night that tonight's panel is based on is still what it was."""
+    return stands(walk)
+
+
+def _base(walk: Walk, night: date, there: list[str]) -> Base:
+    from pyspark.sql import functions as F
+
+    from scaleinv.features import Base
+    from scaleinv.lake.spark import read_known, read_spark
+
+    spark, lake = walk.spark(), walk.lake
+    return Base(
+        as_of=night,
+        series=read_spark(spark, lake, table("gold/series")).where(F.col("as_of") == F.lit(night)),
+        silver={name: read_spark(spark, lake, table(f"silver/{name}"), as_of=night) for name in _ANNOUNCED},
+        later={
+            name: read_known(spark, lake, table(f"silver/{name}"), as_of=walk.as_of, after=night)
+            for name in _BY_DAY
+            if name in there
+        },
+    )
+
+
+def _past(walk: Walk, base: date | None) -> DataFrame:
+    """Tonight's panel up to ``as_of``, as it lies in the lake."""
+    from pyspark.sql import functions as F
+
+    from scaleinv.features import overlaid
+    from scaleinv.lake.spark import read_spark
+
+    panel = read_spark(walk.spark(), walk.lake, table(PANEL)).where(F.col("ds") <= F.lit(walk.as_of))
+    tonight = panel.where(F.col("as_of") == F.lit(walk.as_of))
+    if base is None:
+        return tonight
+    before = panel.where((F.col("as_of") == F.lit(base)) & F.col("ds").between(F.lit(first_day(walk)), F.lit(base)))
+    return overlaid(before, tonight, until=base)

@@ -15,6 +15,7 @@ from scaleinv.errors import ScaleinvError
 from scaleinv.fanout import Task, fan_out
 from scaleinv.forecast import Group, group_arrays
 from scaleinv.lake import Lake
+from scaleinv.pipeline.nights import PANEL, Panel, panel_of
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 from scaleinv.schema.words import ModelName
@@ -30,7 +31,7 @@ class Request:
     forecast: ForecastConfig
     season: int
     threads: int
-    as_of: date
+    panel: Panel
     group_id: str
     model: ModelName
     cutoffs: tuple[date, ...]
@@ -38,6 +39,11 @@ class Request:
     series_version: int
     fingerprint: str
     kind: str
+
+    @property
+    def as_of(self) -> date:
+        """The night."""
+        return self.panel.as_of
 
     @property
     def id(self) -> str:
@@ -70,12 +76,12 @@ def requests(
 ) -> list[Request]:
     """One request per model and group of tonight."""
     config: Config = walk.config
-    panel, series = table("gold/panel"), table("gold/series")
-    versions = (walk.lake.version(panel), walk.lake.version(series))
+    tonight = panel_of(walk)
+    versions = (walk.lake.version(table(PANEL)), walk.lake.version(table("gold/series")))
     return [
         Request(
             lake=config.lake, forecast=config.forecast, season=config.evaluation.season,
-            threads=config.ray.cpus_per_worker, as_of=walk.as_of, group_id=group, model=model, cutoffs=tuple(cutoffs),
+            threads=config.ray.cpus_per_worker, panel=tonight, group_id=group, model=model, cutoffs=tuple(cutoffs),
             panel_version=versions[0], series_version=versions[1], fingerprint=fingerprint, kind=kind,
         )
         for group in walk.groups()
@@ -150,8 +156,8 @@ def load_group(request: Request) -> Group:
     torch.set_num_threads(request.threads)
     lake = Lake(request.lake)
     where = {"as_of": request.as_of, "group_id": request.group_id}
-    panel: pa.Table = lake.read(table("gold/panel"), version=request.panel_version, where=where)
     series: pa.Table = lake.read(table("gold/series"), version=request.series_version, where=where)
+    panel = request.panel.read(lake, series, group_id=request.group_id, version=request.panel_version)
     return group_arrays(panel, series)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from scaleinv.config import Config
 from scaleinv.lake import Lake
 from scaleinv.lake.maintain import compact, crowded, delete, files_of_nights, old_nights, remove_nights, unused
+from scaleinv.pipeline.nights import bases
 from scaleinv.schema import TABLES, Table
 from scaleinv.schema.bronze import bronze_table
 
@@ -28,7 +29,7 @@ def maintain(config: Config, say: Callable[[str], None], *, dry_run: bool = Fals
     options, lake = config.maintain, Lake(config.lake)
     tables = [table for table in _tables(config) if lake.exists(table)]
     by_night = [table for table in tables if "as_of" in table.partitions]
-    nights = old_nights(lake, by_night, keep=options.keep_nights, quiet_hours=options.vacuum_hours)
+    nights = old_nights(lake, by_night, keep=options.keep_nights, quiet_hours=options.vacuum_hours, needed=bases(lake))
     would = "would be " if dry_run else ""
     if nights:
         gone = [file for table in by_night for file in files_of_nights(lake, table, nights)]

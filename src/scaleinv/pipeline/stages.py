@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _SILVER: Final = (
     "silver/sales", "silver/hourly_sales", "silver/stock", "silver/purchase_orders", "silver/items",
     "silver/locations", "silver/vendors", "silver/lead_times", "silver/assortment", "silver/prices", "silver/calendar",
+    "silver/weather",
 )  # fmt: skip
 _BACKTEST: Final = ("evaluation.holdout_days", "evaluation.refresh_days", "evaluation.season")
 
@@ -23,7 +24,8 @@ _BACKTEST: Final = ("evaluation.holdout_days", "evaluation.refresh_days", "evalu
 class Stage:
     """One job. ``sections`` are the parts of the configuration that change its result.
 
-    A stage with ``files`` writes outside the lake too, and its module has an ``is_intact``.
+    A stage that ``checks`` depends on more than its tables (files outside the lake, another night): its module has an
+    ``is_intact``.
     """
 
     name: str
@@ -31,7 +33,7 @@ class Stage:
     reads: tuple[str, ...]
     writes: tuple[str, ...]
     sections: tuple[str, ...]
-    files: bool = False
+    checks: bool = False
 
     def load(self) -> Callable[[Walk], Outcome]:
         """The function that does the work (this import may load Spark, Ray or torch)."""
@@ -39,8 +41,8 @@ class Stage:
         return work
 
     def is_intact(self, walk: Walk) -> bool:
-        """Whether what the stage wrote outside the lake is there as it left it."""
-        return not self.files or bool(self._module().is_intact(walk))
+        """Whether what the stage left or went by outside its own tables is as it was."""
+        return not self.checks or bool(self._module().is_intact(walk))
 
     def _module(self) -> Any:
         return importlib.import_module(f"scaleinv.pipeline.{self.name}")
@@ -58,8 +60,9 @@ STAGES: Final[tuple[Stage, ...]] = (
         "features",
         "history -> dense panel, demand classes, groups, stock position, lead times",
         _SILVER,
-        ("gold/panel", "gold/series", "gold/stock_position", "gold/lead_times"),
+        ("gold/panel", "gold/series", "gold/features", "gold/stock_position", "gold/lead_times"),
         ("features", "forecast.horizon"),
+        checks=True,
     ),
     Stage(
         "train",
@@ -109,7 +112,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         ("gold/order_proposals",),
         ("gold/export_log",),
         ("export", "retailer"),
-        files=True,
+        checks=True,
     ),
 )
 

@@ -24,6 +24,7 @@ import scaleinv
 from scaleinv.config import FORMAT_PACKAGES, Config
 from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.lake import Lake
+from scaleinv.pipeline.decisions import decisions_state
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.stages import STAGES, Stage
@@ -38,11 +39,13 @@ class Outcome:
     """What a stage leaves behind for the marker.
 
     ``result`` is what later stages depend on beyond the stage's own options (nothing, if these determine it);
-    ``complete`` is False where part of the work failed and is to be tried again by the next run.
+    ``complete`` is False where part of the work failed and is to be tried again by the next run. ``memo`` is what
+    other nights may want to know; no later stage of this one depends on it.
     """
 
     result: Mapping[str, Any] = field(default_factory=dict)
     complete: bool = True
+    memo: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass
@@ -76,11 +79,20 @@ class Walk:
                 fingerprint = self.fingerprint(stage)
                 self.lake.delete(self._marker(stage))
                 self.progress.say(stage.purpose)
-                outcome = stage.load()(self)
+                outcome = self._done(stage)
                 self._mark(stage, fingerprint, outcome)
                 self.progress.end()
                 done.append(stage.name)
         return done
+
+    def _done(self, stage: Stage) -> Outcome:
+        try:
+            return stage.load()(self)
+        except Exception as error:
+            if "No space left on device" not in str(error):  # as Spark, delta-rs and Python all say
+                raise
+            do = "make room and run again: what was committed stays, what was not is done again"
+            raise LakeError(explain(f"{stage.name}: the disk is full", found=_line(error), do=do)) from error
 
     def up_to_date(self, stage: Stage) -> bool:
         """Whether the stage's tables are already what it would make of them."""
@@ -97,6 +109,7 @@ class Walk:
             "as_of": self._day_of(stage),
             "options": {section: _option(self.config, section) for section in stage.sections},
             "sources": sources_state(self.config) if stage.name == "ingest" else None,
+            "decisions": decisions_state(self.config, self.lake) if stage.name == "ingest" else None,
             "before": [self._read_marker(earlier).get("digest") for earlier in before],
         }
         return digest(content)
@@ -122,6 +135,8 @@ class Walk:
         """Whether later stages can go on: also after one that is to try some groups again, they have fallen back."""
         marker = self._read_marker(stage)
         if not marker or marker.get("as_of") != self._day_of(stage) or not self._has_tables(stage):
+            return False
+        if not stage.is_intact(self):
             return False
         # New files may arrive between two jobs of a night: they wait for the next ingest.
         return stage.name == "ingest" or bool(marker["fingerprint"] == self.fingerprint(stage))
@@ -155,6 +170,7 @@ class Walk:
             "complete": outcome.complete,
             "digest": digest([fingerprint, outcome.result]),
             "result": dict(outcome.result),
+            "memo": dict(outcome.memo),
         }
         self.lake.put(self._marker(stage), json.dumps(marker, sort_keys=True, default=str).encode())
 
@@ -214,6 +230,23 @@ class Walk:
                 )
             )
         return names
+
+
+def memo_at(lake: Lake, stage: str, night: date) -> dict[str, Any]:
+    """What a stage of some night left for others; empty where it was not done."""
+    content = lake.get(f"_walk/{night}/{stage}.json")
+    return dict(json.loads(content).get("memo", {})) if content else {}
+
+
+def nights_of(lake: Lake, stage: str) -> list[date]:
+    """The nights for which a stage has been done."""
+    places = [path.split("/") for path in lake.paths("_walk")]
+    return [date.fromisoformat(place[-2]) for place in places if place[-1] == f"{stage}.json" and len(place) > 2]
+
+
+def _line(error: Exception) -> str:
+    """The line that speaks of the disk, of the many that Spark gives."""
+    return next(line.strip() for line in str(error).splitlines() if "No space left on device" in line)[:300]
 
 
 def digest(content: object) -> str:

@@ -23,11 +23,14 @@ from scaleinv.schema.columns import (
     money,
     units,
 )
+from scaleinv.schema.features import DAY_FEATURES, NIGHT_FEATURES
 from scaleinv.schema.table import Column, Table
 
 FEATURES = (
     Table(
-        "gold/panel", "features", "The dense panel: one row per series and day of its life, then its known future.",
+        "gold/panel", "features",
+        "The dense panel: one row per series and day of its life, then its known future. A night holds all of it, or "
+        "what differs from the night that it is based on.",
         ("as_of", "unique_id", "ds"),
         (
             AS_OF, GROUP, SERIES,
@@ -37,10 +40,7 @@ FEATURES = (
             units("y_sd", "standard deviation of the estimate; 0 where demand was seen", nullable=True, type=SMALL),
             Column("demand_method", TEXT, "observed, hourly_profile, daily_likelihood or unknown", nullable=True),
             Column("is_stockout", BOOL, "sales of this day understate demand"),
-            money("price", "price of the day", type=SMALL),
-            Column("is_promotion", BOOL, "the price is a promotion"),
-            Column("event", TEXT, "holiday or event of the day", nullable=True),
-            Column("is_benefit_day", BOOL, "benefits or wages are paid out"),
+            *[feature.column for feature in DAY_FEATURES],
         ),
         partitions=("as_of", "group_id"),
     ),
@@ -55,6 +55,7 @@ FEATURES = (
             Column("first_ds", DATE, "first day of its life"),
             Column("last_ds", DATE, "last day in the panel"),
             Column("n_days", INT, "days of its life up to as_of"),
+            Column("stockout_days", INT, "of these, days on which sales understate demand"),
             units("mean_demand", "mean per day without stock-outs"),
             Column("adi", FLOAT, "average demand interval, days; 0 if it never sold"),
             Column("cv2", FLOAT, "squared coefficient of variation of non-zero demand"),
@@ -71,6 +72,12 @@ FEATURES = (
             units("old_reorder_point", "the retailer's present reorder point", nullable=True),
             units("old_order_up_to_level", "the retailer's present order-up-to level", nullable=True),
         ),
+        partitions=("as_of", "group_id"),
+    ),
+    Table(
+        "gold/features", "features", "What a model may know of every series in the evening of as_of.",
+        ("as_of", "unique_id"),
+        (AS_OF, GROUP, SERIES, *[feature.column for feature in NIGHT_FEATURES]),
         partitions=("as_of", "group_id"),
     ),
     Table(

@@ -1,0 +1,57 @@
+"""Prices of days: spans against a loop over days and periods."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scaleinv.features.prices import spans
+
+START = dt.date(2026, 1, 1)
+SCHEMA = pa.schema(
+    [("sku_id", pa.string()), ("location_id", pa.string()), ("valid_from", pa.date32()), ("valid_to", pa.date32()),
+     ("price", pa.float64()), ("is_promotion", pa.bool_())]
+)  # fmt: skip
+PERIODS = st.lists(
+    st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 30), st.integers(-1, 15),
+              st.sampled_from([1.0, 2.0, 4.0]), st.booleans()),
+    min_size=1, max_size=9, unique_by=lambda period: period[:3],
+)  # fmt: skip
+
+
+def day(n: int) -> dt.date:
+    return START + dt.timedelta(days=n)
+
+
+@settings(max_examples=100, deadline=None)
+@given(PERIODS)
+def test_each_day_has_the_price_that_a_loop_finds(drawn: list[tuple[Any, ...]]) -> None:
+    rows = [
+        {"sku_id": sku, "location_id": shop, "valid_from": day(start), "valid_to": day(start + length),
+         "price": price, "is_promotion": promotion}
+        for sku, shop, start, length, price, promotion in drawn
+    ]  # fmt: skip
+    found = spans(pa.Table.from_pylist(rows, schema=SCHEMA)).to_pylist()
+    real = [row for row in rows if row["valid_from"] <= row["valid_to"]]
+    assert {(row["sku_id"], row["location_id"]) for row in found} == {(r["sku_id"], r["location_id"]) for r in real}
+    for sku, shop in {(row["sku_id"], row["location_id"]) for row in real}:
+        periods = sorted(
+            (row for row in real if (row["sku_id"], row["location_id"]) == (sku, shop)),
+            key=lambda row: row["valid_from"],
+        )
+        price, regular = periods[0]["price"], periods[0]["price"]
+        for n in range(-3, 60):
+            holds = [row for row in periods if row["valid_from"] <= day(n) <= row["valid_to"]]
+            promotion = bool(holds) and holds[-1]["is_promotion"]
+            price = holds[-1]["price"] if holds else price
+            regular = regular if promotion else price
+            (span,) = [
+                row for row in found if (row["sku_id"], row["location_id"]) == (sku, shop)
+                and row["start"] <= day(n) <= row["end"]
+            ]  # fmt: skip
+            assert (span["price"], span["is_promotion"]) == (price, promotion)
+            assert abs(span["depth"] - (max(0.0, 1 - price / regular) if promotion else 0.0)) < 1e-6

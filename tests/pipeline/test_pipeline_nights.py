@@ -1,0 +1,212 @@
+"""A night that is kept as what differs from an earlier one is the night that is made as a whole; nobody sees ahead."""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pyarrow as pa
+import pytest
+
+from scaleinv.config import load_config
+from scaleinv.pipeline.nights import bases, panel_of
+from scaleinv.pipeline.stages import STAGES
+from scaleinv.pipeline.walk import Walk
+from scaleinv.schema import table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
+
+pytestmark = [pytest.mark.spark, pytest.mark.slow]
+
+FIRST, N_DAYS = dt.date(2026, 1, 1), 75
+MONDAY = FIRST + dt.timedelta(days=N_DAYS - 1)
+WEDNESDAY = MONDAY + dt.timedelta(days=2)
+SKUS, SHOPS = [f"P{n}" for n in range(6)], ["S1", "S2"]
+GOLD = ("gold/series", "gold/features", "gold/stock_position", "gold/lead_times")
+HEADS = {
+    "items": "sku_id,category,department,unit,vendor_id,unit_cost,unit_price,min_order_quantity,order_multiple",
+    "locations": "location_id,region",
+    "vendors": "vendor_id,review_period,currency",
+    "lead_times": "vendor_id,lead_time,weight",
+    "assortment": "sku_id,location_id,listed_from,listed_to",
+    "prices": "sku_id,location_id,valid_from,valid_to,price,is_promotion",
+    "calendar": "region,date,event,is_benefit_day",
+    "weather": "region,date,temperature,precipitation,humidity,wind_speed",
+    "stock": "sku_id,location_id,date,on_hand,reserved,backorders",
+    "sales": "sku_id,location_id,date,quantity,receipt",
+}
+SETTINGS = [
+    "spark.master=null",
+    "spark.shuffle_partitions=2",
+    "ingest.sources.weather={path: weather/*.csv, required: false}",
+    "ingest.sources.calendar.path=calendar/*.csv",
+]
+WHOLE = ("items", "locations", "vendors", "lead_times", "assortment")
+
+
+def day(n: int) -> str:
+    """The n-th day after Monday."""
+    return (MONDAY + dt.timedelta(days=n)).isoformat()
+
+
+def deliver(data: Path, source: str, rows: list[str], name: str = "1") -> None:
+    path = data / (f"{source}.csv" if source in WHOLE else f"{source}/{name}.csv")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("\n".join([HEADS[source], *rows]) + "\n")
+
+
+def items(**category: str) -> list[str]:
+    return [f"{sku},{category.get(sku, 'food')},d,EA,V1,1,{2 + n},1,1" for n, sku in enumerate([*SKUS, "NEW"])]
+
+
+def history(data: Path, *, ahead: int = 0) -> None:
+    """A retailer up to Monday, and ``ahead`` days of sales and stock after it."""
+    chance = random.Random(5)
+    deliver(data, "items", items())
+    deliver(data, "locations", [f"{shop},{region}" for shop, region in zip(SHOPS, "NW", strict=True)])
+    deliver(data, "vendors", ["V1,1,EUR"])
+    deliver(data, "lead_times", ["V1,2,1"])
+    deliver(data, "assortment", [f"{sku},{shop},,{day(0) if sku == 'P5' else ''}" for sku in SKUS for shop in SHOPS])
+    # P0 has a regular price and promotions in it; P1 has prices with gaps; the others have none.
+    regular = [f"P0,{shop},{day(-74)},{day(90)},3,no" for shop in SHOPS]
+    deliver(data, "prices", [*regular, f"P0,S1,{day(-20)},{day(-14)},2,yes", f"P1,S1,{day(-30)},{day(-3)},4,no"])
+    deliver(data, "calendar", [f"N,{day(-40)},Fair,no", f"N,{day(-5)},,yes", f"W,{day(20)},Feast,no"])
+    deliver(data, "weather", [f"{region},{day(n)},{n % 9},0.5,," for region in "NW" for n in range(-74, 10)])
+    sales, stock = [], []
+    for n in range(1 - N_DAYS, ahead + 1):
+        for sku in SKUS:
+            for shop in SHOPS:
+                units = chance.choice([0, 1, 2, 3, 7]) if n <= 0 else chance.choice([50, 90])
+                empty = sku == "P2" and shop == "S1" and n % 17 == 0
+                sales += [f"{sku},{shop},{day(n)},{units},r{n}{sku}{shop}"] if units else []
+                stock.append(f"{sku},{shop},{day(n)},{0 if empty else 9},1,0")
+    deliver(data, "sales", sales)
+    deliver(data, "stock", stock)
+
+
+def two_days(data: Path) -> None:
+    """Tuesday and Wednesday, and all that may be another than it was."""
+    shops = [(sku, shop) for sku in SKUS[:5] for shop in SHOPS]
+    new = [f"{sku},{shop},{day(n)},{n + 1},q{n}{sku}{shop}" for sku, shop in shops for n in (1, 2)]
+    late = [f"P3,S2,{day(-10)},4,late", f"NEW,S1,{day(2)},2,n1"]
+    deliver(data, "sales", [*new, *late], "2")
+    stock = [f"{sku},{shop},{day(n)},{6 - n},0,0" for sku, shop in shops for n in (1, 2)]
+    deliver(data, "stock", [*stock, f"P4,S1,{day(-30)},0,0,0"], "2")  # it was short of stock, as is known by now
+    prices = [
+        f"P1,S1,{day(-30)},{day(-1)},4,no",  # the same price, for longer
+        f"P1,S2,{day(-8)},{day(30)},5,no",  # the first price ever, of a week ago
+        f"P0,S2,{day(1)},{day(6)},1,yes",
+    ]
+    deliver(data, "prices", prices, "2")
+    deliver(data, "calendar", [f"N,{day(3)},Strike,no"], "2")
+    deliver(data, "weather", [f"W,{day(n)},{30 + n},2,," for n in (-1, 0, 1)], "2")
+    deliver(data, "items", items(P5="fish"))
+    listed = [f"{sku},{shop},,{day(1) if (sku, shop) == ('P3', 'S1') else ''}" for sku in SKUS for shop in SHOPS]
+    deliver(data, "assortment", [*listed, f"NEW,S1,{day(-1)},"])
+
+
+@pytest.fixture
+def at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], Path]:
+    def at(name: str) -> Path:
+        """From now on, the lake and the files of this retailer."""
+        monkeypatch.setenv("SCALEINV_HOME", str(tmp_path / name))
+        monkeypatch.setenv("SCALEINV_DATA", str(tmp_path / name / "data"))
+        return tmp_path / name / "data"
+
+    return at
+
+
+def walk(as_of: dt.date, *stages: str, force: bool = False) -> Walk:
+    config = load_config("local", overrides=SETTINGS)
+    found = Walk(config, as_of, force=force)
+    done = found.run([stage for stage in STAGES if stage.name in stages])
+    assert done == list(stages)
+    return found
+
+
+def gold(walk: Walk) -> dict[str, Any]:
+    """All rows of a night, as those read them who come after."""
+    rows = {}
+    for name in GOLD:
+        contract = table(name)
+        rows[name] = walk.read(name).sort_by([(key, "ascending") for key in contract.key]).to_pylist()
+    panel = panel_of(walk)
+    parts = [panel.read(walk.lake, walk.read("gold/series", group_id=one), group_id=one) for one in walk.groups()]
+    content = pa.concat_tables(parts).drop_columns(["as_of"])
+    rows["gold/panel"] = content.sort_by([("unique_id", "ascending"), ("ds", "ascending")]).to_pylist()
+    return rows
+
+
+def test_an_increment_is_what_a_rebuild_would_be_and_the_past_stays(
+    at: Callable[[str], Path], spark: SparkSession
+) -> None:
+    data = at("one")
+    history(data)
+    monday = walk(MONDAY, "ingest", "features")
+    then = gold(monday)
+    n_then = monday.lake.rows(table("gold/panel"))
+    two_days(data)
+    wednesday = walk(WEDNESDAY, "ingest", "features")
+    assert bases(wednesday.lake) == {MONDAY: MONDAY, WEDNESDAY: MONDAY}
+    based = gold(wednesday)
+    n_based = wednesday.lake.rows(table("gold/panel")) - n_then
+    whole = gold(walk(WEDNESDAY, "features", force=True))
+    assert bases(wednesday.lake)[WEDNESDAY] == WEDNESDAY
+    for name in whole:
+        assert based[name] == whole[name], name
+    assert n_based < 0.75 * len(whole["gold/panel"]), "only what may differ is written"
+    # What the files say, told apart by a person:
+    rows = {(row["unique_id"], row["ds"].isoformat()): row for row in based["gold/panel"]}
+    assert rows["P3@S2", day(-10)]["sales"] == next(
+        row["sales"] + 4
+        for row in then["gold/panel"]
+        if (row["unique_id"], row["ds"].isoformat()) == ("P3@S2", day(-10))
+    )
+    assert rows["P4@S1", day(-30)]["demand_method"] == "daily_likelihood"
+    assert [rows["P0@S2", day(n)]["promotion_depth"] for n in (0, 1)] == [0.0, pytest.approx(2 / 3)]
+    assert [rows["P1@S2", day(n)]["price"] for n in (-20, 5)] == [5.0, 5.0], (
+        "the first price counts for the days before"
+    )
+    assert [rows["P0@S1", day(n)]["days_to_event"] for n in (-27, -28, 3)] == [30, 30, 0]
+    assert rows["P0@S1", day(-1)]["days_to_event"] == 4
+    assert rows["P0@S2", day(0)]["temperature"] == 30.0
+    assert {row["unique_id"]: row["group_id"] for row in based["gold/series"]}["P5@S1"] == "fish-00"
+    assert not any(row["unique_id"] == "P3@S1" for row in based["gold/panel"]), "it is not sold any more"
+    # Monday as it was known on Monday, but for master data, which keep no history.
+    again = [row for row in gold(walk(MONDAY, "features", force=True))["gold/panel"] if row["unique_id"] != "NEW@S1"]
+    assert all(row.pop("group_id") for row in [*again, *then["gold/panel"]])
+    assert again == then["gold/panel"]
+
+
+def test_what_came_to_light_of_the_base_or_did_it_again_is_noticed(
+    at: Callable[[str], Path], spark: SparkSession
+) -> None:
+    data = at("two")
+    history(data)
+    walk(MONDAY, "ingest", "features")
+    # A correction came on Monday, after its panel had been made: Tuesday cannot go by that.
+    deliver(data, "sales", [f"P0,S1,{day(-3)},8,m1", f"P0,S1,{day(0)},1,m2"], "2")
+    walk(MONDAY, "ingest")
+    tuesday = MONDAY + dt.timedelta(days=1)
+    deliver(data, "sales", [f"P0,S1,{day(1)},3,t1"], "3")
+    walk(tuesday, "ingest", "features")
+    deliver(data, "sales", [f"P0,S1,{day(2)},3,w1"], "4")
+    wednesday = walk(WEDNESDAY, "ingest", "features")
+    assert bases(wednesday.lake) == {MONDAY: MONDAY, tuesday: tuesday, WEDNESDAY: tuesday}
+    assert wednesday.up_to_date(STAGES[1])
+    walk(tuesday, "features", force=True)
+    assert not wednesday.up_to_date(STAGES[1])
+
+
+def test_a_shuffled_future_changes_nothing(at: Callable[[str], Path], spark: SparkSession) -> None:
+    """Every feature of every night: what happens after the evening of as_of is not in it."""
+    history(at("past"))
+    known = gold(walk(MONDAY, "ingest", "features"))
+    history(at("future"), ahead=20)
+    seen = gold(walk(MONDAY, "ingest", "features"))
+    for name in known:
+        assert seen[name] == known[name], name
