@@ -231,6 +231,20 @@ class Lake:
         staged = [self._stage(table, rows, partition) for partition, rows in by_partition(data, table)]
         return self.commit(table, staged, where=where)
 
+    def overwrite_at(self, table: Table, data: pa.Table, *, version: int) -> bool:
+        """Replaces all rows by ``data``, if nobody has written since ``version``; whether it did.
+
+        Raises:
+            DataError: ``data`` does not keep the table's contract.
+        """
+        data = check(data, table, unique=bool(table.key))
+        staged = [self._stage(table, rows, partition) for partition, rows in by_partition(data, table)]
+        try:
+            self._commit(table, {file.path: file for file in staged}, {}, at=version)
+        except CommitFailedError:
+            return False
+        return True
+
     def stage_file(self, table: Table, data: pa.Table, *, partition: Mapping[str, object]) -> StagedFile:
         """Writes one file without committing it. The name is a hash of the bytes: the same rows give the same file.
 
@@ -270,8 +284,14 @@ class Lake:
             explain(f"{table.name}: the commit was refused {_TRIES} times", found=refusal, do="run again")
         ) from refusal
 
-    def _commit(self, table: Table, files: Mapping[str, StagedFile], wanted: Mapping[str, Sequence[object]]) -> int:
-        found = self._open(table) if self.exists(table) else None
+    def _commit(
+        self,
+        table: Table,
+        files: Mapping[str, StagedFile],
+        wanted: Mapping[str, Sequence[object]],
+        at: int | None = None,
+    ) -> int:
+        found = self._open(table, at) if self.exists(table) else None
         present = {file.path: file for file in data_files(found, table, wanted)} if found is not None else {}
         new = [file for path, file in sorted(files.items()) if path not in present]
         self._check_there(table, new)
@@ -304,7 +324,11 @@ class Lake:
     def create(self, table: Table) -> None:
         """Makes the empty table, if it is not there, so that Spark and plain readers both can use it."""
         if not self.exists(table):
-            self._create(table, [], None, mode="ignore")
+            try:
+                self._create(table, [], None, mode="ignore")
+            except CommitFailedError:
+                if not self.exists(table):  # else somebody was quicker
+                    raise
 
     def _create(
         self,

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.lake import Lake
+from scaleinv.lake.lease import lease
 from scaleinv.pipeline.loads import replay_load
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
@@ -79,6 +80,7 @@ def replayed(walk: Walk, source: str, mended: Mapping[str, str]) -> Mapping[str,
     Raises:
         ConfigError: the environment has no such source.
         DataError: nothing of it is in quarantine, its files are read as a whole, or an id is not there.
+        LakeError: an ingest is under way.
     """
     from scaleinv.ingest import read_again
     from scaleinv.pipeline.ingest import take
@@ -87,22 +89,22 @@ def replayed(walk: Walk, source: str, mended: Mapping[str, str]) -> Mapping[str,
         raise ConfigError(
             explain(f"there is no source {source!r}", expected=", ".join(walk.config.ingest.sources), do="choose one")
         )
-    load = replay_load(walk, source, walk.config.ingest.sources[source])
-    clear_retried(walk, source, load.number - 1)
-    rows = rows_of_source(walk.lake, source)
-    rows = rows.filter(pc.less(rows["load"], load.number))
-    strangers = sorted({*mended} - {*rows["id"].to_pylist()})
-    if strangers:
-        raise DataError(
-            explain(
-                "rows with these ids are not in quarantine (any more)",
-                which=strangers,
-                do=f"write them anew: scaleinv quarantine show {source} --out FILE",
+    with lease(walk.lake, "ingest"), walk.engines():
+        load = replay_load(walk, source, walk.config.ingest.sources[source])
+        clear_retried(walk, source, load.number - 1)
+        rows = rows_of_source(walk.lake, source)
+        rows = rows.filter(pc.less(rows["load"], load.number))
+        strangers = sorted({*mended} - {*rows["id"].to_pylist()})
+        if strangers:
+            raise DataError(
+                explain(
+                    "rows with these ids are not in quarantine (any more)",
+                    which=strangers,
+                    do=f"write them anew: scaleinv quarantine show {source} --out FILE",
+                )
             )
-        )
-    texts = [mended.get(row["id"], row["row"]) for row in rows.select(["id", "row"]).to_pylist()]
-    again = rows.select(["file", "position"]).append_column("row", pa.array(texts, pa.string()))
-    with walk.engines():
+        texts = [mended.get(row["id"], row["row"]) for row in rows.select(["id", "row"]).to_pylist()]
+        again = rows.select(["file", "position", "types"]).append_column("row", pa.array(texts, pa.string()))
         raw = read_again(walk.spark(), source, load.contract, load.table, again)
         return take(walk, load, raw)
 

@@ -1,0 +1,115 @@
+"""One at a time: who does a work that two must not do at once says so in the lake, and whoever comes second is told."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import pyarrow as pa
+
+from scaleinv.errors import LakeError, explain
+from scaleinv.lake.tables import Lake
+from scaleinv.schema import table
+
+Row = dict[str, Any]
+BEAT: Final = 20.0
+"""Seconds between two signs of life."""
+DEAD: Final = 120.0
+"""Seconds without one, after which nobody is waited for."""
+
+
+@contextmanager
+def lease(lake: Lake, work: str) -> Iterator[None]:
+    """Holds ``work`` while the block runs. A holder that was killed is found out: at once on the same machine.
+
+    The lease is taken by a commit, of which Delta lets only one through.
+
+    Raises:
+        LakeError: somebody else holds it.
+    """
+    mine = {
+        "work": work, "run": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid(),
+        "since": datetime.now(UTC).isoformat(timespec="seconds"),
+    }  # fmt: skip
+    lake.create(table("leases"))
+    while not _take(lake, work, mine):
+        pass
+    ended = threading.Event()
+    beating = threading.Thread(target=_beat, args=(lake, work, mine["run"], ended), daemon=True)
+    beating.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        beating.join()
+        while not _give_back(lake, work, mine):
+            pass
+
+
+def _take(lake: Lake, work: str, mine: Row) -> bool:
+    """Whether it was taken; False: the table has changed meanwhile."""
+    version, held, others = _read(lake, work)
+    if held is not None and _lives(lake, held):
+        raise LakeError(
+            explain(
+                f"another {work} is under way in this lake",
+                found=f"process {held['pid']} on {held['host']}, since {held['since']}",
+                do=f"wait for its end and run again (one that was killed elsewhere counts for {DEAD:.0f} s)",
+            )
+        )
+    return _write(lake, version, [*others, mine])
+
+
+def _give_back(lake: Lake, work: str, mine: Row) -> bool:
+    version, held, others = _read(lake, work)
+    return held is None or held["run"] != mine["run"] or _write(lake, version, others)
+
+
+def _read(lake: Lake, work: str) -> tuple[int, Row | None, list[Row]]:
+    """The table's version, who holds ``work``, and who holds other works."""
+    version = lake.version(table("leases"))
+    rows = lake.read(table("leases"), version=version).to_pylist()
+    return version, next((row for row in rows if row["work"] == work), None), [r for r in rows if r["work"] != work]
+
+
+def _write(lake: Lake, version: int, rows: list[Row]) -> bool:
+    return lake.overwrite_at(
+        table("leases"), pa.Table.from_pylist(rows, schema=table("leases").schema), version=version
+    )
+
+
+def _lives(lake: Lake, row: dict[str, Any]) -> bool:
+    if row["host"] == socket.gethostname() and not _is_running(row["pid"]):
+        return False
+    beat = json.loads(lake.get(_place(row["work"])) or b"{}")
+    last = beat["at"] if beat.get("run") == row["run"] else datetime.fromisoformat(row["since"]).timestamp()
+    return bool(time.time() - last < DEAD)
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # somebody else's
+        return True
+    return True
+
+
+def _beat(lake: Lake, work: str, run: object, ended: threading.Event) -> None:
+    while True:
+        lake.put(_place(work), json.dumps({"run": run, "at": time.time()}).encode())
+        if ended.wait(BEAT):
+            return
+
+
+def _place(work: str) -> str:
+    return f"_walk/{work}.alive"
