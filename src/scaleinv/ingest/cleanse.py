@@ -13,13 +13,16 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
 from scaleinv.config.models import SourceConfig
+from scaleinv.ingest.lines import EXACT
 from scaleinv.ingest.parse import CORRUPT, parsed, text
 from scaleinv.ingest.read import unreadable
 from scaleinv.ingest.rules import PARENTS, cell, first_broken, known, rules
 from scaleinv.schema import Table
-from scaleinv.schema.units import factor
+from scaleinv.schema.units import conversion
 
 _CONFLICT: Final = "conflicting_key"
+_TEXT: Final = ("csv", "json", "kafka")
+"""Formats whose cells are text."""
 _WHERE: Final = ("_rule", "_reason", "_file", "_position", "_row")
 """What is kept of a row that is set aside; null of every other, so that nothing of it is computed or moved."""
 
@@ -28,7 +31,7 @@ _WHERE: Final = ("_rule", "_reason", "_file", "_position", "_row")
 class Cleansed:
     """What became of a source; all of it is computed in one pass over the raw rows and kept until :meth:`release`.
 
-    ``accepted``: rows of the silver table without stamps. ``quarantine``: ``rule, reason, file, position, row``.
+    ``accepted``: rows of the silver table without stamps. ``quarantine``: ``rule, reason, file, position, row, types``.
     ``counts``: read, accepted, quarantined, duplicates. ``rules``: rule -> rows set aside.
     """
 
@@ -48,9 +51,10 @@ def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping
 
     ``read = accepted + quarantined + duplicates``. In a table whose loads add up, a duplicate equals an accepted row
     of this load in every column as received, in this or another file; other lines of a key are added, and
-    ``accepted`` counts the lines. In another table a duplicate says the same of its key, and a row that says
-    something else is set aside (``conflicting_key``); the row that sorts first by the table's columns stays, so the
-    order of files and rows does not matter.
+    ``accepted`` counts the lines. In another table a duplicate says the same of its key, or what was true before the
+    latest state of it, where ``_order`` tells which that is. A row that says something else is set aside
+    (``conflicting_key``); the row that sorts first by the table's columns stays, so the order of files and rows does
+    not matter.
 
     Args:
         raw: what :func:`scaleinv.ingest.read_source` gave.
@@ -77,6 +81,7 @@ def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping
     # Equal rows of one file were put together on the way: each of them is to be seen.
     each = F.explode(F.sequence(F.lit(1), F.col("_rows").cast("int")))
     quarantine = kept.where(bad).select(*[F.col(name).alias(name[1:]) for name in _WHERE], each.alias("_")).drop("_")
+    types = None if source.format in _TEXT else raw.schema["_received"].dataType.json()
     if good is not None and good["_others"]:
         broken[_CONFLICT] = int(good["_others"])
         quarantine = quarantine.unionByName(_conflicts(judged, kept, table))
@@ -87,7 +92,7 @@ def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping
     }
     return Cleansed(
         accepted=kept.where(~bad).select(*names),
-        quarantine=quarantine,
+        quarantine=quarantine.withColumn("types", F.lit(types).cast("string")),
         counts={"read": sum(counts.values()), **counts},
         rules=dict(sorted(broken.items())),
         kept=kept,
@@ -105,32 +110,38 @@ def _typed(raw: DataFrame, table: Table, source: SourceConfig) -> DataFrame:
         )  # fmt: skip
         unit = source.units.get(column.name)
         if unit is not None:
-            value = value * F.lit(factor(unit.received, unit.wanted))
+            scale, offset = conversion(unit.received, unit.wanted)
+            value = value * F.lit(scale) + F.lit(offset)
         columns += [value.cast(from_arrow_type(column.type)).alias(column.name), given.alias(cell(column.name))]
-    return raw.select(*columns, "_file", "_position", "_received", "_hash", "_broken", "_why", CORRUPT)
+    order = ["_order"] if "_order" in raw.columns else []
+    return raw.select(*columns, *order, "_file", "_position", "_received", "_hash", "_broken", "_why", CORRUPT)
 
 
 def _judged(typed: DataFrame, table: Table, parents: Mapping[str, DataFrame]) -> DataFrame:
     for column, parent in PARENTS.get(table.name.removeprefix("silver/"), {}).items():
         keys = parents[parent].select(F.col(column), F.lit(True).alias(known(column))).distinct()
         typed = typed.join(F.broadcast(keys), column, "left")
-    rule, reason = first_broken(rules(table))
+    order = ["_order"] if "_order" in typed.columns else []
+    rule, reason = first_broken(rules(table, ordered=bool(order)))
     names = [column.name for column in table.received]
     where = ("_file", "_position", "_received", CORRUPT)
-    return typed.select(*names, *where, "_hash", rule.alias("_rule"), reason.alias("_reason"))
+    return typed.select(*names, *order, *where, "_hash", rule.alias("_rule"), reason.alias("_reason"))
 
 
 def _by_key(judged: DataFrame, table: Table) -> DataFrame:
     """One row per key that is accepted, and the rows set aside; one shuffle, by key.
 
-    ``_rows``: rows read that went into it; ``_same``: duplicates; ``_others``: rows of the key that say another thing.
+    ``_rows``: rows read that went into it; ``_same``: duplicates, and states of the key before the latest; ``_others``:
+    rows of the key that say another thing.
     """
     key = list(table.key)
     values = [column.name for column in table.received if column.name not in key]
     bad = F.col("_rule").isNotNull()
     # What is only for the quarantine is null in every other row: it is neither computed nor moved.
     aside = [F.when(bad, _row() if name == "_row" else F.col(name)).alias(name) for name in _WHERE]
-    slim = judged.select(*key, *values, "_hash", *aside)
+    order = ["_order"] if "_order" in judged.columns else []
+    state = [F.when(~bad, F.col(name)).alias(name) for name in order]
+    slim = judged.select(*key, *values, *state, "_hash", *aside)
     placed = slim.repartition(*key)
     if table.loads == "add":
         lines = placed.groupBy(*key, F.when(~bad, F.col("_hash")).alias("_hash"), *_WHERE).agg(
@@ -147,22 +158,30 @@ def _by_key(judged: DataFrame, table: Table) -> DataFrame:
             F.sum(F.when(bad, 0).otherwise(F.col("_n") - 1)).alias("_same"),
             F.lit(0).cast("long").alias("_others"),
         )
-    said = placed.groupBy(*key, *values, *_WHERE).agg(F.count("*").alias("_n"))
-    kept = said.groupBy(*key, *_WHERE).agg(F.min(F.struct(*values, "_n")).alias("_first"), F.sum("_n").alias("_all"))
+    said = placed.groupBy(*key, *values, *order, *_WHERE).agg(F.count("*").alias("_n"))
+    kept = said.groupBy(*key, *order, *_WHERE).agg(
+        F.min(F.struct(*values, "_n")).alias("_first"), F.sum("_n").alias("_all")
+    )
+    older = F.lit(0)
+    if order:  # of a key's states the latest
+        latest = F.max(F.struct("_order", "_first", "_all")).alias("_latest")
+        states = kept.groupBy(*key, *_WHERE).agg(latest, F.sum("_all").alias("_states"))
+        kept, older = states.select(*key, *_WHERE, "_latest.*", "_states"), F.col("_states") - F.col("_all")
     first = F.col("_first._n")
     return kept.select(
         *key,
         *[F.col(f"_first.{name}").alias(name) for name in values],
+        *order,
         *_WHERE,
         F.when(bad, F.col("_all")).otherwise(1).alias("_rows"),
-        F.when(bad, 0).otherwise(first - 1).alias("_same"),
+        F.when(bad, 0).otherwise(first - 1 + older).alias("_same"),
         F.when(bad, 0).otherwise(F.col("_all") - first).alias("_others"),
     )
 
 
 def _row() -> Column:
     """The row as received, as JSON; a line that is no row, as a whole."""
-    whole = F.to_json("_received", {"ignoreNullFields": "false"})
+    whole = F.to_json("_received", {"ignoreNullFields": "false", **EXACT})
     return F.when(F.col(CORRUPT).isNull(), whole).otherwise(F.to_json(F.struct(CORRUPT)))
 
 
@@ -171,8 +190,9 @@ def _conflicts(judged: DataFrame, kept: DataFrame, table: Table) -> DataFrame:
     key = list(table.key)
     values = [column.name for column in table.received if column.name not in key]
     good = F.col("_rule").isNull()
-    taken = kept.where(good & (F.col("_others") > 0)).select(*key, F.struct(*values).alias("_taken"))
-    others = judged.where(good).join(taken, key).where(~F.struct(*values).eqNullSafe(F.col("_taken")))
+    order = ["_order"] if "_order" in judged.columns else []
+    taken = kept.where(good & (F.col("_others") > 0)).select(*key, *order, F.struct(*values).alias("_taken"))
+    others = judged.where(good).join(taken, [*key, *order]).where(~F.struct(*values).eqNullSafe(F.col("_taken")))
     shown = F.concat_ws("/", *[F.col(column).cast("string") for column in key])
     reason = F.concat(F.lit(f"{', '.join(key)} '"), shown, F.lit("': another row of this key differs; it was kept"))
     return others.select(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import pyarrow as pa
@@ -33,7 +33,7 @@ def parsed(
     Null where it is empty or does not parse. ``words`` is its :func:`text`.
     """
     if pa.types.is_list(wanted):
-        return _list(cell, received, wanted)
+        return _list(words, cell, received, wanted)
     if pa.types.is_date(wanted):
         if isinstance(received, (DateType, TimestampType, TimestampNTZType)):
             return cell.cast("date")
@@ -54,12 +54,15 @@ def parsed(
     return words
 
 
-def _list(cell: Column, received: DataType, wanted: pa.ListType) -> Column:
-    """A list as it comes from a structured file; null where an element is, as it could not be told which."""
-    if not isinstance(received, ArrayType):
+def _list(words: Column, cell: Column, received: DataType, wanted: pa.ListType) -> Column:
+    """A list; in text it is JSON. Null where an element is, as it could not be told which."""
+    if isinstance(received, StringType):
+        cell = F.from_json(words, "array<string>")
+    elif not isinstance(received, ArrayType):
         return F.lit(None)
     kind = "boolean" if pa.types.is_boolean(wanted.value_type) else "float"
-    return F.when(~F.exists(cell, lambda element: element.isNull()), cell.cast(f"array<{kind}>"))
+    values = cell.try_cast(f"array<{kind}>")
+    return F.when(~F.exists(values, lambda element: element.isNull()), values)
 
 
 def valid_gtin(words: Column) -> Column:
@@ -70,9 +73,13 @@ def valid_gtin(words: Column) -> Column:
     return words.rlike(r"^(\d{8}|\d{12,14})$") & (total % 10 == 0)
 
 
-def row_hash(cells: Sequence[Column]) -> Column:
-    """64 bits of the whole row as received; only compared within one key. A null is not the same as no column."""
-    return F.xxhash64(*[F.coalesce(c.cast("string"), F.lit("\0")) for c in cells])
+def row_hash(cells: Mapping[str, Column]) -> Column:
+    """64 bits of the whole row as received, in whatever order its columns stand; only compared within one key.
+
+    An empty cell is the same as no column: a null is passed over, and so is the name of its column.
+    """
+    named = [(F.lit(name), cells[name].cast("string")) for name in sorted(cells)]
+    return F.xxhash64(*[part for name, cell in named for part in (F.when(cell.isNotNull(), name), cell)])
 
 
 def _number(cell: Column, words: Column, received: DataType, decimal_comma: bool) -> Column:

@@ -12,20 +12,23 @@ from difflib import get_close_matches
 from functools import reduce
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.models import JdbcConfig, SourceConfig
 from scaleinv.errors import ConfigError, DataError, explain
+from scaleinv.ingest.lines import retyped, split
 from scaleinv.ingest.parse import CORRUPT, row_hash
 from scaleinv.schema import Table
 
 _STRUCTURED = ("parquet", "avro", "delta")
-_SAMPLE = 10_000
 _OURS = ("_file", "_position", CORRUPT)
+_FILES = "see which file differs (a column of two types, a damaged file) and deliver it again"
+_DATABASE = "check jdbc.url, user, password, driver and query in the contract, and the network"
 
 
 def read_source(
@@ -35,7 +38,8 @@ def read_source(
 
     It has the columns that ``table`` receives (CSV and JSON: all text), ``_file`` and ``_position`` (where a row came
     from), ``_received`` (the row as received), ``_hash`` (of the whole row as received, for finding duplicates),
-    ``_corrupt_record``, and ``_broken`` and ``_why``: the first of the source's own rules that it breaks.
+    ``_corrupt_record``, and ``_broken`` and ``_why``: the first of the source's own rules that it breaks. ``_order``
+    is there where the contract or the format says which state of a key is the latest.
 
     Args:
         spark: the session.
@@ -51,18 +55,20 @@ def read_source(
     """
     _check_contract(name, source, table)
     try:
-        received = _received(spark, name, source, list(files), folder, _optional(source, table))
+        received = _received(spark, name, source, list(files), folder, table)
         if not received:
             return None
         frames = [_renamed(frame, name, source, table) for frame in received]
-        raw = reduce(lambda one, other: one.unionByName(other, allowMissingColumns=True), frames)
+        raw = reduce(_joined, frames)
         return None if raw.isEmpty() else raw
     except (PySparkException, Py4JJavaError) as error:
-        expected = f"{source.format} of one layout at {_place(source)}"
-        raise unreadable(f"source {name}", error, expected=expected) from error
+        what, place = f"source {name}", _place(source)
+        if source.jdbc is not None:
+            raise unreadable(what, error, expected=f"a database that answers at {place}", do=_DATABASE) from error
+        raise unreadable(what, error, expected=f"{source.format} of one layout at {place}") from error
 
 
-def unreadable(what: str, error: Exception, *, expected: str = "files of one layout") -> DataError:
+def unreadable(what: str, error: Exception, *, expected: str = "files of one layout", do: str = _FILES) -> DataError:
     """What to say where the engine cannot go on with the data, before or while it reads them."""
     lines = str(error).strip().splitlines() or [""]
     telling = next((line.strip() for line in lines if "FAILED_READ" in line or "Caused by" in line), lines[0])
@@ -71,7 +77,7 @@ def unreadable(what: str, error: Exception, *, expected: str = "files of one lay
             f"{what}: it cannot be read",
             expected=expected,
             found=telling[:300],
-            do="see which file differs (a column of two types, a damaged file) and deliver it again",
+            do=do,
         )
     )
 
@@ -88,7 +94,7 @@ def read_messages(name: str, source: SourceConfig, table: Table, messages: DataF
         return None
     line, position = F.col("value").alias(CORRUPT), F.col("offset").alias("_position")
     lines = said.select(line, message_place().alias("_file"), position)
-    return _renamed(_split(lines, _optional(source, table)), name, source, table)
+    return _renamed(_split(lines, source, table), name, source, table)
 
 
 def message_place() -> Column:
@@ -97,16 +103,27 @@ def message_place() -> Column:
 
 
 def read_again(spark: SparkSession, name: str, source: SourceConfig, table: Table, rows: pa.Table) -> DataFrame:
-    """The raw frame of rows that were received before: ``file, position, row`` (as JSON); see :func:`read_source`.
+    """The raw frame of rows that were received before: ``file, position, types, row``; see :func:`read_source`.
+
+    ``row`` is JSON, its cells of the ``types`` that they were received in.
 
     Raises:
         ConfigError, DataError: as :func:`read_source`.
     """
     _check_contract(name, source, table)
-    lines = spark.createDataFrame(rows).select(
-        F.col("row").alias(CORRUPT), F.col("file").alias("_file"), F.col("position").alias("_position")
-    )
-    return _renamed(_split(lines, _optional(source, table)), name, source, table)
+    frames = []
+    for types in pc.unique(rows["types"]).to_pylist():  # as many as the source had layouts
+        of_them = pc.is_null(rows["types"]) if types is None else pc.equal(rows["types"], types)
+        lines = spark.createDataFrame(rows.filter(of_them)).select(
+            F.col("row").alias(CORRUPT), F.col("file").alias("_file"), F.col("position").alias("_position")
+        )
+        received = _split(lines, source, table) if types is None else retyped(lines, types)
+        frames.append(_renamed(received, name, source, table))
+    return reduce(_joined, frames)
+
+
+def _joined(one: DataFrame, other: DataFrame) -> DataFrame:
+    return one.unionByName(other, allowMissingColumns=True)
 
 
 def _place(source: SourceConfig) -> str:
@@ -127,35 +144,52 @@ def _check_contract(name: str, source: SourceConfig, table: Table) -> None:
                 which=[*wrong, *twice],
             )
         )
+    if source.order_by is not None and table.loads == "add":
+        raise ConfigError(
+            explain(
+                f"ingest.sources.{name}.order_by: lines of {table.name} add up, and none takes the place of another",
+                do="leave it out; for a feed of states, name the column that tells which line stands in `rules`",
+            )
+        )
 
 
 # --- as received ----------------------------------------------------------------------------------------------------
 
 
-def _optional(source: SourceConfig, table: Table) -> list[str]:
-    """The names of columns that a row need not bring: a line of JSON leaves out what is empty."""
-    return [source.columns.get(column.name, column.name) for column in table.received if column.nullable]
+def _split(lines: DataFrame, source: SourceConfig, table: Table) -> DataFrame:
+    """Lines of JSON as rows; those that leave out what may be empty have it all the same."""
+    named = {source.columns.get(column.name, column.name): column.nullable for column in table.received}
+    return split(lines, named)
 
 
 def _received(
-    spark: SparkSession, name: str, source: SourceConfig, files: list[str], folder: str, wanted: Sequence[str]
+    spark: SparkSession, name: str, source: SourceConfig, files: list[str], folder: str, table: Table
 ) -> list[DataFrame]:
     """What is there, one frame per header: Spark would read a second CSV layout by position, in silence."""
     if source.format == "jdbc":
         assert source.jdbc is not None
-        options = {"url": source.jdbc.url, "query": source.jdbc.query, **source.options}
-        return [_placed(spark.read.format("jdbc").options(**options).load(), F.lit(f"jdbc:{name}"))]
+        reader = spark.read.format("jdbc").options(**source.options, **_database(source.jdbc))
+        return [_placed(reader.load(), F.lit(f"jdbc:{name}"))]
     if not files:
         return []
     if source.format in _STRUCTURED:
         return [_structured(spark, source, files, folder)]
     if source.format == "json":
-        return [_json(spark, files, source, wanted)]
+        # Spark's own reader of JSON may refuse all lines for one.
+        lines = spark.read.options(**source.options).text(files).where(F.trim("value") != "")
+        return [_split(_placed(lines.select(F.col("value").alias(CORRUPT)), F.input_file_name()), source, table)]
     headers: dict[tuple[str, ...], list[str]] = {}
     for file in files:
         headers.setdefault(_header(spark, name, file, source), []).append(file)
     full = {header: group for header, group in headers.items() if any(header)}
     return [_placed(_csv(spark, header, group, source), F.input_file_name()) for header, group in full.items()]
+
+
+def _database(jdbc: JdbcConfig) -> dict[str, str]:
+    # Spark does not see a driver in its own jars unless its class is named.
+    found = {"url": jdbc.url, "query": jdbc.query, "driver": jdbc.driver, "user": jdbc.user}
+    password = {"password": jdbc.password.get_secret_value()} if jdbc.password else {}
+    return {name: said for name, said in found.items() if said is not None} | password
 
 
 def _structured(spark: SparkSession, source: SourceConfig, files: list[str], folder: str) -> DataFrame:
@@ -201,36 +235,6 @@ def _csv(spark: SparkSession, header: Sequence[str], files: list[str], source: S
     return reader.csv(files, header=True, enforceSchema=True, mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT)
 
 
-def _json(spark: SparkSession, files: list[str], source: SourceConfig, wanted: Sequence[str]) -> DataFrame:
-    """JSON lines. Spark's reader reads all twice, the first time for their columns, and may refuse all for one line."""
-    nowhere = F.lit(None).cast("long").alias("_position")
-    lines = spark.read.options(**source.options).text(files).where(F.trim("value") != "")
-    return _split(lines.select(F.col("value").alias(CORRUPT), F.input_file_name().alias("_file"), nowhere), wanted)
-
-
-def _split(lines: DataFrame, wanted: Sequence[str]) -> DataFrame:
-    """Lines of JSON in ``_corrupt_record`` to columns of text; a line that is no object, or names one twice, stays.
-
-    Columns are those of the first lines, and those ``wanted`` that may come later.
-    """
-    parsed = lines.withColumn("_cells", F.from_json(CORRUPT, "map<string,string>"))
-    keys = F.map_keys("_cells")
-    alike = F.array_distinct(F.transform(keys, F.lower))
-    # As many as a line has names.
-    some = parsed.select("_cells").limit(_SAMPLE).select(F.explode(keys).alias("name")).distinct()
-    found = sorted(row["name"] for row in some.collect() if row["name"] not in _OURS)
-    # Spark takes names that differ by case for one; lines that spell it otherwise have nothing there, and are told so.
-    names = {name.lower(): name for name in (*found, *wanted)}.values()
-    is_row = F.col("_cells").isNotNull() & (F.size(keys) == F.size(alike))
-    again = F.col("_cells")[CORRUPT]  # it was malformed when it was first received
-    return parsed.select(
-        *[F.col("_cells")[name].alias(name) for name in names],
-        F.when(is_row, again).otherwise(F.col(CORRUPT)).alias(CORRUPT),
-        "_file",
-        "_position",
-    )
-
-
 # --- in our words ---------------------------------------------------------------------------------------------------
 
 
@@ -241,21 +245,23 @@ def _renamed(received: DataFrame, name: str, source: SourceConfig, table: Table)
     try:
         broken = [(F.lit(rule), F.expr(own.where), F.lit(own.reason)) for rule, own in source.rules.items()]
         chosen = [_chosen(cells, column.name, source).alias(column.name) for column in table.received]
+        order = [] if (latest := _order(source, table)) is None else [latest.alias("_order")]
         return received.select(
             *chosen,
             *[F.col(column) for column in _OURS],
             F.struct(*row).alias("_received"),
-            row_hash(row).alias("_hash"),
+            row_hash(dict(zip(cells, row, strict=True))).alias("_hash"),
+            *order,
             F.coalesce(*[F.when(where, rule) for rule, where, _ in broken], nothing).alias("_broken"),
             F.coalesce(*[F.when(where, why) for _, where, why in broken], nothing).alias("_why"),
         )
     except PySparkException as error:
         raise ConfigError(
             explain(
-                f"ingest.sources.{name}: an expression or the condition of a rule cannot be read",
+                f"ingest.sources.{name}: an expression, order_by or the condition of a rule cannot be read",
                 expected=f"Spark SQL over {', '.join(cells[:30])}",
                 found=str(error).strip().splitlines()[0][:300],
-                do="correct expressions and rules",
+                do="correct expressions, order_by and rules",
             )
         ) from error
 
@@ -267,6 +273,13 @@ def _chosen(cells: Sequence[str], name: str, source: SourceConfig) -> Column:
         return F.expr(source.expressions[name])
     theirs = source.columns.get(name, name)
     return _column(theirs) if theirs in cells else F.lit(None).cast("string")
+
+
+def _order(source: SourceConfig, table: Table) -> Column | None:
+    """What is largest in the latest state of a key."""
+    if source.order_by is not None:
+        return F.expr(source.order_by)
+    return F.col("_position") if source.format == "kafka" and table.loads != "add" else None
 
 
 def _column(name: str) -> Column:

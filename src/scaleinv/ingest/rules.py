@@ -24,6 +24,7 @@ PARENTS: Final[dict[str, dict[str, str]]] = {
     "lead_times": {"vendor_id": "vendors"},
     "purchase_orders": {"vendor_id": "vendors", "sku_id": "items", "location_id": "locations"},
     "price_breaks": {"vendor_id": "vendors", "sku_id": "items"},
+    "item_embeddings": {"sku_id": "items"},
     "sensor_readings": {"location_id": "locations"},
     **{
         name: {"sku_id": "items", "location_id": "locations"}
@@ -45,7 +46,7 @@ class Rule:
 _HAPPENED: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("sales", "hourly_sales", "stock", "true_demand"), ("date",)),
     "purchase_orders": ("order_date", "received_date"),
-    "sensor_readings": ("date",),
+    "sensor_readings": ("measured_at", "date"),
 }
 """Source -> its dates that cannot lie ahead."""
 
@@ -66,8 +67,8 @@ def known(column: str) -> str:
     return f"_known_{column}"
 
 
-def rules(table: Table) -> list[Rule]:
-    """All rules of a table in the order in which they are tried."""
+def rules(table: Table, *, ordered: bool = False) -> list[Rule]:
+    """All rules of a table in the order in which they are tried; ``ordered``: the states of a key have an order."""
     name = table.name.removeprefix("silver/")
     return [
         Rule("malformed", F.col(CORRUPT).isNotNull(), F.lit("the line does not split into the columns of its header")),
@@ -75,6 +76,7 @@ def rules(table: Table) -> list[Rule]:
         *[rule for column in table.received for rule in _cell_rules(table, column.name)],
         *[_not_ahead(column) for column in _HAPPENED.get(name, ())],
         *_own_rules(name),
+        *([_no_order()] if ordered else []),
         *[
             _rule(f"unknown_{column.removesuffix('_id')}", column, F.col(known(column)).isNull(), f"not in {parent}")
             for column, parent in PARENTS.get(name, {}).items()
@@ -105,15 +107,23 @@ def _cell_rules(table: Table, column: str) -> list[Rule]:
     else:
         found.append(_rule("unparseable", column, words.isNotNull() & value.isNull(), f"not {_kind(wanted)}"))
     if pa.types.is_list(wanted):
-        found.append(_rule("wrong_length", column, F.size(value) != HOURS, f"not {HOURS} values, one per hour"))
+        if table.name == "silver/hourly_sales":
+            found.append(_rule("wrong_length", column, F.size(value) != HOURS, f"not {HOURS} values, one per hour"))
+        if pa.types.is_floating(wanted.value_type):
+            tail = f"not all between -{LARGEST:.0e} and {LARGEST:.0e}"
+            found.append(_rule("out_of_range", column, F.exists(value, _is_wild), tail))
     if pa.types.is_floating(wanted):
-        broken = F.isnan(value) | (F.abs(value) > LARGEST)
-        found.append(_rule("out_of_range", column, broken, f"no number between -{LARGEST:.0e} and {LARGEST:.0e}"))
-    if pa.types.is_date(wanted):
+        tail = f"no number between -{LARGEST:.0e} and {LARGEST:.0e}"
+        found.append(_rule("out_of_range", column, _is_wild(value), tail))
+    if pa.types.is_date(wanted) or pa.types.is_timestamp(wanted):
         last = "9999-12-31" if column in ("valid_to", "listed_to") else "2100-12-31"
-        broken = ~value.between(F.lit("1970-01-01").cast("date"), F.lit(last).cast("date"))
+        broken = ~value.cast("date").between(F.lit("1970-01-01").cast("date"), F.lit(last).cast("date"))
         found.append(_rule("out_of_range", column, broken, f"not between 1970-01-01 and {last}"))
     return found
+
+
+def _is_wild(number: Column) -> Column:
+    return F.isnan(number) | (F.abs(number) > LARGEST)
 
 
 def _kind(wanted: pa.DataType) -> str:
@@ -147,6 +157,11 @@ def _no_separator(column: str) -> Rule:
         "separator_in_id", column, F.col(column).contains(ID_SEPARATOR),
         f"holds {ID_SEPARATOR!r}, which separates SKU and location in a series' name",
     )  # fmt: skip
+
+
+def _no_order() -> Rule:
+    tail = "order_by gives nothing: it cannot be told which state of the key is the latest"
+    return Rule("no_order", F.col("_order").isNull(), F.lit(tail))
 
 
 def _sales() -> list[Rule]:
@@ -191,7 +206,7 @@ _OWN: Final[Mapping[str, Callable[[], list[Rule]]]] = {
         _rule("not_positive", "weight", F.col("weight") <= 0, "must be above 0"),
     ],
     "price_breaks": lambda: [
-        _rule("not_positive", "min_quantity", F.col("min_quantity") < 1, "must be at least 1"),
+        _rule("not_positive", "min_quantity", F.col("min_quantity") <= 0, "must be above 0"),
         _not_negative("unit_cost"),
     ],
     "weather": lambda: [

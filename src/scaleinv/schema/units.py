@@ -39,15 +39,25 @@ def check_unit(code: str) -> str:
 
 
 @cache
-def factor(received: str, wanted: str) -> float:
-    """By what a number of ``received`` is multiplied to be one of ``wanted`` (Rec 20 codes, or names pint knows).
+def conversion(received: str, wanted: str) -> tuple[float, float]:
+    """``(scale, offset)`` that make of a number of ``received`` one of ``wanted`` (Rec 20 codes, or names pint knows).
+
+    The offset is 0 but between scales of temperature.
 
     Raises:
         ConfigError: a unit is unknown, or they measure different things.
+
+    >>> conversion("GRM", "KGM"), conversion("DZN", "EA"), conversion("EA", "DZN")
+    ((0.001, 0.0), (12.0, 0.0), (0.08333333333333333, 0.0))
     """
     try:
-        return float(registry()(REC20.get(received, received)).to(REC20.get(wanted, wanted)).magnitude)
+        one, target = (registry()(REC20.get(unit, unit)) for unit in (received, wanted))
+        nothing, whole = (
+            float(registry().Quantity(number, one.units).to(target.units).magnitude / target.magnitude)
+            for number in (0.0, float(one.magnitude))
+        )
     except (pint.PintError, AttributeError) as error:
         raise ConfigError(
             explain(f"{received!r} cannot be converted to {wanted!r}", found=error, do="correct the source's units")
         ) from error
+    return whole - nothing, nothing
