@@ -29,13 +29,17 @@ def lake(tmp_path: Path) -> Lake:
 
 
 def load(spark: SparkSession, lake: Lake, number: int, factor: int = 1, rows: int = 400) -> list[Finding]:
-    from scaleinv.pipeline.drift import watch
+    """A load as the stage does it: looked at, and committed unless something stops it."""
+    from scaleinv.pipeline.drift import settle, watch
 
     cells = pa.table(
         {"sku": [f"s{i % 40}" for i in range(rows)], "price": [(0.99 + i % 37) * factor for i in range(rows)]}
     )
     frame = spark.createDataFrame(cells)
-    return watch(lake, frame, source="prices", load=number, day=DAY, config=DriftConfig())
+    found = watch(lake, frame, source="prices", load=number, day=DAY, config=DriftConfig())
+    if all(finding.policy != "stop" for finding in found):
+        settle(lake, "prices", number, DriftConfig())
+    return found
 
 
 def profiles(lake: Lake) -> set[tuple[str, int, str | None]]:

@@ -41,6 +41,8 @@ DEFAULTS: Final[dict[DriftKind, DriftPolicy]] = {
 class SourceDrift(Section):
     """What a source's contract says about its drift; what it does not say is as :class:`DriftConfig` has it."""
 
+    enabled: bool = True
+    """False: the source is not looked at, and its loads cost one pass over their rows less."""
     policies: Policies = {}
     """Kind -> policy, for all columns of the source."""
     columns: dict[str, Policies] = {}
@@ -50,6 +52,8 @@ class SourceDrift(Section):
 class DriftConfig(Section):
     """How a load is compared with the last accepted one of its source."""
 
+    enabled: bool = True
+    """False: no source is looked at."""
     policies: Policies = {}
     """Kind -> policy, before :data:`DEFAULTS`."""
     psi: Annotated[float, Field(gt=0)] = 0.25

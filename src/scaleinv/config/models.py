@@ -8,10 +8,12 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
+from scaleinv.config.drift import DriftConfig, SourceDrift
 from scaleinv.config.kafka import KafkaConfig
 from scaleinv.config.maintain import MaintainConfig
+from scaleinv.config.registry import RegistryConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
 
 # --- where things are ---------------------------------------------------------------------------------------------
@@ -90,9 +92,20 @@ class JdbcConfig(Section):
     """A table or query of a database."""
 
     url: str
-    """``jdbc:postgresql://host:5432/database``; user and password come through ``options`` from the environment."""
+    """``jdbc:postgresql://host:5432/database``, without user and password."""
     query: str
     """``SELECT …``; runs in the database."""
+    user: str | None = None
+    password: SecretStr | None = None
+    """From the environment (``${NAME}``), never from a file; it is never shown."""
+    driver: str = "org.postgresql.Driver"
+    """Class of the driver; the jar of another database's is named in ``spark.packages``."""
+
+    @model_validator(mode="after")
+    def _no_password(self) -> Self:
+        if "password" in self.url.lower():
+            raise ValueError("the url holds a password: name it in `password`, from the environment")
+        return self
 
 
 class SourceConfig(Section):
@@ -123,6 +136,10 @@ class SourceConfig(Section):
     """Our column -> from which unit to which."""
     date_format: str = "yyyy-MM-dd"
     decimal_comma: bool = False
+    order_by: str | None = None
+    """A Spark SQL expression over the columns as received (``bigint(SEQ)``, ``to_timestamp(CHANGED_AT)``): of several
+    states of a key in one load the one with the largest value stands. ``None``: of messages the one with the largest
+    offset; in files there is no order, and rows of a key that differ are conflicts."""
     rules: dict[str, RuleConfig] = {}
     """Name -> a rule that is tried before the table's own."""
     required: bool = True
@@ -131,6 +148,11 @@ class SourceConfig(Section):
     """Days that the newest accepted row may be older than the load's day; older stops the load. ``None``: any."""
     max_quarantine_share: Share | None = None
     """``None``: ``ingest.max_quarantine_share``."""
+    system: Annotated[str, Field(pattern=r"^\S+$")] = "own"
+    """Whose numbering its product codes are of: the retailer's ``own``, ``gtin`` (what a scanner reads),
+    ``vendor:<vendor_id>``, or a name for a system with codes of its own (``pos``)."""
+    drift: SourceDrift = SourceDrift()
+    """What is done when it changes, where that is not as ``ingest.drift`` has it."""
 
     @model_validator(mode="after")
     def _place(self) -> Self:
@@ -140,6 +162,8 @@ class SourceConfig(Section):
             raise ValueError("a source of format kafka has `kafka`, and no other has")
         if self.format not in ("jdbc", "kafka") and (not self.path or self.jdbc is not None):
             raise ValueError(f"a source of format {self.format} has a `path`, and no `jdbc`")
+        if self.format == "jdbc" and any(name.lower() == "password" for name in self.options):
+            raise ValueError("the password of a database stands in `jdbc.password`, which is never shown")
         return self
 
 
@@ -206,11 +230,16 @@ class IngestConfig(Section):
     max_duplicate_share: Share = 0.05
     """More sales lines than this that equal another one in every column stop the load: a till that writes no receipt
     number sells the same thing twice a day, and these sales would be lost."""
+    drift: DriftConfig = DriftConfig()
+    registry: RegistryConfig = RegistryConfig()
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
         if bool(self.sources) == (self.m5 is not None):
             raise ValueError("give either `sources` or `m5`, and not both")
+        foreign = [name for name, source in self.sources.items() if source.system != "own"]
+        if foreign and not self.registry.enabled:
+            raise ValueError(f"sources with codes of another `system` need the registry: {', '.join(foreign)}")
         return self
 
 
@@ -237,6 +266,8 @@ class FeaturesConfig(Section):
 
     history_days: Positive = 1095
     """Days before as_of that the panel holds."""
+    rebuild_after_days: Annotated[int, Field(ge=0)] = 28
+    """For so many days a night's panel is kept as what differs from an earlier one; 0: each is written as a whole."""
     min_receipts: Positive = 30
     """Deliveries of a vendor that are needed before they replace the lead times that it quotes."""
     closed_days: Annotated[int, Field(ge=0)] = 0

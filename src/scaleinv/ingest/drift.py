@@ -72,17 +72,25 @@ def check_drift(source: str, found: Sequence[Finding]) -> None:
         )
 
 
-def quarantine_rules(found: Sequence[Finding], *, empty: Sequence[str] = ()) -> list[tuple[str, Column, str]]:
+def quarantine_rules(
+    found: Sequence[Finding], *, empty: Sequence[str] = (), inside: str | None = None
+) -> list[tuple[str, Column, str]]:
     """``(rule, condition, reason)`` of the rows that drifted, for each finding whose policy is ``quarantine``.
 
     The condition is over the columns as received, and never null.
+
+    Args:
+        found: the findings.
+        empty: texts that stand for no value.
+        inside: the struct that holds the columns as received; ``None``: they stand by themselves.
     """
     asked = [finding for finding in found if finding.policy == "quarantine"]
-    return [(f"drift_{f.kind}", _drifted(f, empty), f"{f.column}: {f.detail}") for f in asked]
+    return [(f"drift_{f.kind}", _drifted(f, empty, inside), f"{f.column}: {f.detail}") for f in asked]
 
 
-def _drifted(finding: Finding, empty: Sequence[str]) -> Column:
-    cell = text(F.col("`" + finding.column.replace("`", "``") + "`").cast("string"), StringType(), empty)
+def _drifted(finding: Finding, empty: Sequence[str], inside: str | None) -> Column:
+    name = "`" + finding.column.replace("`", "``") + "`"
+    cell = text(F.col(f"{inside}.{name}" if inside else name).cast("string"), StringType(), empty)
     if finding.kind == "null_share":
         return cell.isNull()
     if finding.kind == "new_values":

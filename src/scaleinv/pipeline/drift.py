@@ -10,18 +10,58 @@ from typing import Any, Final
 
 import pyarrow as pa
 from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
 
 from scaleinv.config.drift import DriftConfig, SourceDrift
+from scaleinv.config.models import SourceConfig
 from scaleinv.errors import LakeError, explain
-from scaleinv.ingest.drift import Finding, findings
+from scaleinv.ingest.drift import Finding, findings, quarantine_rules
+from scaleinv.ingest.parse import CORRUPT
 from scaleinv.ingest.profile import ColumnProfile, Profile, profile
 from scaleinv.lake import Lake
+from scaleinv.pipeline.loads import Load
+from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 
 _USUAL: Final = 28
 """Loads that say how many rows are usual."""
+_TOLD: Final = 5
+"""Findings of a load that the log of a run tells; all of them are in ``drift_log``."""
 _US: Final = "scaleinv"
 _FIELDS: Final = [one.name for one in fields(ColumnProfile)]
+
+
+def watched(walk: Walk, load: Load, raw: DataFrame) -> list[Finding]:
+    """What has drifted in a load (:func:`watch`); nothing in what is not looked at: replays, and M5 as published.
+
+    Args:
+        walk: the night.
+        load: the load.
+        raw: its rows, which bear each row as received in ``_received``.
+    """
+    config, contract = walk.config.ingest.drift, load.contract.drift
+    if not (config.enabled and contract.enabled) or load.replays or walk.config.ingest.m5 is not None:
+        return []
+    # A line that is no row has a rule of its own.
+    received = raw.where(F.col(CORRUPT).isNull()).select("_received.*", "_file", "_position")
+    found = watch(
+        walk.lake, received, source=load.source, load=load.number, day=load.day(walk.as_of), config=config,
+        contract=contract, empty=load.contract.empty,
+    )  # fmt: skip
+    for finding in found[:_TOLD]:
+        walk.progress.say(f"{load.source} drifts ({finding.policy}): {finding.kind} {finding.column}: {finding.detail}")
+    if len(found) > _TOLD:
+        walk.progress.say(f"{load.source} drifts: {len(found) - _TOLD:,} more, see scaleinv drift list {load.source}")
+    return found
+
+
+def with_drifted(raw: DataFrame, found: Sequence[Finding], contract: SourceConfig) -> DataFrame:
+    """``raw``, in which rows that drifted break a rule, where the policy is ``quarantine``; its own rules go first."""
+    for rule, drifted, reason in quarantine_rules(found, empty=contract.empty, inside="_received"):
+        is_new = F.col("_broken").isNull() & drifted
+        why = F.when(is_new, F.lit(reason)).otherwise(F.col("_why"))
+        raw = raw.withColumns({"_why": why, "_broken": F.when(is_new, F.lit(rule)).otherwise(F.col("_broken"))})
+    return raw
 
 
 def watch(
@@ -37,8 +77,8 @@ def watch(
 ) -> list[Finding]:
     """Looks at a load before it is cleansed, and keeps what it found: the load's profile, and its drift.
 
-    A load in which nothing has drifted is accepted at once; done again, a load gives the same rows. Nothing is
-    stopped here: the stage calls :func:`scaleinv.ingest.drift.check_drift` once the quarantine is written.
+    The profile waits; once the load is committed, :func:`settle` takes it. Done again, a load gives the same rows.
+    Nothing is stopped here: the stage calls :func:`scaleinv.ingest.drift.check_drift` once the quarantine is written.
 
     Args:
         lake: where the tables are.
@@ -51,20 +91,30 @@ def watch(
         empty: texts that stand for no value in it.
     """
     this = profile(received, config, empty=empty)
+    if not this.rows:
+        return []  # nobody has delivered anything
     accepted = _profiles(lake, source, "accepted")
     last = _profile(accepted) if accepted.num_rows else None
     found = findings(last, this, config, contract, usual=_usual_rows(lake, source, load))
-    # A load of a few rows is no measure for the next ones.
-    enough = last is None or this.rows >= min(last.rows, config.min_rows)
-    taken = enough and all(finding.kind == "not_profiled" for finding in found)
     _log(lake, source, load, day, found)
     new = _rows(this, source=source, load=load, day=day, status="waiting", accepted_by=None)
-    if taken:
-        again = accepted.num_rows and accepted["load"][0].as_py() == load
-        _keep(lake, source, _accepted(new, accepted["accepted_by"][0].as_py() if again else _US))
-    else:
-        _keep(lake, source, pa.concat_tables([accepted, new]))
+    _keep(lake, source, pa.concat_tables([accepted, new]))
     return found
+
+
+def settle(lake: Lake, source: str, load: int, config: DriftConfig) -> None:
+    """Takes a committed load in which nothing had drifted as the measure for the next ones; safe to call again."""
+    waits, accepted = _profiles(lake, source, "waiting"), _profiles(lake, source, "accepted")
+    if not waits.num_rows or waits["load"][0].as_py() != load:
+        return
+    # A load of a few rows is no measure.
+    few = accepted.num_rows and waits["rows"][0].as_py() < min(accepted["rows"][0].as_py(), config.min_rows)
+    told = lake.read(table("drift_log"), where={"source": source, "load": load}) if _has_log(lake) else None
+    open_ = [row for row in told.to_pylist() if row["accepted_by"] is None] if told else []
+    if few or any(row["kind"] != "not_profiled" for row in open_):
+        return
+    again = accepted.num_rows and accepted["load"][0].as_py() == load
+    _keep(lake, source, _accepted(waits, accepted["accepted_by"][0].as_py() if again else _US))
 
 
 def accept(lake: Lake, source: str, *, who: str, day: date) -> list[dict[str, Any]]:
@@ -90,10 +140,9 @@ def accept(lake: Lake, source: str, *, who: str, day: date) -> list[dict[str, An
 
 def drift_rows(lake: Lake, source: str | None = None, *, all_: bool = False) -> list[dict[str, Any]]:
     """Rows of ``drift_log``, those of the newest load of each source (``all_``: of every load), in order."""
-    log = table("drift_log")
-    if not lake.exists(log):
+    if not _has_log(lake):
         return []
-    rows = lake.read(log, where={"source": source} if source else None).to_pylist()
+    rows = lake.read(table("drift_log"), where={"source": source} if source else None).to_pylist()
     newest: dict[str, int] = {}
     for row in rows:
         newest[row["source"]] = max(row["load"], newest.get(row["source"], 0))
@@ -109,6 +158,10 @@ def told(rows: Sequence[Mapping[str, Any]]) -> str:
         place = f"{row['source']:<16} {row['load']:>5} {row['kind']:<13} {row['column']:<24}"
         lines.append(f"{place} {row['policy']:<11} {row['detail']}{by}")
     return "\n".join(lines) if rows else "nothing has drifted"
+
+
+def _has_log(lake: Lake) -> bool:
+    return lake.exists(table("drift_log"))
 
 
 def _profiles(lake: Lake, source: str, status: str) -> pa.Table:
@@ -149,7 +202,8 @@ def _usual_rows(lake: Lake, source: str, load: int) -> list[int]:
     if not lake.exists(log):
         return []
     rows = sorted(lake.read(log, where={"source": source}).to_pylist(), key=lambda row: row["load"])
-    return [row["read"] for row in rows if row["load"] < load and row["stopped"] is None][-_USUAL:]
+    usual = [row["read"] for row in rows if row["load"] < load and row["stopped"] is None and not row["replays"]]
+    return usual[-_USUAL:]
 
 
 def _log(lake: Lake, source: str, load: int, day: date, found: Sequence[Finding]) -> None:

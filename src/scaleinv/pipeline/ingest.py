@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import functools
-import operator
-import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import Final
@@ -16,35 +13,36 @@ from pyspark.sql import functions as F
 
 from scaleinv.config.models import M5Config, SourceConfig
 from scaleinv.errors import ConfigError, DataError, explain
-from scaleinv.ingest import (
-    M5_TABLES,
-    PARENTS,
-    check_load,
-    cleanse,
-    in_order,
-    message_place,
-    read_m5,
-    read_messages,
-    read_source,
-    stamped,
-)
+from scaleinv.ingest import M5_TABLES, PARENTS, Cleansed, check_load, cleanse, in_order, read_m5, stamped
+from scaleinv.ingest.drift import Finding, check_drift
+from scaleinv.lake.lease import lease
 from scaleinv.lake.spark import read_loads, read_spark, write_spark
+from scaleinv.pipeline.canonical import Skus, counted, has_skus, registry_of, restating_load
+from scaleinv.pipeline.drift import settle, watched, with_drifted
 from scaleinv.pipeline.loads import Load, files_read, next_load
 from scaleinv.pipeline.quarantine import clear_retried
+from scaleinv.pipeline.receive import may_be_missing, received
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.walk import Outcome, Walk, digest, rows_of
 from scaleinv.schema import TABLES, Table, table
-from scaleinv.schema.bronze import bronze_table
 
 NEEDED: Final = ("sales", "items", "locations", "vendors")
 """Silver tables without which there is nothing to forecast or to order."""
 _M5: Final = SourceConfig(path="m5")
 _COUNTS: Final = ("read", "accepted", "quarantined", "duplicates")
-_GLOB: Final = re.compile(r"[\[\]{}*?\\]")
 
 
 def work(walk: Walk) -> Outcome:
-    """Loads what is new of every source; each load is one commit to its silver table."""
+    """Loads what is new of every source; each load is one commit to its silver table.
+
+    Raises:
+        LakeError: another ingest is under way in this lake.
+    """
+    with lease(walk.lake, "ingest"):
+        return _load_all(walk)
+
+
+def _load_all(walk: Walk) -> Outcome:
     make_sources(walk)
     for name in TABLES:
         if TABLES[name].writer == "ingest":
@@ -52,33 +50,25 @@ def work(walk: Walk) -> Outcome:
     if walk.config.ingest.m5 is not None:
         _take_m5(walk, walk.config.ingest.m5)
         return Outcome()
-    for name, source in ordered_sources(walk):
-        new = next_load(walk, name, source, again=walk.force)
-        _finish_earlier(walk, name, source)
+    skus, sources = registry_of(walk), ordered_sources(walk)
+    for name, source in sources:
+        into = table(f"silver/{source.into or name}")
+        # What master data say is of one day: they are read again when their codes mean something else by now.
+        is_master = has_skus(into) and (source.mode or into.loads) == "whole"
+        decided = skus is not None and is_master and skus.have_changed
+        new = next_load(walk, name, source, again=walk.force or decided)
+        _finish_earlier(walk, name, into)
         if new is None:
             walk.progress.say(f"{name}: nothing new")
-            _check_age(walk, name, source, table(f"silver/{source.into or name}"))
+            _check_age(walk, name, source, into)
             continue
-        frame = _frame(walk, new)
-        if frame is not None or not _is_missing(new):
-            take(walk, new, frame)
+        frame = received(walk, new)
+        if frame is not None or not may_be_missing(new):
+            take(walk, new, frame, skus)
+    if skus is not None:
+        _restate(walk, skus, sources)
+        skus.settle()
     return Outcome()
-
-
-def _frame(walk: Walk, load: Load) -> DataFrame | None:
-    """What the load is to read."""
-    if load.contract.format != "kafka":
-        data = walk.config.ingest.data.rstrip("/")
-        return read_source(walk.spark(), load.source, load.contract, load.table, addresses(walk, load), folder=data)
-    if not load.files:
-        return None
-    messages = read_loads(walk.spark(), walk.lake, bronze_table(load.source))
-    offset = F.col("offset")
-    wanted = [
-        (message_place() == name) & (offset >= load.since.get(name, 0)) & (offset < end.size)
-        for name, end in load.files.items()
-    ]
-    return read_messages(load.source, load.contract, load.table, messages.where(functools.reduce(operator.or_, wanted)))
 
 
 def _take_m5(walk: Walk, config: M5Config) -> None:
@@ -129,106 +119,157 @@ def ordered_sources(walk: Walk) -> list[tuple[str, SourceConfig]]:
     return [(name, sources[name]) for name in sorted(sources, key=lambda name: (ranks[into[name]], name))]
 
 
-def addresses(walk: Walk, load: Load) -> list[str]:
-    """What Spark is to open."""
-    data = walk.config.ingest.data.rstrip("/")
-    if load.files is None:
-        return [f"{data}/{load.contract.path}"] if load.contract.path else []
-    # Spark takes what it is given for a glob.
-    return [f"{data}/" + _GLOB.sub(r"\\\g<0>", name) for name in load.files]
-
-
-def _finish_earlier(walk: Walk, name: str, source: SourceConfig) -> None:
-    last = walk.lake.last_load(table(f"silver/{source.into or name}"), name)
+def _finish_earlier(walk: Walk, name: str, into: Table) -> None:
+    last = walk.lake.last_load(into, name)
     if last is not None:
-        clear_retried(walk, name, last)
+        _finish(walk, name, last)
 
 
-def _is_missing(load: Load) -> bool:
-    """Whether the source has not a single row where it must have some; an optional one may be empty.
+def take(walk: Walk, load: Load, raw: DataFrame | None, skus: Skus | None = None) -> Mapping[str, int]:
+    """One load: cleansed, counted, its bad rows kept, its good ones committed; returns the counts.
+
+    Args:
+        walk: the night.
+        load: the load.
+        raw: its rows; ``None``: there are none.
+        skus: the registry of the run; ``None``: the load is a run of its own.
 
     Raises:
-        DataError: it must not be missing.
+        DataError: the source has drifted, too many rows were set aside, or the newest is too old; all of it can be
+            looked at, and nothing went on.
     """
-    if not load.contract.required:
-        return True
-    if load.number and not load.replaces:
-        return False  # a delivery without a row: shops were closed
-    raise DataError(
-        explain(
-            f"source {load.source} is empty" + ("" if load.files else ": no file is there"),
-            expected=f"at least one row of {load.table.name}",
-            found=f"0 rows in {len(load.files or ()):,} files at {load.contract.path}",
-            do=f"deliver it, correct ingest.data or ingest.sources.{load.source}.path, or mark it `required: false`",
+    into = load.table
+    if raw is None:
+        nothing = read_spark(walk.spark(), walk.lake, into).limit(0)
+        return land(walk, load, dict.fromkeys(_COUNTS, 0), None, nothing)
+    skus = skus or registry_of(walk)
+    found = watched(walk, load, raw)
+    raw = with_drifted(raw, found, load.contract)
+    cleansed = cleanse(raw, into, load.contract, _parents(walk, load, skus))
+    try:
+        stopped = _stopped(walk, load, found, cleansed)
+        has_drifted = any(finding.policy == "stop" for finding in found)
+        if (
+            skus is not None
+            and has_skus(into)
+            and not has_drifted
+            and skus.learn(load, cleansed, stopped=bool(stopped))
+        ):
+            cleansed.release()
+            cleansed = cleanse(raw, into, load.contract, _parents(walk, load, skus))
+            stopped = _stopped(walk, load, found, cleansed)
+        counts, accepted = dict(cleansed.counts), cleansed.accepted
+        canonical = skus.canonical(load, accepted) if skus is not None and has_skus(into) and not stopped else None
+        if canonical is not None:
+            counts = counted(counts, canonical, into)
+            accepted = canonical
+        return land(walk, load, counts, cleansed.quarantine, accepted, stopped=stopped)
+    finally:
+        cleansed.release()
+        if skus is not None and into.name == "silver/items":
+            skus.forget_master()
+
+
+def _parents(walk: Walk, load: Load, skus: Skus | None) -> dict[str, DataFrame]:
+    names = {*PARENTS.get(load.table.name.removeprefix("silver/"), {}).values()}
+    parents = {name: read_spark(walk.spark(), walk.lake, table(f"silver/{name}")) for name in names}
+    if skus is not None and "items" in parents:
+        parents["items"] = skus.parents(load, parents["items"])
+    return parents
+
+
+def _restate(walk: Walk, skus: Skus, sources: Sequence[tuple[str, SourceConfig]]) -> None:
+    """Movements that were loaded before something was decided bear its SKUs, too: a load of what is there already."""
+    if not skus.are_decided_anew:
+        return
+    for name, source in sources:
+        into = table(f"silver/{source.into or name}")
+        last = walk.lake.last_load(into, name)
+        if last is None or not has_skus(into) or (source.mode or into.loads) == "whole":
+            continue
+        load = restating_load(walk, name, source, last)
+        restated = skus.restated(load)
+        if restated is None:
+            continue
+        rows, n = restated
+        aside = read_spark(walk.spark(), walk.lake, table("quarantine")).where(
+            (F.col("source") == name) & (F.col("load") < load.number)
         )
-    )
+        quarantined = aside.count()
+        walk.progress.say(f"{name}: restated, as codes have come to mean other SKUs")
+        counts = {"read": n + quarantined, "accepted": n, "quarantined": quarantined, "duplicates": 0}
+        land(walk, load, counted(counts, rows, into), aside.drop("source", "load"), rows)
 
 
-def take(walk: Walk, load: Load, raw: DataFrame | None) -> Mapping[str, int]:
-    """One load: cleansed, counted, its bad rows kept, its good ones committed; returns the counts.
+def _stopped(walk: Walk, load: Load, found: Sequence[Finding], cleansed: Cleansed) -> DataError | None:
+    try:
+        check_drift(load.source, found)
+        if cleansed.counts["read"] and not load.replays:
+            check_load(load.source, load.table, cleansed.counts, cleansed.rules, walk.config.ingest)
+            _check_age(walk, load.source, load.contract, load.table, cleansed.accepted)
+    except DataError as error:
+        return error
+    return None
+
+
+def land(
+    walk: Walk,
+    load: Load,
+    counts: Mapping[str, int],
+    quarantine: DataFrame | None,
+    accepted: DataFrame,
+    *,
+    stopped: DataError | None = None,
+) -> Mapping[str, int]:
+    """Writes what became of a load; returns the counts.
 
     The commit to silver comes last and counts the load: killed before it, the load is done again as if nothing had
     been; killed after it, it is done.
 
+    Args:
+        walk: the night.
+        load: the load.
+        counts: its rows: read, accepted, quarantined, duplicates.
+        quarantine: rows set aside; ``None``: none.
+        accepted: rows of the silver table without stamps.
+        stopped: why nothing of it goes on; ``None``: it does.
+
     Raises:
-        DataError: too many rows were set aside, or the newest is too old; they can be looked at, and none went on.
+        DataError: ``stopped``, once all the rest has been written.
     """
     name, into = load.source, load.table
-    spark = walk.spark()
-    names = [column.name for column in into.received]
-    if raw is None:
-        nothing = spark.createDataFrame([], "rule string, reason string, file string, position long, row string")
-        accepted = read_spark(spark, walk.lake, into).select(*names).limit(0)
-        counts, rules, quarantine, cleansed = dict.fromkeys(_COUNTS, 0), {}, nothing, None
-    else:
-        parents = {
-            parent: read_spark(spark, walk.lake, table(f"silver/{parent}"))
-            for parent in {*PARENTS.get(into.name.removeprefix("silver/"), {}).values()}
-        }
-        cleansed = cleanse(raw, into, load.contract, parents)
-        counts, rules = dict(cleansed.counts), dict(cleansed.rules)
-        quarantine, accepted = cleansed.quarantine, cleansed.accepted
-    try:
-        _keep_aside(walk, load, quarantine, counts["quarantined"])
-        files_read(walk, load)
-        stopped = _stopped(walk, load, counts, rules, accepted)
-        _log(walk, load, counts, stopped)
-        if stopped is not None:
-            raise stopped
-        day: Column | None = None if load.is_history else F.lit(load.day(walk.as_of))
-        frame = stamped(accepted, into, source=name, load=load.number, day=day)
-        rows = write_spark(
-            walk.lake, frame, into, where={"source": name}, load=(name, load.number), append=not load.replaces
-        )
-    finally:
-        if cleansed is not None:
-            cleansed.release()
+    _keep_aside(walk, load, quarantine, counts["quarantined"])
+    files_read(walk, load)
+    _log(walk, load, counts, stopped)
+    if stopped is not None:
+        raise stopped
+    day: Column | None = None if load.is_history else F.lit(load.day(walk.as_of))
+    frame = stamped(accepted, into, source=name, load=load.number, day=day)
+    rows = write_spark(
+        walk.lake, frame, into, where={"source": name}, load=(name, load.number), append=not load.replaces
+    )
     said = f"{name}: read {counts['read']:,} = accepted {counts['accepted']:,} + quarantined "
     walk.progress.say(f"{said}{counts['quarantined']:,} + duplicates {counts['duplicates']:,}; load {load.number}")
     walk.progress.wrote(into.name, rows)
-    clear_retried(walk, name, load.number)
+    _finish(walk, name, load.number)
     return counts
 
 
-def _keep_aside(walk: Walk, load: Load, quarantine: DataFrame, rows: int) -> None:
+def _finish(walk: Walk, name: str, number: int) -> None:
+    """What follows on a commit; a run that was killed after it left it to the next one."""
+    clear_retried(walk, name, number)
+    settle(walk.lake, name, number, walk.config.ingest.drift)
+
+
+def _keep_aside(walk: Walk, load: Load, quarantine: DataFrame | None, rows: int) -> None:
     """An attempt that was stopped may have left rows of the same number."""
     aside = table("quarantine")
     where = {"source": load.source, "load": load.number}
-    if rows or str(load.number) in walk.lake.partition_values(aside, "load", where={"source": load.source}):
+    if quarantine is not None and rows:
         frame = quarantine.select(F.lit(load.source).alias("source"), F.lit(load.number).alias("load"), "*")
         walk.progress.wrote(aside.name, write_spark(walk.lake, frame, aside, where=where))
-
-
-def _stopped(
-    walk: Walk, load: Load, counts: dict[str, int], rules: dict[str, int], accepted: DataFrame
-) -> DataError | None:
-    try:
-        if counts["read"] and not load.replays:
-            check_load(load.source, load.table, counts, rules, walk.config.ingest)
-            _check_age(walk, load.source, load.contract, load.table, accepted)
-    except DataError as error:
-        return error
-    return None
+    elif str(load.number) in walk.lake.partition_values(aside, "load", where={"source": load.source}):
+        walk.lake.overwrite(aside, aside.schema.empty_table(), where=where)
 
 
 def _check_age(walk: Walk, name: str, source: SourceConfig, into: Table, accepted: DataFrame | None = None) -> None:
@@ -251,7 +292,7 @@ def _check_age(walk: Walk, name: str, source: SourceConfig, into: Table, accepte
         )
 
 
-def _log(walk: Walk, load: Load, counts: dict[str, int], stopped: DataError | None) -> None:
+def _log(walk: Walk, load: Load, counts: Mapping[str, int], stopped: DataError | None) -> None:
     log = table("ingest_log")
     before = walk.lake.read(log, where={"source": load.source})
     before = before.filter(pa.compute.less(before["load"], load.number))

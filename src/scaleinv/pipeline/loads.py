@@ -139,7 +139,7 @@ def _is_whole(source: SourceConfig, into: Table) -> bool:
 
 
 def _contract_hash(source: SourceConfig) -> str:
-    return digest(source.model_dump(mode="json", exclude={"required", "max_age", "max_quarantine_share"}))
+    return digest(source.model_dump(mode="json", exclude={"required", "max_age", "max_quarantine_share", "drift"}))
 
 
 def _landed(walk: Walk, name: str) -> dict[str, SourceFile]:

@@ -62,6 +62,19 @@ def refresh_registry(
         DataError: the log of decisions contradicts itself.
     """
     rules = rules or Rules()
+    new, doubtful = take_codes(spark, lake, seen, day=day, rules=rules)
+    propose(spark, lake, doubtful, day=day, rules=rules)
+    return _counted(spark, lake, new, day)
+
+
+def take_codes(
+    spark: SparkSession, lake: Lake, seen: DataFrame, *, day: date, rules: Rules
+) -> tuple[pa.Table, pa.Table]:
+    """:func:`refresh_registry` without the proposals: ``(decisions, doubtful)``, those made and the pairs left open.
+
+    Raises:
+        DataError: the log of decisions contradicts itself.
+    """
     for one in REGISTRY:
         lake.create(one)
     write_spark(lake, with_seen(read_spark(spark, lake, CODES), seen, rules), CODES, where={})
@@ -71,17 +84,20 @@ def refresh_registry(
     pairs = certain(codes, known, rules).toArrow()
     new, doubtful = automatic(log, pairs, agree=rules.agree, day=day)
     add(lake, new)
-    log = pa.concat_tables([log, new])
-    found = periods(log)
-    rows = registry(codes, spark.createDataFrame(found))
+    rows = registry(codes, spark.createDataFrame(periods(pa.concat_tables([log, new]))))
     check_registry(rows)
     write_spark(lake, rows, MAPPING, where={})
-    merged = _merged(found, day)
-    pairs = likely(codes, spark.createDataFrame(merged), rules)
+    return new, doubtful
+
+
+def propose(spark: SparkSession, lake: Lake, doubtful: pa.Table, *, day: date, rules: Rules) -> None:
+    """Makes the proposals anew: SKUs that are called alike, and pairs of which there is doubt (:func:`take_codes`)."""
+    log = lake.read(LOG)
+    merged = spark.createDataFrame(_merged(periods(log), day))
+    pairs = likely(read_spark(spark, lake, CODES), merged, rules)
     pairs = pairs.unionByName(spark.createDataFrame(doubtful.select(pairs.columns)))
     said = spark.createDataFrame(answers(log))
     write_spark(lake, proposals(pairs, read_spark(spark, lake, PROPOSALS), said), PROPOSALS, where={})
-    return _counted(spark, lake, new, day)
 
 
 def add(lake: Lake, rows: pa.Table) -> None:

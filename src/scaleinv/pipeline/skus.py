@@ -1,6 +1,6 @@
 """What persons ask and decide about SKUs: reads the registry's tables, adds rows to its log. No engine is needed.
 
-A decision is in force at once where it is asked for here, and in the lake's history from the next load on.
+A decision is in force at once where it is asked for here, and in the rows of the lake from the next run of ingest on.
 """
 
 from __future__ import annotations

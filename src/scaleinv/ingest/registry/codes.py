@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from scaleinv.config.registry import RegistryConfig
 from scaleinv.ingest.parse import valid_gtin
 from scaleinv.schema.registry import HOME
 from scaleinv.schema.tables import table
@@ -20,18 +20,8 @@ _SPACE: Final = r"[\s\p{Z}]+"
 _CODES: Final = table("silver/sku_codes")
 
 
-@dataclass(frozen=True)
-class Rules:
-    """What the registry may do by itself."""
-
-    services: tuple[str, ...] = ()
-    """Regular expressions over whole ``code_key``s: postage, fees, tests. They are no products and never merged."""
-    agree: float = 70.0
-    """Likeness (0 to 100) below which two descriptions contradict each other: the codes are not merged but proposed."""
-    propose: float = 90.0
-    """Likeness (0 to 100) from which two SKUs are proposed for what they are called."""
-    max_block: int = 50
-    """SKUs that share a word (or a GTIN) are compared with each other only if they are no more than this many."""
+Rules = RegistryConfig
+"""What the registry may do by itself."""
 
 
 def identity(code: Column, system: str = HOME) -> Column:
