@@ -54,7 +54,7 @@ def test_one_of_many_gets_it(lake: Lake) -> None:
 def test_a_killed_holder_is_found_out(lake: Lake) -> None:
     holder = multiprocessing.get_context("spawn").Process(target=hold, args=(str(lake.files.root),))
     holder.start()
-    while not lake.files.exists("_walk/ingest.alive"):
+    while not lake.paths("_walk"):
         time.sleep(0.05)
     with pytest.raises(LakeError, match=f"process {holder.pid} on"), lease(lake, "ingest"):
         pass
@@ -72,10 +72,12 @@ def test_a_holder_elsewhere_counts_as_long_as_it_gives_signs_of_life(
     with monkeypatch.context() as there:
         there.setattr("socket.gethostname", lambda: "elsewhere")
         elsewhere.__enter__()
+        while not lake.paths("_walk"):
+            time.sleep(0.05)
     with pytest.raises(LakeError, match="on elsewhere"), lease(lake, "ingest"):
         pass
-    beat = json.loads(lake.get("_walk/ingest.alive") or b"")
-    lake.put("_walk/ingest.alive", json.dumps(beat | {"at": time.time() - DEAD}).encode())
+    (place,) = lake.paths("_walk")
+    lake.put(place, json.dumps({"at": time.time() - DEAD}).encode())
     with lease(lake, "ingest"):
         elsewhere.__exit__(None, None, None)
         assert lake.read(table("leases")).num_rows == 1, "it has taken nothing from who came after it"

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from scaleinv.config import load_config
-from scaleinv.pipeline.nights import bases, panel_of
+from scaleinv.pipeline.nights import bases, find_base, panel_of
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
@@ -55,6 +55,7 @@ def day(n: int) -> str:
 
 def deliver(data: Path, source: str, rows: list[str], name: str = "1") -> None:
     path = data / (f"{source}.csv" if source in WHOLE else f"{source}/{name}.csv")
+    path = path.resolve()
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join([HEADS[source], *rows]) + "\n")
 
@@ -200,6 +201,16 @@ def test_what_came_to_light_of_the_base_or_did_it_again_is_noticed(data: Path) -
     assert bases(wednesday.lake) == {MONDAY: MONDAY, tuesday: tuesday, WEDNESDAY: tuesday}
     assert wednesday.up_to_date(STAGES[1])
     walk(tuesday, "features", force=True)
+    assert not wednesday.up_to_date(STAGES[1])
+    # What a new source brings first is a history, of days before the base too.
+    deliver(data, "sales", [f"P0,S1,{day(-9)},5,x1"], "../tills/1")
+    more = load_config("local", overrides=[*SETTINGS, "ingest.sources.tills={into: sales, path: tills/*.csv}"])
+    thursday = Walk(more, WEDNESDAY + dt.timedelta(days=1))
+    assert (find_base(thursday) or [None])[0] == tuesday
+    thursday.run(STAGES[:1])
+    assert find_base(thursday) is None
+    # Markers alone are no panel.
+    shutil.rmtree(thursday.lake.uri(table("gold/panel")))
     assert not wednesday.up_to_date(STAGES[1])
 
 

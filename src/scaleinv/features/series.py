@@ -22,7 +22,7 @@ _BUCKETS_PER_FACTOR_E: Final = 100
 def placed(lives: DataFrame, silver: Mapping[str, DataFrame], config: FeaturesConfig) -> DataFrame:
     """``lives`` with what master data say of the item, the location and the vendor, and with its training group."""
     found = (
-        lives.join(F.broadcast(silver["items"].drop("description", "gtin")), "sku_id")
+        lives.join(silver["items"].drop("description", "gtin"), "sku_id")
         .join(F.broadcast(silver["locations"].select("location_id", "region")), "location_id")
         .join(F.broadcast(silver["vendors"].select("vendor_id", "review_period", "review_date")), "vendor_id")
     )

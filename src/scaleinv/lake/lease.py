@@ -9,8 +9,9 @@ import threading
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Final
 
 import pyarrow as pa
@@ -24,6 +25,8 @@ BEAT: Final = 20.0
 """Seconds between two signs of life."""
 DEAD: Final = 120.0
 """Seconds without one, after which nobody is waited for."""
+_HELD: Final[set[str]] = set()
+"""Runs of this process: one that could not give its lease back, as the disk was full, is none."""
 
 
 @contextmanager
@@ -35,23 +38,26 @@ def lease(lake: Lake, work: str) -> Iterator[None]:
     Raises:
         LakeError: somebody else holds it.
     """
-    mine = {
-        "work": work, "run": uuid.uuid4().hex, "host": socket.gethostname(), "pid": os.getpid(),
+    mine: Row = {
+        "work": work, "run": uuid.uuid4().hex, "host": _host(), "pid": os.getpid(),
         "since": datetime.now(UTC).isoformat(timespec="seconds"),
     }  # fmt: skip
     lake.create(table("leases"))
     while not _take(lake, work, mine):
-        pass
+        time.sleep(0.05)
+    _HELD.add(mine["run"])
     ended = threading.Event()
-    beating = threading.Thread(target=_beat, args=(lake, work, mine["run"], ended), daemon=True)
+    beating = threading.Thread(target=_beat, args=(lake, mine, ended), daemon=True)
     beating.start()
     try:
         yield
     finally:
         ended.set()
         beating.join()
+        _HELD.discard(mine["run"])
         while not _give_back(lake, work, mine):
-            pass
+            time.sleep(0.05)
+        lake.delete(_place(mine))
 
 
 def _take(lake: Lake, work: str, mine: Row) -> bool:
@@ -86,17 +92,27 @@ def _write(lake: Lake, version: int, rows: list[Row]) -> bool:
     )
 
 
-def _lives(lake: Lake, row: dict[str, Any]) -> bool:
-    if row["host"] == socket.gethostname() and not _is_running(row["pid"]):
+def _lives(lake: Lake, row: Row) -> bool:
+    if row["host"] == _host() and not _is_running(row):
         return False
-    beat = json.loads(lake.get(_place(row["work"])) or b"{}")
-    last = beat["at"] if beat.get("run") == row["run"] else datetime.fromisoformat(row["since"]).timestamp()
+    beat = lake.get(_place(row))
+    last = json.loads(beat)["at"] if beat else datetime.fromisoformat(row["since"]).timestamp()
     return bool(time.time() - last < DEAD)
 
 
-def _is_running(pid: int) -> bool:
+def _host() -> str:
+    """Where a process number means something: containers may share a machine's name, but not its processes."""
     try:
-        os.kill(pid, 0)
+        return f"{socket.gethostname()} {Path('/proc/self/ns/pid').readlink().name}"
+    except OSError:
+        return socket.gethostname()
+
+
+def _is_running(row: Row) -> bool:
+    if row["pid"] == os.getpid():
+        return row["run"] in _HELD
+    try:
+        os.kill(row["pid"], 0)
     except ProcessLookupError:
         return False
     except PermissionError:  # somebody else's
@@ -104,12 +120,14 @@ def _is_running(pid: int) -> bool:
     return True
 
 
-def _beat(lake: Lake, work: str, run: object, ended: threading.Event) -> None:
+def _beat(lake: Lake, mine: Row, ended: threading.Event) -> None:
     while True:
-        lake.put(_place(work), json.dumps({"run": run, "at": time.time()}).encode())
+        # One that cannot be written is no end: the next may be.
+        with suppress(OSError):
+            lake.put(_place(mine), json.dumps({"at": time.time()}).encode())
         if ended.wait(BEAT):
             return
 
 
-def _place(work: str) -> str:
-    return f"_walk/{work}.alive"
+def _place(row: Row) -> str:
+    return f"_walk/{row['work']}.{row['run']}.alive"

@@ -95,6 +95,10 @@ class Lake:
         """
         return int(self._open(table).version())
 
+    def table_id(self, table: Table) -> str:
+        """A name that no other table has, nor this one after it was deleted and made anew; empty: it is not there."""
+        return str(self._open(table).metadata().id) if self.exists(table) else ""
+
     def read(
         self,
         table: Table,
@@ -242,6 +246,8 @@ class Lake:
         try:
             self._commit(table, {file.path: file for file in staged}, {}, at=version)
         except CommitFailedError:
+            if self.version(table) == version:  # nobody was quicker: something is wrong
+                raise
             return False
         return True
 

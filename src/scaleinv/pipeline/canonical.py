@@ -131,7 +131,7 @@ class Skus:
         by_gtin = codes.select(F.explode("gtins").alias("_kin"))
         by_key = codes.where(F.col("system") == system).select(F.col("code_key").alias("_kin"))
         kin, bears = (by_gtin, gtin14) if system == GTIN else (by_key, code_key)
-        return strange.join(F.broadcast(kin.distinct()), bears(F.col("sku_id")) == F.col("_kin"), "left_semi")
+        return strange.join(kin.distinct(), bears(F.col("sku_id")) == F.col("_kin"), "left_semi")
 
     def canonical(self, load: Load, accepted: DataFrame) -> DataFrame | None:
         """Rows of a load in canonical SKUs, one per key; ``None``: they are as they came."""

@@ -34,16 +34,16 @@ def work(walk: Walk) -> Outcome:
         name.removeprefix("silver/"): read_spark(walk.spark(), walk.lake, table(name), as_of=walk.as_of)
         for name in names
     }
-    earlier = find_base(walk)
+    found = find_base(walk)
     based_on = None
 
     def keep(rows: DataFrame, is_whole: bool) -> DataFrame:
         nonlocal based_on
-        based_on = None if is_whole else earlier
+        based_on = None if is_whole else found
         if based_on is not None:
-            walk.progress.say(f"the panel is that of {based_on}, and what has changed since")
+            walk.progress.say(f"the panel is that of {based_on[0]}, and what has changed since")
         walk.progress.wrote(PANEL, write_spark(walk.lake, rows, table(PANEL), where={"as_of": walk.as_of}))
-        return _past(walk, based_on)
+        return _past(walk, based_on[0] if based_on else None)
 
     gold = build(
         silver,
@@ -52,7 +52,7 @@ def work(walk: Walk) -> Outcome:
         horizon=walk.config.forecast.horizon,
         config=walk.config.features,
         lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
-        base=None if earlier is None else _base(walk, earlier, [*silver]),
+        base=None if found is None else _base(walk, found[0], [*silver]),
     )
     for name, frame in gold.items():
         walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of}))
@@ -60,7 +60,7 @@ def work(walk: Walk) -> Outcome:
 
 
 def is_intact(walk: Walk) -> bool:
-    """Whether the night that tonight's panel is based on is still what it was."""
+    """Whether tonight's panel is there, and the night that it is based on still what it was."""
     return stands(walk)
 
 

@@ -6,6 +6,7 @@ and a night that is done again concerns no other, but for those that are based o
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
@@ -85,17 +86,21 @@ def first_day(walk: Walk) -> date:
     return walk.as_of - timedelta(days=walk.config.features.history_days - 1)
 
 
-def find_base(walk: Walk) -> date | None:
-    """The night that tonight's panel may be based on: whole, made alike, and of a past that has not changed since."""
+def find_base(walk: Walk) -> tuple[date, str] | None:
+    """The night that tonight's panel may be based on, and which making of it.
+
+    It is whole and there, was made alike, and its past has not changed since.
+    """
     if walk.force:
         return None
+    there = _there(walk)
     oldest = walk.as_of - timedelta(days=walk.config.features.rebuild_after_days)
     for night in sorted(nights_of(walk.lake, "features"), reverse=True):
         memo = memo_at(walk.lake, "features", night)
-        if not oldest <= night < walk.as_of or memo.get("base") != night.isoformat():
+        if not oldest <= night < walk.as_of or memo.get("base") != night.isoformat() or night not in there:
             continue
         if memo["settings"] == _settings(walk) and _past_stands(walk, memo["loads"], night):
-            return night
+            return night, memo["built"]
     return None
 
 
@@ -105,49 +110,71 @@ def bases(lake: Lake) -> dict[date, date]:
     return {night: date.fromisoformat(memo["base"]) for night, memo in memos.items() if memo}
 
 
-def memo_of(walk: Walk, base: date | None, loads: dict[str, int]) -> dict[str, Any]:
+def memo_of(walk: Walk, base: tuple[date, str] | None, loads: dict[str, int]) -> dict[str, Any]:
     """What the marker says of tonight's panel.
 
     Args:
         walk: the night, its panel written.
-        base: what it is based on; ``None``: it is whole.
+        base: what it was based on, as :func:`find_base` gave it; ``None``: it is whole.
         loads: :func:`loads_of` before the panel was made.
     """
     if base is not None:
-        return {"base": base.isoformat(), "built": memo_at(walk.lake, "features", base)["built"]}
-    built = walk.lake.version(table(PANEL))
+        return {"base": base[0].isoformat(), "built": base[1]}
+    panel = table(PANEL)
+    built = f"{walk.lake.table_id(panel)}/{walk.lake.version(panel)}"
     return {"base": walk.as_of.isoformat(), "built": built, "settings": _settings(walk), "loads": loads}
 
 
 def stands(walk: Walk) -> bool:
-    """Whether what tonight's panel is based on is still what it was."""
+    """Whether tonight's panel is there, and what it is based on is still what it was."""
     memo = memo_at(walk.lake, "features", walk.as_of)
-    if not memo or memo["base"] == walk.as_of.isoformat():
+    if not memo:
         return True
-    return bool(memo_at(walk.lake, "features", date.fromisoformat(memo["base"])).get("built") == memo["built"])
+    base = date.fromisoformat(memo["base"])
+    is_same = memo_at(walk.lake, "features", base).get("built") == memo["built"]
+    return is_same and {base, walk.as_of} <= _there(walk)
+
+
+def _there(walk: Walk) -> set[date]:
+    """Nights of which the panel has rows."""
+    panel = table(PANEL)
+    nights = walk.lake.partition_values(panel, "as_of") if walk.lake.exists(panel) else []
+    return {date.fromisoformat(night) for night in nights}
 
 
 def loads_of(walk: Walk) -> dict[str, int]:
-    """``table/source`` -> the last load that was committed, of all that the panel is made from."""
+    """Table, which making of it, and source -> the last load that was committed, of all that the panel is made from."""
     log = walk.lake.read(table("ingest_log"), columns=["source", "into"]).group_by(["source", "into"]).aggregate([])
     found = {}
     for row in log.to_pylist():  # a row per source
         last = walk.lake.last_load(table(row["into"]), row["source"])
         if last is not None and row["into"].removeprefix("silver/") in _INPUTS:
-            found[f"{row['into']}/{row['source']}"] = last
+            found[_place(walk, row)] = last
     return found
 
 
 def _past_stands(walk: Walk, before: dict[str, int], night: date) -> bool:
-    """Whether all that was loaded since became known after ``night`` only."""
+    """Whether all that was loaded since became known after ``night`` only.
+
+    What a source loads first is a history: it counts as known as it happened.
+    """
     now = loads_of(walk)
-    if before.keys() - now.keys():
+    if before.keys() != now.keys() or any(now[place] < last for place, last in before.items()):
         return False
     for row in walk.lake.read(table("ingest_log")).to_pylist():  # a row per load
-        place = f"{row['into']}/{row['source']}"
-        if before.get(place, -1) < row["load"] <= now.get(place, -1) and (row["replaces"] or row["day"] <= night):
+        last = before.get(_place(walk, row))
+        if (
+            last is not None
+            and last < row["load"] <= now[_place(walk, row)]
+            and (row["replaces"] or row["day"] <= night)
+        ):
             return False
     return True
+
+
+def _place(walk: Walk, row: Mapping[str, Any]) -> str:
+    """Of a row of ``ingest_log``: a table that was deleted and made anew is another one."""
+    return f"{row['into']}/{walk.lake.table_id(table(row['into']))}/{row['source']}"
 
 
 def _settings(walk: Walk) -> str:

@@ -15,6 +15,7 @@ from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.lake import Lake
 from scaleinv.lake.lease import lease
 from scaleinv.pipeline.loads import replay_load
+from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 
@@ -106,6 +107,7 @@ def replayed(walk: Walk, source: str, mended: Mapping[str, str]) -> Mapping[str,
         texts = [mended.get(row["id"], row["row"]) for row in rows.select(["id", "row"]).to_pylist()]
         again = rows.select(["file", "position", "types"]).append_column("row", pa.array(texts, pa.string()))
         raw = read_again(walk.spark(), source, load.contract, load.table, again)
+        walk.unmark(STAGES[0])
         return take(walk, load, raw)
 
 

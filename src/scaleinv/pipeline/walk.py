@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -24,6 +24,7 @@ import scaleinv
 from scaleinv.config import FORMAT_PACKAGES, Config
 from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.lake import Lake
+from scaleinv.lake.lease import lease
 from scaleinv.pipeline.decisions import decisions_state
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.sources import sources_state
@@ -75,19 +76,20 @@ class Walk:
                 if not self.force and self.up_to_date(stage):
                     self.progress.say("up to date")
                     continue
-                # Before the work: a file that is delivered meanwhile must not be taken for one that was read.
-                fingerprint = self.fingerprint(stage)
-                self.lake.delete(self._marker(stage))
-                self.progress.say(stage.purpose)
-                outcome = self._done(stage)
-                self._mark(stage, fingerprint, outcome)
+                self._do(stage)
                 self.progress.end()
                 done.append(stage.name)
         return done
 
-    def _done(self, stage: Stage) -> Outcome:
+    def _do(self, stage: Stage) -> None:
         try:
-            return stage.load()(self)
+            # The history is every night's: two that add to it at once would take each other's loads for their own.
+            with lease(self.lake, "ingest") if stage.name == "ingest" else nullcontext():
+                # Before the work: a file that is delivered meanwhile must not be taken for one that was read.
+                fingerprint = self.fingerprint(stage)
+                self.unmark(stage)
+                self.progress.say(stage.purpose)
+                self._mark(stage, fingerprint, stage.load()(self))
         except Exception as error:
             if "No space left on device" not in str(error):  # as Spark, delta-rs and Python all say
                 raise
@@ -162,6 +164,10 @@ class Walk:
     def _read_marker(self, stage: Stage) -> dict[str, Any]:
         content = self.lake.get(self._marker(stage))
         return dict(json.loads(content)) if content else {}
+
+    def unmark(self, stage: Stage) -> None:
+        """Lets the next run do the stage again."""
+        self.lake.delete(self._marker(stage))
 
     def _mark(self, stage: Stage, fingerprint: str, outcome: Outcome) -> None:
         marker = {

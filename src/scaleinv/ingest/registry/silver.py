@@ -120,7 +120,7 @@ def together(frame: DataFrame, table: Table, *, system: str, others: DataFrame |
     rows = frame.withColumn("_other", is_other)
     if others is not None:
         known = others.select(*key).distinct().withColumn("_there", F.lit(True))
-        rows = rows.join(F.broadcast(known), key, "left").where(~F.col("_other") | F.col("_there").isNull())
+        rows = rows.join(known, key, "left").where(~F.col("_other") | F.col("_there").isNull())
     first = F.min_by(F.struct(*values), F.struct("_other", RECEIVED)).alias("_first")
     return rows.groupBy(*key).agg(first).select(*key, "_first.*").select(*names)
 
