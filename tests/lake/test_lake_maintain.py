@@ -241,6 +241,6 @@ def test_a_retention_shorter_than_a_run_is_refused() -> None:
 def test_an_empty_lake_needs_nothing(tmp_path: Path) -> None:
     lake = Lake(LakeConfig(root=str(tmp_path / "lake")))
     lake.create(STOCK)
-    assert maintain.old_nights(lake, [STOCK], keep=1, quiet_hours=24) == []
+    assert maintain.old_nights(lake, [STOCK], keep=1, quiet_hours=24, needed={}) == []
     assert maintain.crowded(lake, STOCK, 2**20) == {}
     assert maintain.unused(lake, STOCK, hours=24) == []

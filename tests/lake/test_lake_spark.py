@@ -117,6 +117,7 @@ def test_rows_without_a_key_are_spread(spark: SparkSession) -> None:
         "'f' AS file",
         "id AS position",
         "CAST(id AS string) AS row",
+        "CAST(null AS string) AS types",
     )
     spark.conf.set("spark.sql.adaptive.coalescePartitions.enabled", "false")
     try:

@@ -44,6 +44,8 @@ SETTINGS = [
     "spark.shuffle_partitions=2",
     "ingest.sources.weather={path: weather/*.csv, required: false}",
     "ingest.sources.calendar.path=calendar/*.csv",
+    "ingest.drift.enabled=false",
+    "ingest.registry.enabled=false",
 ]
 WHOLE = ("items", "locations", "vendors", "lead_times", "assortment")
 

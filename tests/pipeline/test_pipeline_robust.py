@@ -27,6 +27,12 @@ pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
 MONDAY = dt.date(2026, 2, 2)
 N_LINES = 20_000
+SETTINGS = [
+    "spark.master=null",
+    "spark.shuffle_partitions=2",
+    "ingest.drift.enabled=false",
+    "ingest.registry.enabled=false",
+]
 FILES = {
     "items": "sku_id,category,department,unit,vendor_id,unit_cost,unit_price,min_order_quantity,order_multiple\n"
     + "".join(f"P{n},food,d,EA,V1,1,2,1,1\n" for n in range(50)),
@@ -102,9 +108,9 @@ def test_a_disk_that_is_full_loses_nothing(
     sold = deliver(tmp_path / "data")
     monkeypatch.setenv("SCALEINV_HOME", str(small_disk))
     monkeypatch.setenv("SCALEINV_DATA", str(tmp_path / "data"))
-    walk = Walk(load_config("local", overrides=["spark.master=null", "spark.shuffle_partitions=2"]), MONDAY)
+    walk = Walk(load_config("local", overrides=SETTINGS), MONDAY)
     failed = 0
-    for size in range(100, 2000, 100):
+    for size in (100, 200, 300, 500, 900, 8000):
         subprocess.run(["mount", "-o", f"remount,size={size}k", small_disk], check=True)
         try:
             walk.run(STAGES[:1])
@@ -114,5 +120,5 @@ def test_a_disk_that_is_full_loses_nothing(
                 assert walk.lake.read(table(state.name)).num_rows == state.rows
         else:
             break
-    assert failed >= 3, "it was full at several points"
+    assert failed >= 2, "it was full at several points"
     check(walk, sold)
