@@ -39,6 +39,9 @@ FILES = {
     "locations": "location_id,region\nS1,N\n",
     "vendors": "vendor_id,review_period,currency\nV1,1,EUR\n",
     "lead_times": "vendor_id,lead_time,weight\nV1,2,1\n",
+    "assortment": "sku_id,location_id\nP1,S1\n",
+    "prices/1": "sku_id,location_id,valid_from,valid_to,price,is_promotion\nP1,S1,2026-01-01,2026-12-31,2,no\n",
+    "stock/1": "sku_id,location_id,date,on_hand,reserved,backorders\nP1,S1,2026-02-01,5,0,0\n",
 }
 
 
