@@ -14,7 +14,7 @@ import pytest
 from tests.ingest.kinds import DAY, OK, SAME, STOCK, deliver, deliver_items, item, rows_of
 
 from scaleinv.config import Config, load_config
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import ConfigError
 from scaleinv.pipeline import quarantine
 from scaleinv.pipeline.stages import STAGES
@@ -27,13 +27,14 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 
 MONDAY = dt.date(2026, 2, 2)
+BASE = Path(__file__).parents[2] / "conf" / "base.yaml"
 CONTRACTS = Path(__file__).with_name("kinds.yaml")
 
 
 def retailer(folder: Path, *overrides: str) -> Config:
     conf = folder / "conf"
     (conf / "env").mkdir(parents=True, exist_ok=True)
-    shutil.copy("conf/base.yaml", conf)
+    shutil.copy(BASE, conf)
     shutil.copy(CONTRACTS, conf / "env")
     return load_config("kinds", folder=conf, overrides=overrides)
 

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from scaleinv.config.models import SourceConfig, SyntheticConfig
+from scaleinv.config.models import SyntheticConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import DataError
 from scaleinv.schema import TABLES
 from scaleinv.synthetic import SUCCESS, Block, last_day, n_blocks, simulate_block, write_sources

@@ -19,12 +19,12 @@ from scaleinv.config.models import (
     RayConfig,
     ReplenishConfig,
     ServiceTarget,
-    SourceConfig,
     SparkConfig,
     SyntheticConfig,
     TftConfig,
     TrainingConfig,
 )
+from scaleinv.config.sources import SourceConfig
 
 __all__ = [
     "FORMAT_PACKAGES",

@@ -52,14 +52,14 @@ def build(
     """
     lines = silver["sales"] if lines is None else lines
     _check_days(lines, as_of, config.closed_days)
-    alive = placed(lives(silver, lines, as_of=as_of, history_days=config.history_days), silver, config)
+    first, last = config.first_day(as_of), as_of + timedelta(days=horizon)
+    alive = placed(lives(silver, lines, as_of=as_of, first=first), silver, config)
     short = short_of_stock(alive, silver, as_of=as_of).withColumn("is_short", F.lit(True))
     alive = alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short").persist()
     if alive.isEmpty():
         raise DataError(
             explain(f"no SKU is on sale at {as_of}", expected="rows of silver/assortment or silver/sales", found="none")
         )
-    first, last = as_of - timedelta(days=config.history_days - 1), as_of + timedelta(days=horizon)
     if base is not None and begins_later(alive, base, first=first):
         base = None
     rows = _panel(alive, silver, base, as_of=as_of, first=first, last=last)
@@ -81,8 +81,8 @@ def _panel(alive: DataFrame, silver: Frames, base: Base | None, *, as_of: date, 
     again = None if base is None else changed_days(alive, silver, base, first=first).persist()
 
     def days(of: DataFrame) -> DataFrame:
-        tail = days_of(of, since="since", last=last)
-        return tail if again is None else tail.unionByName(some_days_of(of, again, since="since"))
+        tail = days_of(of, last=last)
+        return tail if again is None else tail.unionByName(some_days_of(of, again))
 
     stocked, short = days(spans.where(~F.col("is_short"))), days(spans.where("is_short"))
     if base is not None:

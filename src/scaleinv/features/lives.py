@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import date, timedelta
+from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from scaleinv.schema.words import ID_SEPARATOR
 
 
-def lives(silver: Mapping[str, DataFrame], lines: DataFrame, *, as_of: date, history_days: int) -> DataFrame:
+def lives(silver: Mapping[str, DataFrame], lines: DataFrame, *, as_of: date, first: date) -> DataFrame:
     """One row per series on sale at ``as_of``: unique_id, sku_id, location_id, first_ds, old levels.
 
     A series is a listed SKU at a location, or one that has sales. Its life starts when it was listed, else with its
@@ -22,9 +22,9 @@ def lives(silver: Mapping[str, DataFrame], lines: DataFrame, *, as_of: date, his
         silver: the history.
         lines: sku_id, location_id and date of all sales; a key may come more than once.
         as_of: the last day known.
-        history_days: days up to ``as_of`` before which no life begins.
+        first: the first day of the panel: no life begins before it.
     """
-    day, oldest = F.lit(as_of), F.lit(as_of - timedelta(days=history_days - 1))
+    day, oldest = F.lit(as_of), F.lit(first)
     sold = lines.groupBy("sku_id", "location_id").agg(F.min("date").alias("first_sale"))
     listed = silver["assortment"].where(F.col("listed_from").isNull() | (F.col("listed_from") <= day))
     both = listed.join(sold, ["sku_id", "location_id"], "full")

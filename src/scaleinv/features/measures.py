@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import date, timedelta
 from typing import Final
 
@@ -45,39 +44,38 @@ def _shape() -> list[Column]:
 def _known(as_of: date) -> list[Column]:
     """The features of a series' own days."""
 
-    def last(name: str, n: int) -> Callable[[Column], Column]:
-        """A value on the last ``n`` days that the feature may see."""
-        end = as_of - timedelta(days=_LAG[name])
-        inside = F.col("ds").between(F.lit(end - timedelta(days=n - 1)), F.lit(end))
-        return lambda value: F.when(inside, value)
-
     def on(name: str, n: int, value: str) -> Column:
         """The value of the ``n``-th last day that the feature may see, counted from 1."""
         return F.max(F.when(F.col("ds") == F.lit(as_of - timedelta(days=n - 1 + _LAG[name])), F.col(value)))
 
     def share(name: str, n: int, flag: Column) -> Column:
-        inside = last(name, n)
-        return (F.count(inside(F.when(flag, 1))) / F.nullif(F.count(inside(F.lit(1))), F.lit(0))).alias(name)
+        inside = _last(as_of, name, n)
+        return (F.count_if(inside & flag) / F.nullif(F.count_if(inside), F.lit(0))).alias(name)
+
+    def moments(name: str, n: int, value: str) -> tuple[Column, Column, Column]:
+        """Days, sum and sum of squares of a value over the last ``n`` days that the feature may see."""
+        inside, exact = _last(as_of, name, n), _exact(value)
+        total, squares = (F.sum(F.when(inside, one)).cast("double") for one in (exact, exact * exact))
+        return F.count(F.when(inside, exact)), total, squares
 
     found = [on(f"demand_lag_{n}", n, "y").cast("double").alias(f"demand_lag_{n}") for n in LAGS]
     for n in WINDOWS:
-        mean, sd = f"demand_mean_{n}", f"demand_sd_{n}"
-        count, total = F.count(last(mean, n)(F.col("y"))), F.sum(last(mean, n)(_exact("y"))).cast("double")
-        found.append((total / F.nullif(count, F.lit(0))).alias(mean))
-        if n == WINDOWS[0]:
-            continue
-        count, total = F.count(last(sd, n)(F.col("y"))), F.sum(last(sd, n)(_exact("y"))).cast("double")
-        squares = F.sum(last(sd, n)(_exact("y") * _exact("y"))).cast("double")
+        name = f"demand_mean_{n}"
+        count, total, _ = moments(name, n, "y")
+        found.append((total / F.nullif(count, F.lit(0))).alias(name))
+    for n in WINDOWS[1:]:
+        name = f"demand_sd_{n}"
+        count, total, squares = moments(name, n, "y")
         spread = F.greatest(squares - total * total / count, F.lit(0.0)) / F.nullif(count - 1, F.lit(0))
-        found.append(F.when(count > 1, F.sqrt(spread)).alias(sd))
+        found.append(F.when(count > 1, F.sqrt(spread)).alias(name))
         found.append(share(f"zero_share_{n}", n, F.col("y") == 0))
         found.append(share(f"stockout_share_{n}", n, F.col("is_stockout")))
-    sold = F.max(F.when((F.col("sales") > 0) & last("days_since_sale", 10**5)(F.lit(True)), F.col("ds")))
+    seen = F.col("ds") <= F.lit(as_of - timedelta(days=_LAG["days_since_sale"]))
+    sold = F.max(F.when((F.col("sales") > 0) & seen, F.col("ds")))
     found.append(F.datediff(F.lit(as_of), sold).alias("days_since_sale"))
     name = "price_level"
-    inside, price = last(name, WINDOWS[-1]), _exact("price")
-    mean_price = F.sum(inside(price)).cast("double") / F.nullif(F.count(inside(price)), F.lit(0))
-    found.append((on(name, 1, "price") / F.nullif(mean_price, F.lit(0.0))).alias(name))
+    count, total, _ = moments(name, WINDOWS[-1], "price")
+    found.append((on(name, 1, "price") / F.nullif(total / F.nullif(count, F.lit(0)), F.lit(0.0))).alias(name))
     name = "price_change_28"
     found.append((on(name, 1, "price") / F.nullif(on(name, 29, "price"), F.lit(0.0)) - 1).alias(name))
     found.append(share("promotion_share_91", WINDOWS[-1], F.col("is_promotion")))
@@ -88,8 +86,7 @@ def _sums(as_of: date) -> list[Column]:
     """What is added over the series of a category or a location."""
     found = []
     for name in _AROUND:
-        end = as_of - timedelta(days=_LAG[name])
-        inside = F.col("ds").between(F.lit(end - timedelta(days=27)), F.lit(end))
+        inside = _last(as_of, name, 28)
         found += [
             F.sum(F.when(inside, _exact("y"))).alias(f"_sum_{name}"),
             F.count_if(inside).alias(f"_days_{name}"),
@@ -108,6 +105,12 @@ def night_features(facts: DataFrame) -> DataFrame:
         total, n = F.sum(f"_sum_{name}").cast("double"), F.sum(f"_days_{name}")
         rows = rows.join(facts.groupBy(place).agg((total / F.nullif(n, F.lit(0))).alias(name)), place)
     return rows.select("group_id", "unique_id", *[feature.name for feature in NIGHT_FEATURES])
+
+
+def _last(as_of: date, name: str, n: int) -> Column:
+    """Whether a day is one of the last ``n`` that the feature may see."""
+    end = as_of - timedelta(days=_LAG[name])
+    return F.col("ds").between(F.lit(end - timedelta(days=n - 1)), F.lit(end))
 
 
 def _exact(name: str) -> Column:

@@ -39,17 +39,17 @@ def priced_spans(lives: DataFrame, silver: Mapping[str, DataFrame]) -> DataFrame
     )
 
 
-def days_of(spans: DataFrame, *, since: str, last: date) -> DataFrame:
-    """One row per series and day from the column ``since`` to ``last``: ``spans`` with ``date``."""
-    start, end = F.greatest("start", since), F.least(F.col("end"), F.lit(last))
+def days_of(spans: DataFrame, *, last: date) -> DataFrame:
+    """One row per series and day from its ``since`` to ``last``: ``spans`` with ``date``."""
+    start, end = F.greatest("start", "since"), F.least(F.col("end"), F.lit(last))
     day = F.explode(F.sequence(start, end)).alias("date")
-    return spans.where(start <= end).select(*_without(spans, "start", "end", since), day)
+    return spans.where(start <= end).select(*_without(spans, "start", "end", "since"), day)
 
 
-def some_days_of(spans: DataFrame, days: DataFrame, *, since: str) -> DataFrame:
+def some_days_of(spans: DataFrame, days: DataFrame) -> DataFrame:
     """As :func:`days_of`, for the ``days`` (sku_id, location_id, date; no row twice) of a life before ``since``."""
-    inside = F.col("date").between(F.greatest("start", "first_ds"), F.col("end")) & (F.col("date") < F.col(since))
-    names = _without(spans, "start", "end", since)
+    inside = F.col("date").between(F.greatest("start", "first_ds"), F.col("end")) & (F.col("date") < F.col("since"))
+    names = _without(spans, "start", "end", "since")
     return spans.join(days, _SERIES).where(inside).select(*names, "date")
 
 

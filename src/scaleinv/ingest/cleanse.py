@@ -12,7 +12,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.ingest.lines import EXACT
 from scaleinv.ingest.parse import CORRUPT, parsed, text
 from scaleinv.ingest.read import unreadable

@@ -19,7 +19,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.types import StringType, StructField, StructType
 
-from scaleinv.config.models import JdbcConfig, SourceConfig
+from scaleinv.config.sources import JdbcConfig, SourceConfig
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.ingest.lines import retyped, split
 from scaleinv.ingest.parse import CORRUPT, row_hash

@@ -71,7 +71,10 @@ def _take(lake: Lake, work: str, mine: Row) -> bool:
                 do=f"wait for its end and run again (one that was killed elsewhere counts for {DEAD:.0f} s)",
             )
         )
-    return _write(lake, version, [*others, mine])
+    taken = _write(lake, version, [*others, mine])
+    if taken and held is not None:  # what one that was killed left
+        lake.delete(_place(held))
+    return taken
 
 
 def _give_back(lake: Lake, work: str, mine: Row) -> bool:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.ingest import Cleansed
 from scaleinv.ingest.registry import GTIN, codes_of
 from scaleinv.ingest.registry.codes import code_key, gtin14

@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from scaleinv.config import Config
 from scaleinv.lake import Lake
@@ -24,12 +25,10 @@ def decisions_state(config: Config, lake: Lake) -> object:
     """The decisions of persons. What ingest decided itself follows from the files."""
     if not has_registry(config) or not lake.exists(_LOG):
         return []
-    rows = lake.read(_LOG, columns=["merge_id", "who"]).to_pylist()
-    return sorted(row["merge_id"] for row in rows if row["who"] != _US)
+    rows = lake.read(_LOG, columns=["merge_id", "who"])
+    return sorted(rows.filter(pc.not_equal(rows["who"], _US))["merge_id"].to_pylist())
 
 
 def in_force(log: pa.Table, day: date) -> list[Any]:
     """Names of the decisions that have begun on ``day``, sorted."""
-    return sorted(
-        row["merge_id"] for row in log.select(["merge_id", "valid_from"]).to_pylist() if row["valid_from"] <= day
-    )
+    return sorted(log.filter(pc.less_equal(log["valid_from"], pa.scalar(day)))["merge_id"].to_pylist())

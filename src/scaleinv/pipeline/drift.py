@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from scaleinv.config.drift import DriftConfig, SourceDrift
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import LakeError, explain
 from scaleinv.ingest.drift import Finding, findings, quarantine_rules
 from scaleinv.ingest.parse import CORRUPT

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import TYPE_CHECKING
 
-from scaleinv.pipeline.nights import PANEL, find_base, first_day, loads_of, memo_of, stands
+from scaleinv.pipeline.nights import PANEL, find_base, loads_of, memo_of, stands
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.schema import table
@@ -94,5 +94,6 @@ def _past(walk: Walk, base: date | None) -> DataFrame:
     tonight = panel.where(F.col("as_of") == F.lit(walk.as_of))
     if base is None:
         return tonight
-    before = panel.where((F.col("as_of") == F.lit(base)) & F.col("ds").between(F.lit(first_day(walk)), F.lit(base)))
+    first = walk.config.features.first_day(walk.as_of)
+    before = panel.where((F.col("as_of") == F.lit(base)) & F.col("ds").between(F.lit(first), F.lit(base)))
     return overlaid(before, tonight, until=base)

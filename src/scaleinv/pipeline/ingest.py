@@ -11,7 +11,8 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from scaleinv.config.models import M5Config, SourceConfig
+from scaleinv.config.models import M5Config
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.ingest import M5_TABLES, PARENTS, Cleansed, check_load, cleanse, in_order, read_m5, stamped
 from scaleinv.ingest.drift import Finding, check_drift

@@ -8,7 +8,7 @@ from datetime import date
 
 import pyarrow.compute as pc
 
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.pipeline.sources import SourceFile, files_of
 from scaleinv.pipeline.walk import Walk, digest, rows_of

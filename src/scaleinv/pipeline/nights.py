@@ -78,12 +78,7 @@ def panel_of(walk: Walk) -> Panel:
     """Tonight's panel."""
     memo = memo_at(walk.lake, "features", walk.as_of)
     base = date.fromisoformat(memo["base"]) if memo else walk.as_of
-    return Panel(walk.as_of, base, first_day(walk))
-
-
-def first_day(walk: Walk) -> date:
-    """The first day that tonight's panel may hold."""
-    return walk.as_of - timedelta(days=walk.config.features.history_days - 1)
+    return Panel(walk.as_of, base, walk.config.features.first_day(walk.as_of))
 
 
 def find_base(walk: Walk) -> tuple[date, str] | None:

@@ -12,7 +12,7 @@ from typing import Final
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.ingest import message_place, read_messages, read_source
 from scaleinv.lake.spark import read_loads

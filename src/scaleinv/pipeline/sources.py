@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow.fs as pafs
 
 from scaleinv.config import Config, LakeConfig
-from scaleinv.config.models import SourceConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import LakeError
 from scaleinv.lake import Lake
 
