@@ -7,6 +7,7 @@ BIN := .venv/bin
 UV = infra/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
 LOCK = $(COMPILE) pyproject.toml --group build
+WORKERS ?= 2
 PYTEST_ARGS ?=
 
 .PHONY: help demo test lint types unit lock sync-cpu sync-dev sync-gpu clean
@@ -23,7 +24,7 @@ demo: .venv/.cpu ## Set up what is missing, then walk from raw files to orders o
 
 test: .venv/.dev ## Set up what is missing, then lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 unit: .venv/.dev ## Only the quick tests that start no engine
 	$(BIN)/pytest -m "not spark and not ray and not slow" $(PYTEST_ARGS)

@@ -12,7 +12,33 @@ import pytest
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
 
+SMALL = {
+    "spark.sql.codegen.wholeStage": "false",
+    "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+    "spark.driver.extraJavaOptions": "-XX:+UseParallelGC -XX:Tier4InvocationThreshold=50000 "
+    "-XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 -XX:Tier4BackEdgeThreshold=400000",
+}
+"""Of a handful of rows most of the time goes into compiling: what tests run in processes of their own is compiled."""
+
+LONGEST = [
+    "test_pipeline_walk.py",
+    "test_pipeline_nights.py",
+    "test_pipeline_codes.py",
+    "test_ingest_real.py",
+    "test_ingest_kinds.py",
+    "test_ingest_stream.py",
+    "test_pipeline_loads.py",
+    "test_pipeline_watch.py",
+    "test_pipeline_robust.py",
+]
+
 os.environ.setdefault("SCALEINV_DATA", str(Path(__file__).resolve().parents[2] / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files that take longest first, so that two workers end together; a file's tests stay together."""
+    first = {name: n for n, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: first.get(item.path.name, len(first)))
 
 
 @pytest.fixture(scope="session")
@@ -22,7 +48,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
 
     lake = LakeConfig(root=str(tmp_path_factory.mktemp("lake")))
     packages = (*SparkConfig().packages, *FORMAT_PACKAGES.values())  # of all formats: one session serves all tests
-    config = SparkConfig(driver_memory="2g", shuffle_partitions=2, packages=packages)
+    config = SparkConfig(driver_memory="2g", shuffle_partitions=2, packages=packages, options=SMALL)
     session = spark_session(config, lake, app="scaleinv tests")
     yield session
     session.stop()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from datetime import date, timedelta
 
 from pyspark.sql import DataFrame
@@ -26,6 +27,7 @@ Keep = Callable[[DataFrame, bool], DataFrame]
 def build(
     silver: Frames,
     keep: Keep,
+    held: ExitStack,
     *,
     as_of: date,
     horizon: int,
@@ -39,6 +41,7 @@ def build(
         silver: silver table without its prefix -> rows known at ``as_of``; prices and calendar reach ahead of it.
         keep: is given rows of ``gold/panel``, and whether they are all of them or only what differs from the base;
             gives the whole panel up to ``as_of``. It is read from where it was kept, so it is computed once.
+        held: when it ends, the frames that several tables are made of are let go; the tables must be written by then.
         as_of: last day known, inclusive.
         horizon: days after ``as_of`` for which the panel holds covariates.
         config: history, groups, lead times.
@@ -55,17 +58,17 @@ def build(
     first, last = config.first_day(as_of), as_of + timedelta(days=horizon)
     alive = placed(lives(silver, lines, as_of=as_of, first=first), silver, config)
     short = short_of_stock(alive, silver, as_of=as_of).withColumn("is_short", F.lit(True))
-    alive = alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short").persist()
+    alive = _hold(alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"), held)
     if alive.isEmpty():
         raise DataError(
             explain(f"no SKU is on sale at {as_of}", expected="rows of silver/assortment or silver/sales", found="none")
         )
     if base is not None and begins_later(alive, base, first=first):
         base = None
-    rows = _panel(alive, silver, base, as_of=as_of, first=first, last=last)
+    rows = _panel(alive, silver, base, held, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
     past = keep(rows.select(night, "*"), base is None)
-    facts = alive.join(measures(past, as_of=as_of), "unique_id").persist()
+    facts = _hold(alive.join(measures(past, as_of=as_of), "unique_id"), held)
     return {
         "gold/series": series(facts, last=last).select(night, "*"),
         "gold/features": night_features(facts).select(night, "*"),
@@ -74,11 +77,13 @@ def build(
     }
 
 
-def _panel(alive: DataFrame, silver: Frames, base: Base | None, *, as_of: date, first: date, last: date) -> DataFrame:
+def _panel(
+    alive: DataFrame, silver: Frames, base: Base | None, held: ExitStack, *, as_of: date, first: date, last: date
+) -> DataFrame:
     """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
     wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short", "since"]
-    spans = priced_spans(since(alive, silver, base).select(*wanted), silver).persist()
-    again = None if base is None else changed_days(alive, silver, base, first=first).persist()
+    spans = _hold(priced_spans(since(alive, silver, base).select(*wanted), silver), held)
+    again = None if base is None else _hold(changed_days(alive, silver, base, first=first), held)
 
     def days(of: DataFrame) -> DataFrame:
         tail = days_of(of, last=last)
@@ -86,13 +91,19 @@ def _panel(alive: DataFrame, silver: Frames, base: Base | None, *, as_of: date, 
 
     stocked, short = days(spans.where(~F.col("is_short"))), days(spans.where("is_short"))
     if base is not None:
-        stocked = stocked.persist()
+        stocked = _hold(stocked, held)
     rows = observed(with_sales(stocked, sales_of(stocked, silver["sales"], base), None, as_of=as_of))
     if not spans.where("is_short").isEmpty():
         # All days of these series, twice: they are estimated from, and they are rows.
-        all_days = with_sales(short, silver["sales"], silver["stock"], as_of=as_of).persist()
+        all_days = _hold(with_sales(short, silver["sales"], silver["stock"], as_of=as_of), held)
         rows = rows.unionByName(demand(all_days, silver.get("hourly_sales")))
     return panel(rows, silver, first=first, last=last)
+
+
+def _hold(frame: DataFrame, held: ExitStack) -> DataFrame:
+    frame = frame.persist()
+    held.callback(frame.unpersist)
+    return frame
 
 
 def _check_days(sales: DataFrame, as_of: date, closed_days: int) -> None:

@@ -34,12 +34,18 @@ _STATIC: Final = {
     "spark.sql.catalogImplementation": "in-memory",
     "spark.ui.enabled": "false",
     "spark.ui.showConsoleProgress": "false",
+    # What was done is told to nobody, but is kept, plans and all: a long-lived session fills its heap with it.
+    "spark.sql.ui.retainedExecutions": "1",
+    "spark.ui.retainedJobs": "1",
+    "spark.ui.retainedStages": "1",
+    "spark.ui.retainedTasks": "1",
 }
 """Only a new session takes these."""
 
 _RUNTIME: Final = {
     "spark.databricks.delta.snapshotPartitions": "2",
     "spark.sql.adaptive.enabled": "true",
+    "spark.sql.ui.explainMode": "simple",  # plans are written down whether or not somebody reads them
     # Rows that lie by series meet others by series and day as they lie.
     "spark.sql.requireAllClusterKeysForCoPartition": "false",
     "spark.sql.ansi.enabled": "true",

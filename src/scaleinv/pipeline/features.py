@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING
 
@@ -45,17 +46,19 @@ def work(walk: Walk) -> Outcome:
         walk.progress.wrote(PANEL, write_spark(walk.lake, rows, table(PANEL), where={"as_of": walk.as_of}))
         return _past(walk, based_on[0] if based_on else None)
 
-    gold = build(
-        silver,
-        keep,
-        as_of=walk.as_of,
-        horizon=walk.config.forecast.horizon,
-        config=walk.config.features,
-        lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
-        base=None if found is None else _base(walk, found[0], [*silver]),
-    )
-    for name, frame in gold.items():
-        walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of}))
+    with ExitStack() as held:
+        gold = build(
+            silver,
+            keep,
+            held,
+            as_of=walk.as_of,
+            horizon=walk.config.forecast.horizon,
+            config=walk.config.features,
+            lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
+            base=None if found is None else _base(walk, found[0], [*silver]),
+        )
+        for name, frame in gold.items():
+            walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of}))
     return Outcome(memo=memo_of(walk, based_on, loads))
 
 
