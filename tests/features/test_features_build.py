@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -117,11 +118,12 @@ def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: 
         return panel["gold/panel"].where(F.col("ds") <= F.lit(as_of))
 
     silver = frames(spark, rows, shuffled=shuffled)
-    gold = build_features(silver, keep, as_of=as_of, horizon=HORIZON, config=config)
-    return {
-        name: check(frame.toArrow(), table(name)).sort_by([(k, "ascending") for k in table(name).key])
-        for name, frame in (panel | gold).items()
-    }
+    with ExitStack() as held:
+        gold = build_features(silver, keep, held, as_of=as_of, horizon=HORIZON, config=config)
+        return {
+            name: check(frame.toArrow(), table(name)).sort_by([(k, "ascending") for k in table(name).key])
+            for name, frame in (panel | gold).items()
+        }
 
 
 @pytest.fixture(scope="module")

@@ -13,6 +13,8 @@ from tests.ingest.reading import cleansed, read
 from scaleinv.config import IngestConfig, load_config
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from pyspark.sql import SparkSession
 pytestmark = [pytest.mark.spark, pytest.mark.slow]
 
@@ -21,6 +23,18 @@ NO_PRODUCT = (
     r"regexp_matches(upper(trim(StockCode)), '^(POST|DOT|C2|C3|M|D|S|B|ADJUST.*|BANK CHARGES|AMAZONFEE|PADS|CRUK|"
     r"TEST.*|GIFT.*)$')"
 )
+
+
+@pytest.fixture(scope="module", autouse=True)
+def compiled(spark: SparkSession) -> Iterator[None]:
+    """Millions of rows: compiling their queries pays here."""
+    options = {"spark.sql.codegen.wholeStage": "true", "spark.sql.codegen.factoryMode": "FALLBACK"}
+    before = {name: str(spark.conf.get(name)) for name in options}
+    for name, value in options.items():
+        spark.conf.set(name, value)
+    yield
+    for name, value in before.items():
+        spark.conf.set(name, value)
 
 
 def contracts(name: str, folder: str) -> IngestConfig:
