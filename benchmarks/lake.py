@@ -3,9 +3,9 @@
     python benchmarks/lake.py --rows 59e6
 
 Writes a retailer in M5's published layout (a column per day, weekly prices, a calendar), runs the stages ingest and
-features on it as a user does, then lets DuckDB compute the same panel with the same threads and memory, and compares
+features on it as a user does (``scaleinv run --until features``), then lets DuckDB compute the same panel with the same threads and memory, and compares
 all rows of both. Then a day more: sales, late lines, stock and prices come as files, and the two stages run for that
-night; with ``--rebuild`` the night is made as a whole too, and compared. ``--rows`` counts cells (series x 1,941
+night; with ``--rebuild`` the stage features makes the night as a whole too, and both are compared. ``--rows`` counts cells (series x 1,941
 days); M5 itself has 59 million. The last line is one JSON object. Memory is measured as in ``benchmarks/walk.py``.
 """
 
@@ -151,13 +151,12 @@ class Job:
         self.seconds: dict[str, float] = {}
         self.settings = [f"spark.master=local[{threads}]", f"spark.driver_memory={memory}", *settings]
 
-    def run(self, name: str, stage: str, env: str, as_of: date, *settings: str, force: bool = False) -> None:
-        """One stage; its seconds are kept under ``name``."""
+    def run(self, name: str, command: list[str], env: str, as_of: date, *settings: str) -> None:
+        """One command; its seconds are kept under ``name``, those of its stages beside it."""
         sets = [part for setting in (*self.settings, *settings) for part in ("--set", setting)]
         started, cpu = time.perf_counter(), _children_cpu()
         process = subprocess.Popen(
-            [sys.executable, "-m", "scaleinv", stage, "--env", env, "--as-of", str(as_of), *sets,
-             *(["--force"] if force else [])],
+            [sys.executable, "-m", "scaleinv", *command, "--env", env, "--as-of", str(as_of), *sets],
             env=os.environ | {"SCALEINV_HOME": str(self.home)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True,
         )  # fmt: skip
@@ -165,14 +164,15 @@ class Job:
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{time.perf_counter() - started:7.1f} {line}", end="", flush=True)
-            if done := re.match(r"\[\d/\d\] \w+ +done in ([\d.]+) s", line):
-                self.seconds[f"{name}_stage"] = float(done[1])
+            if done := re.match(r"\[\d/\d\] (\w+) +done in ([\d.]+) s", line):
+                self.seconds[f"{name}_{done[1]}"] = float(done[2])
         if process.wait():
             sys.exit(f"{name} ended with code {process.returncode}")
         self.seconds[name] = round(time.perf_counter() - started, 1)
         self.seconds[f"{name}_cpu"] = round(_children_cpu() - cpu, 1)
 
 
+BOTH = ["run", "--until", "features"]
 DAY = AS_OF + timedelta(days=1)
 SAME = ("features.history_days=1941", "features.closed_days=0")
 """Of both environments: M5's for the history, a retailer's own files for the day after it."""
@@ -212,12 +212,11 @@ def run_day(job: Job, raw: Path, *, rebuild: bool) -> dict[str, Any]:
     # Master data have not changed, so their files have not come again.
     quiet = [f"ingest.sources.{name}.required=false" for name in ("items", "locations", "vendors", "lead_times")]
     sets = (*SAME, *quiet, "ingest.sources.assortment.required=false", f"ingest.data={folder}", f"lake.root={lake}")
-    for stage in ("ingest", "features"):
-        job.run(f"day_{stage}", stage, "local", DAY, *sets)
+    job.run("day", BOTH, "local", DAY, *sets)
     result: dict[str, Any] = {"came": came, "written": _panel_rows(lake, DAY)}
     if rebuild:
         based = checks(_as_one(lake))
-        job.run("rebuild_features", "features", "local", DAY, *sets, force=True)
+        job.run("rebuild", ["features", "--force"], "local", DAY, *sets)
         whole = checks(f"SELECT * FROM read_parquet({_files(lake, DAY)})")
         result |= {"panel": based, "rebuilt": whole, "agree": based == whole}
     return result
@@ -350,9 +349,8 @@ def main() -> None:
         data.mkdir(parents=True)
         cells = write_raw(data, int(options.rows))
         job = Job(home, options.threads, options.memory, options.set)
-        for stage in ("ingest", "features"):
-            job.run(stage, stage, "m5_all", AS_OF, f"ingest.data={data}", f"ingest.m5.sales={SALES}", *SAME)
-        peak, stages = job.peak[0], dict(job.seconds)
+        job.run("job", BOTH, "m5_all", AS_OF, f"ingest.data={data}", f"ingest.m5.sales={SALES}", *SAME)
+        peak = job.peak[0]
         reference, reference_cpu = run_reference(data, home / "reference.parquet", options.threads, options.memory)
         lake = home / "m5_all" / "lake"
         ours = checks(f"SELECT * FROM read_parquet({_files(lake, AS_OF)})")
@@ -364,12 +362,12 @@ def main() -> None:
             "cpus": options.threads,
             "memory": options.memory,
             "set": options.set,
-            "job_seconds": round(stages["ingest"] + stages["features"], 1),
+            "job_seconds": job.seconds["job"],
             "peak_gib": round(peak / 2**30, 2),
             "reference_seconds": round(reference, 1),
-            "cpu_seconds": round(stages["ingest_cpu"] + stages["features_cpu"], 1),
+            "cpu_seconds": job.seconds["job_cpu"],
             "reference_cpu_seconds": round(reference_cpu, 1),
-            "day_seconds": round(job.seconds["day_ingest"] + job.seconds["day_features"], 1),
+            "day_seconds": job.seconds["day"],
             "day_peak_gib": round(job.peak[0] / 2**30, 2),
             "stages": job.seconds,
             "panel": ours,

@@ -137,10 +137,13 @@ def run(
     conf: Conf = None,
     dry_run: DryRun = False,
     force: Force = False,
+    until: Annotated[
+        str | None, typer.Option("--until", metavar="STAGE", help="The last stage to run; default: all of them.")
+    ] = None,
 ) -> None:
     """All stages, from files to orders. Killed anywhere and run again, it goes on where it was."""
-    walk = _run_stages(_Options(env, as_of, set_, conf), None, None, dry_run=dry_run, force=force)
-    if not dry_run:
+    walk = _run_stages(_Options(env, as_of, set_, conf), None, until, dry_run=dry_run, force=force)
+    if not dry_run and until is None:
         from scaleinv.pipeline.summary import summary
 
         typer.echo(summary(walk))

@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 
 from scaleinv.config import FeaturesConfig
 from scaleinv.errors import DataError, explain
-from scaleinv.features.changes import Base, begins_later, changed_days, sales_of, since
+from scaleinv.features.changes import Base, begins_later, changed_days, few, sales_of, since
 from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
 from scaleinv.features.lives import lives, short_of_stock
 from scaleinv.features.measures import measures, night_features
-from scaleinv.features.panel import days_of, panel, priced_spans, some_days_of, with_sales
+from scaleinv.features.panel import SALES_PER_PART, days_of, panel, priced_spans, some_days_of, with_sales
 from scaleinv.features.position import stock_position
 from scaleinv.features.series import placed, series
 
@@ -33,6 +33,7 @@ def build(
     horizon: int,
     config: FeaturesConfig,
     lines: DataFrame | None = None,
+    n_sales: int = 0,
     base: Base | None = None,
 ) -> dict[str, DataFrame]:
     """``gold/series``, ``gold/features``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
@@ -47,6 +48,7 @@ def build(
         config: history, groups, lead times.
         lines: sku_id, location_id and date of all sales, a key more than once; cheaper than ``silver["sales"]`` where
             that adds up several loads.
+        n_sales: rows of sales, about; as many parts are made of a panel that no part takes much memory.
         base: an earlier night that this one may be based on.
 
     Raises:
@@ -65,7 +67,8 @@ def build(
         )
     if base is not None and begins_later(alive, base, first=first):
         base = None
-    rows = _panel(alive, silver, base, held, as_of=as_of, first=first, last=last)
+    parts = -(-n_sales // SALES_PER_PART)
+    rows = _panel(alive, silver, base, held, parts=parts, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
     past = keep(rows.select(night, "*"), base is None)
     facts = _hold(alive.join(measures(past, as_of=as_of), "unique_id"), held)
@@ -78,11 +81,19 @@ def build(
 
 
 def _panel(
-    alive: DataFrame, silver: Frames, base: Base | None, held: ExitStack, *, as_of: date, first: date, last: date
+    alive: DataFrame,
+    silver: Frames,
+    base: Base | None,
+    held: ExitStack,
+    *,
+    parts: int,
+    as_of: date,
+    first: date,
+    last: date,
 ) -> DataFrame:
     """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
     wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short", "since"]
-    spans = _hold(priced_spans(since(alive, silver, base).select(*wanted), silver), held)
+    spans = _hold(priced_spans(since(alive, silver, base).select(*wanted), silver, parts=parts), held)
     again = None if base is None else _hold(changed_days(alive, silver, base, first=first), held)
 
     def days(of: DataFrame) -> DataFrame:
@@ -93,9 +104,12 @@ def _panel(
     if base is not None:
         stocked = _hold(stocked, held)
     rows = observed(with_sales(stocked, sales_of(stocked, silver["sales"], base), None, as_of=as_of))
-    if not spans.where("is_short").isEmpty():
+    n_short = spans.where("is_short").count()
+    if n_short:
         # All days of these series, twice: they are estimated from, and they are rows.
-        all_days = _hold(with_sales(short, silver["sales"], silver["stock"], as_of=as_of), held)
+        theirs = few(spans.where("is_short").select("sku_id", "location_id").distinct(), n_short)
+        sales = silver["sales"].join(theirs, ["sku_id", "location_id"], "left_semi")
+        all_days = _hold(with_sales(short, sales, silver["stock"], as_of=as_of), held)
         rows = rows.unionByName(demand(all_days, silver.get("hourly_sales")))
     return panel(rows, silver, first=first, last=last)
 

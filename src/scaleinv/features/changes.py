@@ -112,7 +112,12 @@ def sales_of(days: DataFrame, sales: DataFrame, base: Base | None) -> DataFrame:
     if n > _FEW:
         return sales
     new = sales.where(late)
-    return new.unionByName(sales.where(~late).join(F.broadcast(early), _KEY, "left_semi")) if n else new
+    return new.unionByName(sales.where(~late).join(few(early, n), _KEY, "left_semi")) if n else new
+
+
+def few(keys: DataFrame, n: int) -> DataFrame:
+    """``n`` keys to join with; where every worker may hold them, the other side is cut before it is put together."""
+    return F.broadcast(keys) if n <= _FEW else keys
 
 
 def overlaid(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
@@ -126,5 +131,5 @@ def overlaid(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
     again = rows.where(F.col("ds") <= F.lit(until)).select("unique_id", "ds")
     n = again.count()
     if n:
-        before = before.join(F.broadcast(again) if n <= _FEW else again, ["unique_id", "ds"], "left_anti")
+        before = before.join(few(again, n), ["unique_id", "ds"], "left_anti")
     return before.unionByName(rows)

@@ -34,12 +34,15 @@ def demand(days: DataFrame, hourly: DataFrame | None) -> DataFrame:
         short = short.unionByName(gaps)
     buckets = _buckets(short.distinct())
     rows = past.join(buckets, _SERIES)
+    # Spark takes 10 us to send a null in place of a list, and next to nothing for an empty one.
+    none = {name: F.array().cast(kind) for name, kind in _HOURS.items()}
     if hourly is None:
-        rows = rows.withColumns({name: F.lit(None).cast(kind) for name, kind in _HOURS.items()})
+        rows = rows.withColumns(none)
     else:
         records = [F.col("sales").cast("array<float>"), F.col("is_stockout")]
         named = [column.alias(name) for column, name in zip(records, _HOURS, strict=True)]
         rows = rows.join(hourly.select(*_KEY, *named), _KEY, "left")
+        rows = rows.withColumns({name: F.coalesce(name, empty) for name, empty in none.items()})
     wanted = ["bucket", *_KEY, "sales", "is_stockout", "is_promotion", *_HOURS]
     found = rows.select(*wanted).groupBy("bucket").applyInArrow(estimate, _ESTIMATES)
     known = F.col("sales").isNotNull()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import date
+from typing import Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -18,18 +19,21 @@ from scaleinv.features.region_days import region_days
 
 _SERIES = ["sku_id", "location_id"]
 _KEY = [*_SERIES, "date"]
+SALES_PER_PART: Final = 250_000
+"""Sales that are hashed at once; a worker's core holds some 50 MB of them."""
 _LONG_AGO, _FOR_EVER = date(1900, 1, 1), date(9999, 12, 31)
 
 
-def priced_spans(lives: DataFrame, silver: Mapping[str, DataFrame]) -> DataFrame:
+def priced_spans(lives: DataFrame, silver: Mapping[str, DataFrame], *, parts: int) -> DataFrame:
     """``lives`` with start, end, price, is_promotion, promotion_depth: a row per series and span of one price.
 
     Args:
         lives: a row per series, with ``unit_price``, which stands where no price is known.
         silver: the history.
+        parts: into how many they are to be divided by series; days made of them lie as they do.
     """
     spans = price_spans(silver["prices"])
-    return lives.join(spans, _SERIES, "left").select(
+    priced = lives.join(spans, _SERIES, "left").select(
         *lives.columns,
         F.coalesce("start", F.lit(_LONG_AGO)).alias("start"),
         F.coalesce("end", F.lit(_FOR_EVER)).alias("end"),
@@ -37,6 +41,7 @@ def priced_spans(lives: DataFrame, silver: Mapping[str, DataFrame]) -> DataFrame
         F.coalesce("is_promotion", F.lit(False)).alias("is_promotion"),
         F.coalesce("depth", F.lit(0.0)).cast("float").alias("promotion_depth"),
     )
+    return priced.repartition(max(parts, 1), *_SERIES)
 
 
 def days_of(spans: DataFrame, *, last: date) -> DataFrame:
@@ -61,7 +66,7 @@ def with_sales(days: DataFrame, sales: DataFrame, stock: DataFrame | None, *, as
     stock. ``stock`` may be left out where no day did.
     """
     known = F.col("date") <= F.lit(as_of)
-    # Days come one series after the other; hashing the sales leaves them so, and sorts nothing.
+    # Days lie by series, one after the other; hashing the sales leaves them so, and sorts and moves nothing.
     sold = sales.select(*_KEY, F.col("quantity").cast("float").alias("sales")).hint("shuffle_hash")
     days = days.join(sold, _KEY, "left").withColumn(
         "sales", F.when(known, F.coalesce("sales", F.lit(0.0).cast("float")))

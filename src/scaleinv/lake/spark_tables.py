@@ -256,6 +256,7 @@ def _diagnose(frame: DataFrame, table: Table) -> None:
 
 
 def _first(error: Exception) -> str:
-    """The telling line of what Spark says: the first that carries an error class."""
-    lines = str(error).splitlines() or [""]
-    return next((line.strip() for line in lines if "[" in line), lines[0])[:500]
+    """The telling line of what Spark says: the first that carries an error class, else what Java threw."""
+    lines = [line.strip() for line in str(error).splitlines()] or [""]
+    telling = [line for line in lines if "[" in line] or [line for line in lines if line.startswith(":")]
+    return (telling or lines)[0].removeprefix(": ")[:500]

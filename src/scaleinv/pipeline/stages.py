@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from scaleinv.errors import ConfigError, explain
 from scaleinv.schema import TABLES
 
 if TYPE_CHECKING:
@@ -120,7 +121,14 @@ STAGE_NAMES: Final = tuple(stage.name for stage in STAGES)
 
 
 def stages_between(first: str | None, last: str | None) -> tuple[Stage, ...]:
-    """The stages from ``first`` to ``last``, both included; ``None``: from the start, to the end."""
+    """The stages from ``first`` to ``last``, both included; ``None``: from the start, to the end.
+
+    Raises:
+        ConfigError: there is no such stage.
+    """
+    unknown = [name for name in (first, last) if name and name not in STAGE_NAMES]
+    if unknown:
+        raise ConfigError(explain("there is no such stage", expected=", ".join(STAGE_NAMES), which=unknown))
     start = STAGE_NAMES.index(first) if first else 0
     stop = STAGE_NAMES.index(last) + 1 if last else len(STAGES)
     return STAGES[start:stop]
