@@ -3,10 +3,11 @@
     python benchmarks/lake.py --rows 59e6
 
 Writes a retailer in M5's published layout (a column per day, weekly prices, a calendar), runs the stages ingest and
-features on it as a user does (``scaleinv run --until features``), then lets DuckDB compute the same panel with the same threads and memory, and compares
-all rows of both. Then a day more: sales, late lines, stock and prices come as files, and the two stages run for that
-night; with ``--rebuild`` the stage features makes the night as a whole too, and both are compared. ``--rows`` counts cells (series x 1,941
-days); M5 itself has 59 million. The last line is one JSON object. Memory is measured as in ``benchmarks/walk.py``.
+features on it as a user does (``scaleinv run --until features``), then lets DuckDB compute the same panel with the same
+threads and memory, and compares all rows of both. Then a day more: sales, late lines, stock and prices come as files,
+and the two stages run for that night; with ``--rebuild`` the stage features makes the night as a whole too, and both
+are compared. ``--rows`` counts cells (series x 1,941 days); M5 itself has 59 million. The last line is one JSON object.
+Memory is measured as in ``benchmarks/walk.py``.
 """
 
 from __future__ import annotations

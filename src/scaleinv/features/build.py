@@ -60,7 +60,7 @@ def build(
     first, last = config.first_day(as_of), as_of + timedelta(days=horizon)
     alive = placed(lives(silver, lines, as_of=as_of, first=first), silver, config)
     short = short_of_stock(alive, silver, as_of=as_of).withColumn("is_short", F.lit(True))
-    alive = _hold(alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"), held)
+    alive = _kept(alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"))
     if alive.isEmpty():
         raise DataError(
             explain(f"no SKU is on sale at {as_of}", expected="rows of silver/assortment or silver/sales", found="none")
@@ -71,7 +71,7 @@ def build(
     rows = _panel(alive, silver, base, held, parts=parts, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
     past = keep(rows.select(night, "*"), base is None)
-    facts = _hold(alive.join(measures(past, as_of=as_of), "unique_id"), held)
+    facts = _kept(alive.join(measures(past, as_of=as_of), "unique_id"))
     return {
         "gold/series": series(facts, last=last).select(night, "*"),
         "gold/features": night_features(facts).select(night, "*"),
@@ -93,8 +93,8 @@ def _panel(
 ) -> DataFrame:
     """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
     wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short", "since"]
-    spans = _hold(priced_spans(since(alive, silver, base).select(*wanted), silver, parts=parts), held)
-    again = None if base is None else _hold(changed_days(alive, silver, base, first=first), held)
+    spans = _kept(priced_spans(since(alive, silver, base).select(*wanted), silver, parts=parts))
+    again = None if base is None else _kept(changed_days(alive, silver, base, first=first))
 
     def days(of: DataFrame) -> DataFrame:
         tail = days_of(of, last=last)
@@ -112,6 +112,14 @@ def _panel(
         all_days = _hold(with_sales(short, sales, silver["stock"], as_of=as_of), held)
         rows = rows.unionByName(demand(all_days, silver.get("hourly_sales")))
     return panel(rows, silver, first=first, last=last)
+
+
+def _kept(frame: DataFrame) -> DataFrame:
+    """The rows, computed, without what they were made of: plans that contain each other take longer than the rows.
+
+    For what has a few rows per series.
+    """
+    return frame.localCheckpoint()
 
 
 def _hold(frame: DataFrame, held: ExitStack) -> DataFrame:

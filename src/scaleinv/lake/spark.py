@@ -151,6 +151,9 @@ def _set_launch(conf: SparkConf, config: SparkConfig, java_options: list[str]) -
     conf.setMaster(config.master or "local[*]")
     conf.set("spark.driver.memory", config.driver_memory)
     given = config.options.get("spark.driver.extraJavaOptions", "")
+    if _is_local(config) and "GC" not in given:
+        # Few cores are all at work: a collector that works beside them takes from them.
+        given = f"-XX:+UseParallelGC {given}"
     conf.set("spark.driver.extraJavaOptions", " ".join([*java_options, given]).strip())
     if _is_local(config):
         conf.set("spark.driver.host", "127.0.0.1").set("spark.driver.bindAddress", "127.0.0.1")
