@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
@@ -221,6 +222,27 @@ def test_a_hundred_shards_have_a_hundred_names(spark: SparkSession) -> None:
 def test_order_and_partitioning_of_rows_change_nothing(spark: SparkSession, gold: dict[str, pa.Table]) -> None:
     again = build(spark, retailer(), shuffled=True)
     assert all(again[name].equals(gold[name]) for name in gold)
+
+
+def test_days_are_not_moved_to_their_sales(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scaleinv.features import build as build_features
+    from scaleinv.features.panel import SALES_PER_PART, with_sales
+
+    parts: list[int] = []
+
+    def watched(*args: Any, **kwargs: Any) -> DataFrame:
+        rows = with_sales(*args, **kwargs)
+        parts.append(rows.rdd.getNumPartitions())
+        return rows
+
+    monkeypatch.setattr(sys.modules["scaleinv.features.build"], "with_sales", watched)
+    config = FeaturesConfig(max_lead_time=10)
+    with ExitStack() as held:
+        build_features(
+            frames(spark, retailer()), lambda rows, _: rows, held, as_of=AS_OF, horizon=HORIZON, config=config,
+            n_sales=6 * SALES_PER_PART + 1,
+        )  # fmt: skip
+    assert parts == [7, 7]
 
 
 def test_an_as_of_beyond_the_data_says_what_is_known(spark: SparkSession) -> None:

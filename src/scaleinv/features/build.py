@@ -93,7 +93,8 @@ def _panel(
 ) -> DataFrame:
     """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
     wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short", "since"]
-    spans = _kept(priced_spans(since(alive, silver, base).select(*wanted), silver, parts=parts))
+    # Held, not kept: how they are divided is forgotten with their plan.
+    spans = _hold(priced_spans(since(alive, silver, base).select(*wanted), silver, parts=parts), held)
     again = None if base is None else _kept(changed_days(alive, silver, base, first=first))
 
     def days(of: DataFrame) -> DataFrame:
