@@ -1,0 +1,122 @@
+"""From 91 million hours of FreshRetailNet to the panel, beside DuckDB on the same file.
+
+    SCALEINV_DATA=../shared/data python benchmarks/lake_hourly.py
+
+Runs the stages ingest and features by the contracts in conf/sources/freshretailnet (``scaleinv run --until features``):
+3.8 million days of 24 hours with stock status, a quarter of them without stock, so that the demand of nearly all series
+is estimated. DuckDB adds the hours up to days, joins the weather and lays out the same days with the same threads and
+memory; it does not estimate demand, so what both have is compared: days, units sold, weather. The last line is one JSON
+object. Memory is measured as in ``benchmarks/walk.py``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import tempfile
+import time
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import duckdb
+from deltalake import DeltaTable
+
+from lake import BOTH, Job
+
+AS_OF, HORIZON = date(2024, 6, 11), 28
+REFERENCE = f"""
+COPY (
+    WITH days AS (
+        SELECT product_id || '@' || store_id AS unique_id, city_id, dt::DATE AS ds, list_sum(hours_sale)::FLOAT AS sales
+        FROM read_parquet('{{hourly}}')
+    ),
+    weather AS (
+        SELECT city_id, dt::DATE AS ds, any_value(avg_temperature)::FLOAT AS temperature,
+            any_value(precpt)::FLOAT AS precipitation
+        FROM read_parquet('{{hourly}}') GROUP BY ALL
+    ),
+    ahead AS (
+        SELECT unique_id, city_id, DATE '{AS_OF}' + n::INTEGER AS ds, NULL AS sales
+        FROM (SELECT DISTINCT unique_id, city_id FROM days), range(1, {HORIZON} + 1) r(n)
+    )
+    SELECT unique_id, ds, sales, temperature, precipitation
+    FROM (FROM days UNION ALL BY NAME FROM ahead) LEFT JOIN weather USING (city_id, ds)
+) TO '{{panel}}' (FORMAT parquet, COMPRESSION zstd);
+"""
+CHECK = """
+SELECT count(*) AS rows, count(sales) AS known, count(DISTINCT unique_id) AS series, sum(sales::DOUBLE) AS units,
+    sum(temperature::DOUBLE) AS degrees, sum(precipitation::DOUBLE) AS millimetres
+FROM read_parquet({files})
+"""
+
+
+def run_reference(hourly: Path, panel: Path, threads: int, memory: str) -> float:
+    """Seconds that DuckDB takes from the file to its panel."""
+    started = time.perf_counter()
+    with duckdb.connect() as connection:
+        limits = {"threads": threads, "memory_limit": memory.upper() + "B", "temp_directory": str(panel.parent)}
+        for name, value in limits.items():
+            connection.execute(f"SET {name} = '{value}'")
+        connection.execute("SET preserve_insertion_order = false")
+        connection.execute(REFERENCE.format(hourly=hourly, panel=panel))
+    return time.perf_counter() - started
+
+
+def checks(files: list[str]) -> dict[str, float]:
+    """What two panels that are the same share."""
+    with duckdb.connect() as connection:
+        row = connection.execute(CHECK.format(files=files)).fetchall()[0]
+        return dict(zip(("rows", "known", "series", "units", "degrees", "millimetres"), row, strict=True))
+
+
+def demand(files: list[str]) -> dict[str, Any]:
+    """How demand of the known days was found, and how much more it is than sales."""
+    query = (
+        f"SELECT demand_method, count(*), sum(y), sum(sales) FROM read_parquet({files}) WHERE y IS NOT NULL GROUP BY 1"
+    )
+    with duckdb.connect() as connection:
+        rows = connection.execute(query).fetchall()
+    return {method: {"days": n, "y": round(y), "sales": round(sales)} for method, n, y, sales in sorted(rows)}
+
+
+def main() -> None:
+    """Runs both, compares, prints."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--memory", default="4g", help="Spark's heap, and DuckDB's limit")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
+    options = parser.parse_args()
+    data = Path(os.environ.get("SCALEINV_DATA", "../shared/data")).absolute()
+    hourly = data / "freshretailnet" / "hourly.parquet"
+    with tempfile.TemporaryDirectory() as temporary:
+        home = Path(temporary)
+        job = Job(home, options.threads, options.memory, options.set)
+        job.run("job", BOTH, "local", AS_OF, "ingest.contracts=freshretailnet", f"ingest.data={data}")
+        reference = run_reference(hourly, home / "reference.parquet", options.threads, options.memory)
+        panel = home / "local" / "lake" / "gold" / "panel"
+        files = DeltaTable(str(panel)).file_uris()
+        ours, theirs = checks(files), checks([str(home / "reference.parquet")])
+        result = {
+            "benchmark": "lake_hourly",
+            "rows": 24 * int(ours["known"]),
+            "cpus": options.threads,
+            "memory": options.memory,
+            "set": options.set,
+            "job_seconds": job.seconds["job"],
+            "peak_gib": round(job.peak[0] / 2**30, 2),
+            "reference_seconds": round(reference, 1),
+            "cpu_seconds": job.seconds["job_cpu"],
+            "stages": job.seconds,
+            "panel": ours,
+            "reference": theirs,
+            "agree": all(math.isclose(ours[name], theirs[name], rel_tol=1e-6) for name in ours),
+            "demand": demand(files),
+        }
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
