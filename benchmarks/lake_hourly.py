@@ -30,20 +30,20 @@ AS_OF, HORIZON = date(2024, 6, 11), 28
 REFERENCE = f"""
 COPY (
     WITH days AS (
-        SELECT product_id || '@' || store_id AS unique_id, city_id, dt::DATE AS ds, list_sum(hours_sale)::FLOAT AS sales
+        SELECT product_id || '@' || store_id AS unique_id, store_id, dt::DATE AS ds, list_sum(hours_sale)::FLOAT AS sales
         FROM read_parquet('{{hourly}}')
     ),
     weather AS (
-        SELECT city_id, dt::DATE AS ds, any_value(avg_temperature)::FLOAT AS temperature,
+        SELECT store_id, dt::DATE AS ds, any_value(avg_temperature)::FLOAT AS temperature,
             any_value(precpt)::FLOAT AS precipitation
         FROM read_parquet('{{hourly}}') GROUP BY ALL
     ),
     ahead AS (
-        SELECT unique_id, city_id, DATE '{AS_OF}' + n::INTEGER AS ds, NULL AS sales
-        FROM (SELECT DISTINCT unique_id, city_id FROM days), range(1, {HORIZON} + 1) r(n)
+        SELECT unique_id, store_id, DATE '{AS_OF}' + n::INTEGER AS ds, NULL AS sales
+        FROM (SELECT DISTINCT unique_id, store_id FROM days), range(1, {HORIZON} + 1) r(n)
     )
     SELECT unique_id, ds, sales, temperature, precipitation
-    FROM (FROM days UNION ALL BY NAME FROM ahead) LEFT JOIN weather USING (city_id, ds)
+    FROM (FROM days UNION ALL BY NAME FROM ahead) LEFT JOIN weather USING (store_id, ds)
 ) TO '{{panel}}' (FORMAT parquet, COMPRESSION zstd);
 """
 CHECK = """

@@ -101,7 +101,7 @@ def test_scms_keeps_what_was_ordered_from_a_vendor(spark: SparkSession) -> None:
 
 def test_freshretailnet_arrives_whole_with_its_hours(spark: SparkSession) -> None:
     config = contracts("freshretailnet", "freshretailnet")
-    wanted = ("hourly_sales", "items", "locations", "vendors")
+    wanted = ("hourly_sales", "items", "locations", "vendors", "weather")
     config = config.model_copy(update={"sources": {name: config.sources[name] for name in wanted}})
     done = cleansed(read(spark, config), config)
     hours = done["hourly_sales"]
@@ -115,5 +115,8 @@ def test_freshretailnet_arrives_whole_with_its_hours(spark: SparkSession) -> Non
     assert 0.2 < empty[0] / (24 * 3_800_000) < 0.3
     assert done["items"].accepted.count() == 865
     assert done["locations"].accepted.count() == 898
+    assert done["weather"].counts == {
+        "read": 3_800_000, "accepted": 898 * 76, "quarantined": 0, "duplicates": 3_800_000 - 898 * 76,
+    }  # fmt: skip
     for one in done.values():
         one.release()
