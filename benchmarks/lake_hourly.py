@@ -30,7 +30,8 @@ AS_OF, HORIZON = date(2024, 6, 11), 28
 REFERENCE = f"""
 COPY (
     WITH days AS (
-        SELECT product_id || '@' || store_id AS unique_id, store_id, dt::DATE AS ds, list_sum(hours_sale)::FLOAT AS sales
+        SELECT product_id || '@' || store_id AS unique_id, store_id, dt::DATE AS ds,
+            list_sum(hours_sale)::FLOAT AS sales
         FROM read_parquet('{{hourly}}')
     ),
     weather AS (
