@@ -174,6 +174,7 @@ class Job:
 
 
 BOTH = ["run", "--until", "features"]
+"""Both stages, as one command."""
 DAY = AS_OF + timedelta(days=1)
 SAME = ("features.history_days=1941", "features.closed_days=0")
 """Of both environments: M5's for the history, a retailer's own files for the day after it."""
@@ -311,23 +312,23 @@ FROM ({rows})
 """
 
 
-def run_reference(data: Path, panel: Path, threads: int, memory: str) -> tuple[float, float]:
-    """Seconds and CPU seconds that DuckDB takes from the same files to its panel."""
+def run_reference(script: str, panel: Path, threads: int, memory: str) -> tuple[float, float]:
+    """Seconds and CPU seconds that DuckDB takes for a script that writes ``panel`` from the same files."""
     started, cpu = time.perf_counter(), time.process_time()
     with duckdb.connect() as connection:
         limits = {"threads": threads, "memory_limit": memory.upper() + "B", "temp_directory": str(panel.parent)}
         for name, value in limits.items():
             connection.execute(f"SET {name} = '{value}'")
         connection.execute("SET preserve_insertion_order = false")
-        connection.execute(REFERENCE.format(data=data, panel=panel))
+        connection.execute(script)
     return time.perf_counter() - started, time.process_time() - cpu
 
 
-def checks(rows: str) -> dict[str, Any]:
+def checks(rows: str, check: str = CHECK) -> dict[str, Any]:
     """What two panels that are the same share; ``checksum`` is over all cells of all rows, in any order."""
     with duckdb.connect() as connection:
         connection.execute("SET threads = 2")
-        found = connection.execute(CHECK.format(rows=rows))
+        found = connection.execute(check.format(rows=rows))
         row = found.fetchone()
         assert row is not None
         assert found.description is not None
@@ -352,10 +353,12 @@ def main() -> None:
         job = Job(home, options.threads, options.memory, options.set)
         job.run("job", BOTH, "m5_all", AS_OF, f"ingest.data={data}", f"ingest.m5.sales={SALES}", *SAME)
         peak = job.peak[0]
-        reference, reference_cpu = run_reference(data, home / "reference.parquet", options.threads, options.memory)
+        there = home / "reference.parquet"
+        script = REFERENCE.format(data=data, panel=there)
+        reference, reference_cpu = run_reference(script, there, options.threads, options.memory)
         lake = home / "m5_all" / "lake"
         ours = checks(f"SELECT * FROM read_parquet({_files(lake, AS_OF)})")
-        theirs = checks(f"SELECT * FROM read_parquet('{home / 'reference.parquet'}')")
+        theirs = checks(f"SELECT * FROM read_parquet('{there}')")
         day = run_day(job, data, rebuild=options.rebuild)
         result = {
             "benchmark": "lake",

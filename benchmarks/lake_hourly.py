@@ -16,7 +16,6 @@ import json
 import math
 import os
 import tempfile
-import time
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -24,7 +23,7 @@ from typing import Any
 import duckdb
 from deltalake import DeltaTable
 
-from lake import BOTH, Job
+from lake import BOTH, Job, checks, run_reference
 
 AS_OF, HORIZON = date(2024, 6, 11), 28
 REFERENCE = f"""
@@ -50,37 +49,16 @@ COPY (
 CHECK = """
 SELECT count(*) AS rows, count(sales) AS known, count(DISTINCT unique_id) AS series, sum(sales::DOUBLE) AS units,
     sum(temperature::DOUBLE) AS degrees, sum(precipitation::DOUBLE) AS millimetres
-FROM read_parquet({files})
+FROM ({rows})
 """
 
 
-def run_reference(hourly: Path, panel: Path, threads: int, memory: str) -> float:
-    """Seconds that DuckDB takes from the file to its panel."""
-    started = time.perf_counter()
-    with duckdb.connect() as connection:
-        limits = {"threads": threads, "memory_limit": memory.upper() + "B", "temp_directory": str(panel.parent)}
-        for name, value in limits.items():
-            connection.execute(f"SET {name} = '{value}'")
-        connection.execute("SET preserve_insertion_order = false")
-        connection.execute(REFERENCE.format(hourly=hourly, panel=panel))
-    return time.perf_counter() - started
-
-
-def checks(files: list[str]) -> dict[str, float]:
-    """What two panels that are the same share."""
-    with duckdb.connect() as connection:
-        row = connection.execute(CHECK.format(files=files)).fetchall()[0]
-        return dict(zip(("rows", "known", "series", "units", "degrees", "millimetres"), row, strict=True))
-
-
-def demand(files: list[str]) -> dict[str, Any]:
+def demand(rows: str) -> dict[str, Any]:
     """How demand of the known days was found, and how much more it is than sales."""
-    query = (
-        f"SELECT demand_method, count(*), sum(y), sum(sales) FROM read_parquet({files}) WHERE y IS NOT NULL GROUP BY 1"
-    )
+    query = f"SELECT demand_method, count(*), sum(y), sum(sales) FROM ({rows}) WHERE y IS NOT NULL GROUP BY 1"
     with duckdb.connect() as connection:
-        rows = connection.execute(query).fetchall()
-    return {method: {"days": n, "y": round(y), "sales": round(sales)} for method, n, y, sales in sorted(rows)}
+        found = connection.execute(query).fetchall()
+    return {method: {"days": n, "y": round(y), "sales": round(sales)} for method, n, y, sales in sorted(found)}
 
 
 def main() -> None:
@@ -96,10 +74,12 @@ def main() -> None:
         home = Path(temporary)
         job = Job(home, options.threads, options.memory, options.set)
         job.run("job", BOTH, "local", AS_OF, "ingest.contracts=freshretailnet", f"ingest.data={data}")
-        reference = run_reference(hourly, home / "reference.parquet", options.threads, options.memory)
-        panel = home / "local" / "lake" / "gold" / "panel"
-        files = DeltaTable(str(panel)).file_uris()
-        ours, theirs = checks(files), checks([str(home / "reference.parquet")])
+        there = home / "reference.parquet"
+        script = REFERENCE.format(hourly=hourly, panel=there)
+        reference, reference_cpu = run_reference(script, there, options.threads, options.memory)
+        panel = DeltaTable(str(home / "local" / "lake" / "gold" / "panel"))
+        rows = f"FROM read_parquet({panel.file_uris()})"
+        ours, theirs = checks(rows, CHECK), checks(f"FROM read_parquet('{there}')", CHECK)
         result = {
             "benchmark": "lake_hourly",
             "rows": 24 * int(ours["known"]),
@@ -110,11 +90,12 @@ def main() -> None:
             "peak_gib": round(job.peak[0] / 2**30, 2),
             "reference_seconds": round(reference, 1),
             "cpu_seconds": job.seconds["job_cpu"],
+            "reference_cpu_seconds": round(reference_cpu, 1),
             "stages": job.seconds,
             "panel": ours,
             "reference": theirs,
             "agree": all(math.isclose(ours[name], theirs[name], rel_tol=1e-6) for name in ours),
-            "demand": demand(files),
+            "demand": demand(rows),
         }
     print(json.dumps(result))
 

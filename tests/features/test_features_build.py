@@ -120,7 +120,8 @@ def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: 
 
     silver = frames(spark, rows, shuffled=shuffled)
     with ExitStack() as held:
-        gold = build_features(silver, keep, held, as_of=as_of, horizon=HORIZON, config=config)
+        n_sales = len(rows["sales"])
+        gold = build_features(silver, keep, held, as_of=as_of, horizon=HORIZON, config=config, n_sales=n_sales)
         return {
             name: check(frame.toArrow(), table(name)).sort_by([(k, "ascending") for k in table(name).key])
             for name, frame in (panel | gold).items()
@@ -240,7 +241,7 @@ def test_days_are_not_moved_to_their_sales(spark: SparkSession, monkeypatch: pyt
     with ExitStack() as held:
         build_features(
             frames(spark, retailer()), lambda rows, _: rows, held, as_of=AS_OF, horizon=HORIZON, config=config,
-            n_sales=6 * SALES_PER_PART + 1,
+            n_sales=6 * SALES_PER_PART,
         )  # fmt: skip
     assert parts == [7, 7]
 

@@ -15,11 +15,11 @@ import pytest
 
 import scaleinv
 from scaleinv.config import Config, load_config
-from scaleinv.errors import DataError, LakeError
+from scaleinv.errors import ConfigError, DataError, LakeError
 from scaleinv.pipeline import export
 from scaleinv.pipeline import walk as walk_module
 from scaleinv.pipeline.sources import _matches, source_files, sources_state
-from scaleinv.pipeline.stages import STAGES, Stage
+from scaleinv.pipeline.stages import STAGES, Stage, stages_between
 from scaleinv.pipeline.walk import Outcome, Walk, code_state
 from scaleinv.schema import table
 
@@ -204,3 +204,8 @@ def test_export_is_done_while_its_documents_are_there_unchanged(config: Config) 
     document.write_bytes(b"line\n")
     manifest.unlink()
     assert not export_stage.is_intact(walk)
+
+
+def test_a_stage_that_does_not_exist_is_an_error() -> None:
+    with pytest.raises(ConfigError, match="fetaures"):
+        stages_between(None, "fetaures")

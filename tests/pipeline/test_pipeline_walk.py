@@ -16,9 +16,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from scaleinv.config import LakeConfig
-from scaleinv.errors import ConfigError
 from scaleinv.lake import Lake
-from scaleinv.pipeline.stages import STAGE_NAMES, stages_between
+from scaleinv.pipeline.stages import STAGE_NAMES
 from scaleinv.schema import TABLES, Table
 
 pytestmark = [pytest.mark.spark, pytest.mark.ray, pytest.mark.slow]
@@ -110,11 +109,6 @@ def test_a_second_run_has_nothing_to_do(straight: tuple[Path, str]) -> None:
     assert run(home, "run", "--env", "test").count("up to date") == len(STAGE_NAMES)
     assert run(home, "run", "--env", "test", "--until", "train").count("up to date") == STAGE_NAMES.index("train") + 1
     assert {state.name: state.version for state in lake_of(home).tables()} == versions
-
-
-def test_a_stage_that_does_not_exist_is_an_error() -> None:
-    with pytest.raises(ConfigError, match="fetaures"):
-        stages_between(None, "fetaures")
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(straight: tuple[Path, str], tmp_path: Path) -> None:

@@ -32,8 +32,8 @@ def build(
     as_of: date,
     horizon: int,
     config: FeaturesConfig,
+    n_sales: int,
     lines: DataFrame | None = None,
-    n_sales: int = 0,
     base: Base | None = None,
 ) -> dict[str, DataFrame]:
     """``gold/series``, ``gold/features``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
@@ -46,9 +46,9 @@ def build(
         as_of: last day known, inclusive.
         horizon: days after ``as_of`` for which the panel holds covariates.
         config: history, groups, lead times.
+        n_sales: rows of sales, about; as many parts are made of a panel that no part takes much memory.
         lines: sku_id, location_id and date of all sales, a key more than once; cheaper than ``silver["sales"]`` where
             that adds up several loads.
-        n_sales: rows of sales, about; as many parts are made of a panel that no part takes much memory.
         base: an earlier night that this one may be based on.
 
     Raises:
@@ -67,7 +67,7 @@ def build(
         )
     if base is not None and begins_later(alive, base, first=first):
         base = None
-    parts = -(-n_sales // SALES_PER_PART)
+    parts = n_sales // SALES_PER_PART + 1
     rows = _panel(alive, silver, base, held, parts=parts, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
     past = keep(rows.select(night, "*"), base is None)

@@ -41,7 +41,7 @@ def priced_spans(lives: DataFrame, silver: Mapping[str, DataFrame], *, parts: in
         F.coalesce("is_promotion", F.lit(False)).alias("is_promotion"),
         F.coalesce("depth", F.lit(0.0)).cast("float").alias("promotion_depth"),
     )
-    return priced.repartition(max(parts, 1), *_SERIES)
+    return priced.repartition(parts, *_SERIES)
 
 
 def days_of(spans: DataFrame, *, last: date) -> DataFrame:

@@ -54,8 +54,8 @@ def work(walk: Walk) -> Outcome:
             as_of=walk.as_of,
             horizon=walk.config.forecast.horizon,
             config=walk.config.features,
-            lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
             n_sales=walk.lake.rows(table("silver/sales")),
+            lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
             base=None if found is None else _base(walk, found[0], [*silver]),
         )
         for name, frame in gold.items():
