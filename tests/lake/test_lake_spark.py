@@ -60,6 +60,57 @@ def test_every_kind_of_column_makes_the_round_trip(spark: SparkSession, lake: La
     assert read_spark(spark, lake, contract).count() == 2
 
 
+def test_files_found_by_name_are_those_that_delta_finds(
+    spark: SparkSession, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few files are opened as the log names them, many are left to Delta; rows that were replaced are in neither."""
+    from scaleinv.lake.spark import read_loads, write_spark
+
+    contract = table("gold/series")
+    after = DAY + dt.timedelta(days=1)
+
+    def night(group: str, day: dt.date) -> pa.Table:
+        cells = {"group_id": group, "as_of": day}
+        return pa.Table.from_pylist([row | cells for row in two_rows(contract).to_pylist()], schema=contract.schema)
+
+    lake.create(contract)
+    assert lake.few_files(contract) == []
+    assert read_loads(spark, lake, contract).toArrow().num_rows == 0
+    for group, day in (("FOODS-01", DAY), ("FOODS-01", after), ("HOBBIES-00", after)):
+        write_spark(lake, spark.createDataFrame(night(group, day)), contract, where={"as_of": day})
+    assert len(lake.few_files(contract) or []) == 2
+    few = read_loads(spark, lake, contract)
+    monkeypatch.setattr("scaleinv.lake.tables._FEW_FILES", 1)
+    assert lake.few_files(contract) is None
+    many = read_loads(spark, lake, contract)
+    assert [(f.name, f.dataType) for f in few.schema] == [(f.name, f.dataType) for f in many.schema]
+    order = [("as_of", "ascending"), ("unique_id", "ascending")]
+    rows = pa.concat_tables([night("FOODS-01", DAY), night("HOBBIES-00", after)]).sort_by(order)
+    for frame in (few, many):
+        assert frame.toArrow().cast(contract.schema).sort_by(order).equals(rows)
+
+
+def test_a_partition_keeps_its_type_whatever_it_looks_like(spark: SparkSession, lake: Lake) -> None:
+    from scaleinv.lake.spark import read_loads
+
+    contract = table("quarantine")
+    first, second = two_rows(contract).to_pylist()
+    rows = [first | {"source": "007", "load": 3}, second | {"source": "1e5", "load": 12}]
+    lake.overwrite(contract, pa.Table.from_pylist(rows, schema=contract.schema), where={})
+    assert len(lake.few_files(contract) or []) == 2
+    found = read_loads(spark, lake, contract).toArrow().cast(contract.schema).sort_by("source").to_pylist()
+    assert found == rows
+
+
+def test_a_partition_that_is_spelt_anew_in_a_path_is_left_to_delta(spark: SparkSession, lake: Lake) -> None:
+    from scaleinv.lake.spark import read_loads, write_spark
+
+    contract = table("gold/series")
+    write_spark(lake, spark.createDataFrame(two_rows(contract)), contract, where={})
+    assert lake.few_files(contract) is None
+    assert {row["group_id"] for row in read_loads(spark, lake, contract).collect()} == {"a b/ü"}
+
+
 def test_the_as_of_door_hides_later_rows_and_later_receipts(spark: SparkSession, lake: Lake) -> None:
     from scaleinv.lake.spark import read_spark
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
@@ -15,6 +16,7 @@ from scaleinv.errors import LakeError, explain
 from scaleinv.lake.staging import scalar, text
 from scaleinv.schema import Table
 
+_PLAIN: Final = re.compile(r"([A-Za-z0-9_]+=[A-Za-z0-9_.-]+/)*[A-Za-z0-9][A-Za-z0-9_.=-]*")
 _UNREADABLE: Final = {"delta.columnMapping.mode": ("name", "id"), "delta.enableDeletionVectors": ("true",)}
 
 
@@ -98,6 +100,17 @@ def data_files(found: DeltaTable, table: Table, wanted: Mapping[str, Sequence[ob
         for row in rows
     )
     return sorted(files, key=lambda file: file.path)
+
+
+def plain_paths(files: Sequence[DataFile], table: Table) -> list[str] | None:
+    """The files' paths, if each says by itself which partition it is in, without any character that is spelt anew."""
+    known = ["/".join(f"{name}={file.partition[name]}" for name in table.partitions) for file in files]
+    folders = [folder + "/" if folder else "" for folder in known]
+    are_plain = all(
+        file.path.startswith(folder) and _PLAIN.fullmatch(file.path) and file.path.count("/") == folder.count("/")
+        for folder, file in zip(folders, files, strict=True)
+    )
+    return [file.path for file in files] if are_plain else None
 
 
 def matches(partition: Mapping[str, str], wanted: Mapping[str, Sequence[object]]) -> bool:

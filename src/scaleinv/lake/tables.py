@@ -27,7 +27,15 @@ from deltalake.transaction import (
 
 from scaleinv.config import LakeConfig
 from scaleinv.errors import LakeError, explain
-from scaleinv.lake.delta_log import DataFile, data_files, matches, open_table, wanted_partitions, wanted_values
+from scaleinv.lake.delta_log import (
+    DataFile,
+    data_files,
+    matches,
+    open_table,
+    plain_paths,
+    wanted_partitions,
+    wanted_values,
+)
 from scaleinv.lake.files import Files
 from scaleinv.lake.staging import StagedFile, by_partition, encode, scalar, text, with_partition
 from scaleinv.schema import TABLES, Table, check
@@ -35,6 +43,8 @@ from scaleinv.schema import TABLES, Table, check
 PROPERTIES: Final = {"delta.enableDeletionVectors": "false"}
 """Of every table: readers outside Spark cannot follow deletion vectors."""
 _TRIES: Final = 20
+_FEW_FILES: Final = 32
+"""Spark looks up so many on its own; of more it makes a job."""
 
 
 @dataclass(frozen=True)
@@ -154,6 +164,19 @@ class Lake:
             LakeError: the table is not there.
         """
         return sum(file.rows for file in data_files(self._open(table), table, {}))
+
+    def few_files(self, table: Table) -> list[str] | None:
+        """Paths below the table's folder of the files of its latest version; ``None``: an engine has to list them.
+
+        Engines take a second or two to work out from Delta's log what a table of a few files holds.
+
+        Raises:
+            LakeError: the table is not there.
+        """
+        found = self._open(table)
+        if pa.table(found.get_add_actions()).num_rows > _FEW_FILES:  # before rows become Python objects
+            return None
+        return plain_paths(data_files(found, table, {}), table)
 
     def rows_written(self, table: Table) -> int:
         """Rows that the latest commit wrote, as Spark recorded it."""
