@@ -14,7 +14,7 @@ from scaleinv.errors import DataError, explain
 from scaleinv.features.changes import Base, begins_later, changed_days, few, sales_of, since
 from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
-from scaleinv.features.lives import lives, short_of_stock
+from scaleinv.features.lives import lives, selling_days, short_of_stock
 from scaleinv.features.measures import measures, night_features
 from scaleinv.features.panel import SALES_PER_PART, days_of, panel, priced_spans, some_days_of, with_sales
 from scaleinv.features.position import stock_position
@@ -55,10 +55,10 @@ def build(
         DataError: there are no sales up to ``as_of``, ``as_of`` lies beyond the data, nothing is on sale, or a vendor
             has no lead times.
     """
-    lines = silver["sales"] if lines is None else lines
-    _check_days(lines, as_of, config.closed_days)
+    sold = _kept(selling_days(silver["sales"] if lines is None else lines))
+    _check_days(sold, as_of, config.closed_days)
     first, last = config.first_day(as_of), as_of + timedelta(days=horizon)
-    alive = placed(lives(silver, lines, as_of=as_of, first=first), silver, config)
+    alive = placed(lives(silver, sold, as_of=as_of, first=first), silver, config)
     short = short_of_stock(alive, silver, as_of=as_of).withColumn("is_short", F.lit(True))
     alive = _kept(alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"))
     if alive.isEmpty():
@@ -129,9 +129,9 @@ def _hold(frame: DataFrame, held: ExitStack) -> DataFrame:
     return frame
 
 
-def _check_days(sales: DataFrame, as_of: date, closed_days: int) -> None:
-    """``sales`` is cut at ``as_of``: its last day tells whether the data reach that far."""
-    ends = sales.agg(F.min("date").alias("first"), F.max("date").alias("last")).first()
+def _check_days(sold: DataFrame, as_of: date, closed_days: int) -> None:
+    """Sales are cut at ``as_of``: their last day tells whether the data reach that far."""
+    ends = sold.agg(F.min("first_sale").alias("first"), F.max("last_sale").alias("last")).first()
     assert ends is not None
     if ends["last"] is None:
         raise DataError(

@@ -128,8 +128,18 @@ def overlaid(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
         rows: what differs.
         until: the last day of ``before``.
     """
-    again = rows.where(F.col("ds") <= F.lit(until)).select("unique_id", "ds")
-    n = again.count()
-    if n:
-        before = before.join(few(again, n), ["unique_id", "ds"], "left_anti")
-    return before.unionByName(rows)
+    days = rows.where(F.col("ds") <= F.lit(until)).select("unique_id", "ds")
+    # A row per series, not per day: the base's rows are many, and each of them is looked up.
+    by_series = days.groupBy("unique_id").agg(F.min("ds").alias("_from"), F.collect_set("ds").alias("_days"))
+    is_tail = F.datediff(F.lit(until), "_from") + 1 == F.size("_days")
+    again = by_series.select(
+        "unique_id",
+        F.when(is_tail, F.col("_from")).otherwise(F.lit(date.max)).alias("_from"),
+        F.when(is_tail, F.array().cast("array<date>")).otherwise(F.col("_days")).alias("_days"),
+    ).localCheckpoint()
+    (size,) = again.agg(F.sum(F.size("_days") + 1).alias("n")).collect()
+    if (size["n"] or 0) > _FEW:
+        return before.join(days, ["unique_id", "ds"], "left_anti").unionByName(rows)
+    stays = (F.col("ds") < F.col("_from")) & ~F.array_contains("_days", F.col("ds"))
+    found = before.join(F.broadcast(again), "unique_id", "left").where(F.coalesce(stays, F.lit(True)))
+    return found.select(*before.columns).unionByName(rows)

@@ -11,7 +11,17 @@ from pyspark.sql import functions as F
 from scaleinv.schema.words import ID_SEPARATOR
 
 
-def lives(silver: Mapping[str, DataFrame], lines: DataFrame, *, as_of: date, first: date) -> DataFrame:
+def selling_days(lines: DataFrame) -> DataFrame:
+    """sku_id, location_id, first_sale, last_sale: one row per series that has sales.
+
+    Args:
+        lines: sku_id, location_id and date of all sales; a key may come more than once.
+    """
+    ends = [F.min("date").alias("first_sale"), F.max("date").alias("last_sale")]
+    return lines.groupBy("sku_id", "location_id").agg(*ends)
+
+
+def lives(silver: Mapping[str, DataFrame], sold: DataFrame, *, as_of: date, first: date) -> DataFrame:
     """One row per series on sale at ``as_of``: unique_id, sku_id, location_id, first_ds, old levels.
 
     A series is a listed SKU at a location, or one that has sales. Its life starts when it was listed, else with its
@@ -20,12 +30,11 @@ def lives(silver: Mapping[str, DataFrame], lines: DataFrame, *, as_of: date, fir
 
     Args:
         silver: the history.
-        lines: sku_id, location_id and date of all sales; a key may come more than once.
+        sold: :func:`selling_days`.
         as_of: the last day known.
         first: the first day of the panel: no life begins before it.
     """
     day, oldest = F.lit(as_of), F.lit(first)
-    sold = lines.groupBy("sku_id", "location_id").agg(F.min("date").alias("first_sale"))
     listed = silver["assortment"].where(F.col("listed_from").isNull() | (F.col("listed_from") <= day))
     both = listed.join(sold, ["sku_id", "location_id"], "full")
     start = F.coalesce(F.col("listed_from"), F.col("first_sale"), oldest)
