@@ -238,7 +238,7 @@ def _panel_rows(lake: Path, as_of: date) -> int:
 
 
 def _as_one(lake: Path) -> str:
-    """The panel of the last night: its own rows, and those of the night before that they do not replace."""
+    """The panel of the last night: its own rows, and those of the night it is based on that they do not replace."""
     before, rows = (f"read_parquet({_files(lake, night)})" for night in (AS_OF, NIGHT))
     first = NIGHT - timedelta(days=N_DAYS - 1)
     return (

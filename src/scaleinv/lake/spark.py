@@ -21,10 +21,10 @@ from scaleinv.config import LakeConfig, SparkConfig
 from scaleinv.errors import EngineError, explain
 from scaleinv.lake.jars import local_jars, proxy_options
 from scaleinv.lake.java import cache_folder, find_java
-from scaleinv.lake.spark_tables import read_known, read_loads, read_spark, write_spark
+from scaleinv.lake.spark_tables import GLOB, read_known, read_loads, read_spark, write_spark
 from scaleinv.lake.truststore import find_bundle, java_options, trust_store
 
-__all__ = ["read_known", "read_loads", "read_spark", "spark_session", "stop_session", "write_spark"]
+__all__ = ["GLOB", "read_known", "read_loads", "read_spark", "spark_session", "stop_session", "write_spark"]
 
 _log = logging.getLogger("scaleinv.lake")
 

@@ -32,7 +32,7 @@ from scaleinv.lake.staging import text
 from scaleinv.lake.tables import Lake
 from scaleinv.schema import Table
 
-_GLOB: Final = re.compile(r"[\[\]{}*?\\]")
+GLOB: Final = re.compile(r"[\[\]{}*?\\]")
 """Spark takes a path with one of these for a pattern."""
 _BROKEN: Final = "scaleinv: a row breaks the contract"
 
@@ -77,7 +77,7 @@ def read_loads(spark: SparkSession, lake: Lake, table: Table) -> DataFrame:
         LakeError: the table is not there.
     """
     address, files = _address(lake, table), lake.few_files(table)
-    if files is None or _GLOB.search(address):
+    if files is None or GLOB.search(address):
         frame = spark.read.format("delta").option("versionAsOf", lake.version(table)).load(address)
     elif files:
         # Spark would run four jobs over Delta's log to find these same files, in every session and for every table.

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import functools
 import operator
-import re
 from contextlib import suppress
 from dataclasses import replace
-from typing import Final
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -15,13 +13,11 @@ from pyspark.sql import functions as F
 from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.ingest import message_place, read_messages, read_source
-from scaleinv.lake.spark import read_loads
+from scaleinv.lake.spark import GLOB, read_loads
 from scaleinv.pipeline.drift import watched
 from scaleinv.pipeline.loads import Load
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.bronze import bronze_table
-
-_GLOB: Final = re.compile(r"[\[\]{}*?\\]")
 
 
 def received(walk: Walk, load: Load) -> DataFrame | None:
@@ -68,7 +64,7 @@ def _addresses(walk: Walk, load: Load) -> list[str]:
     if load.files is None:
         return [f"{data}/{load.contract.path}"] if load.contract.path else []
     # Spark takes what it is given for a glob.
-    return [f"{data}/" + _GLOB.sub(r"\\\g<0>", name) for name in load.files]
+    return [f"{data}/" + GLOB.sub(r"\\\g<0>", name) for name in load.files]
 
 
 def may_be_missing(load: Load) -> bool:
