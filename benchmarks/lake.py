@@ -5,9 +5,10 @@
 Writes a retailer in M5's published layout (a column per day, weekly prices, a calendar), runs the stages ingest and
 features on it as a user does (``scaleinv run --until features``), then lets DuckDB compute the same panel with the same
 threads and memory, and compares all rows of both. Then two days more: sales, late lines, stock and prices come as
-files, and the two stages run for that night. On the first of them the SKU registry takes in what master data name,
-which is done once; the second one is a usual night. With ``--rebuild`` the stage features makes its panel as a whole
-too, and both are compared. ``--rows`` counts cells (series x 1,941 days); M5 itself has 59 million. The last line is
+files, and the two stages run for that night, both in one process (``scaleinv run --until features --stay``). The first
+of them takes its start too, and the SKU registry takes in what master data name, which is done once; the second one is
+a usual night of a process that stays. With ``--rebuild`` the stage features makes its panel as a whole too, and both
+are compared. ``--rows`` counts cells (series x 1,941 days); M5 itself has 59 million. The last line is
 one JSON object. Memory is measured as in ``benchmarks/walk.py``.
 """
 
@@ -23,6 +24,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections.abc import Iterable, Iterator
 from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
@@ -155,23 +157,51 @@ class Job:
 
     def run(self, name: str, command: list[str], env: str, as_of: date, *settings: str) -> None:
         """One command; its seconds are kept under ``name``, those of its stages beside it."""
+        cpu = _children_cpu()
+        started = time.perf_counter()
+        process = self._start([*command, "--as-of", str(as_of)], env, settings)
+        self._watch(process, name, started)
+        if process.wait():
+            sys.exit(f"{name} ended with code {process.returncode}")
+        self.seconds[name] = round(time.perf_counter() - started, 1)
+        self.seconds[f"{name}_cpu"] = round(_children_cpu() - cpu, 1)
+
+    def nights(self, env: str, nights: Iterable[tuple[str, date]], *settings: str) -> None:
+        """One command that stays; the seconds of each night, of the first with its start."""
+        started = time.perf_counter()
+        process = self._start([*BOTH, "--stay"], env, settings)
+        assert process.stdin is not None
+        for name, as_of in nights:
+            began = started or time.perf_counter()
+            process.stdin.write(f"{as_of}\n")
+            process.stdin.flush()
+            if not self._watch(process, name, began, until=f"night {as_of} done"):
+                sys.exit(f"{name} ended with code {process.wait()}")
+            self.seconds[name], started = round(time.perf_counter() - began, 1), 0.0
+        process.stdin.close()
+        if process.wait():
+            sys.exit(f"the nights ended with code {process.returncode}")
+
+    def _start(self, command: list[str], env: str, settings: tuple[str, ...]) -> subprocess.Popen[str]:
         sets = [part for setting in (*self.settings, *settings) for part in ("--set", setting)]
-        started, cpu = time.perf_counter(), _children_cpu()
         process = subprocess.Popen(
-            [sys.executable, "-m", "scaleinv", *command, "--env", env, "--as-of", str(as_of), *sets],
-            env=os.environ | {"SCALEINV_HOME": str(self.home)}, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            text=True,
+            [sys.executable, "-m", "scaleinv", *command, "--env", env, *sets],
+            env=os.environ | {"SCALEINV_HOME": str(self.home)}, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, text=True,
         )  # fmt: skip
         threading.Thread(target=watch, args=(process, self.peak), daemon=True).start()
+        return process
+
+    def _watch(self, process: subprocess.Popen[str], name: str, started: float, until: str | None = None) -> bool:
+        """Shows what it says and keeps the seconds of stages, up to a line that begins so; whether that came."""
         assert process.stdout is not None
         for line in process.stdout:
             print(f"{time.perf_counter() - started:7.1f} {line}", end="", flush=True)
             if done := re.match(r"\[\d/\d\] (\w+) +done in ([\d.]+) s", line):
                 self.seconds[f"{name}_{done[1]}"] = float(done[2])
-        if process.wait():
-            sys.exit(f"{name} ended with code {process.returncode}")
-        self.seconds[name] = round(time.perf_counter() - started, 1)
-        self.seconds[f"{name}_cpu"] = round(_children_cpu() - cpu, 1)
+            if until and line.startswith(until):
+                return True
+        return False
 
 
 BOTH = ["run", "--until", "features"]
@@ -215,10 +245,15 @@ def run_days(job: Job, raw: Path, *, rebuild: bool) -> dict[str, Any]:
     # Master data have not changed, so their files have not come again.
     quiet = [f"ingest.sources.{name}.required=false" for name in ("items", "locations", "vendors", "lead_times")]
     sets = (*SAME, *quiet, "ingest.sources.assortment.required=false", f"ingest.data={folder}", f"lake.root={lake}")
-    for name, day in DAYS.items():
-        came = write_day(folder, raw, day)
-        job.run(name, BOTH, "local", day, *sets)
-    result: dict[str, Any] = {"came": came, "written": _panel_rows(lake, NIGHT)}
+    came: dict[str, dict[str, int]] = {}
+
+    def deliveries() -> Iterator[tuple[str, date]]:
+        for name, day in DAYS.items():
+            came[name] = write_day(folder, raw, day)
+            yield name, day
+
+    job.nights("local", deliveries(), *sets)
+    result: dict[str, Any] = {"came": came["day"], "written": _panel_rows(lake, NIGHT)}
     if rebuild:
         based = checks(_as_one(lake))
         job.run("rebuild", ["features", "--force"], "local", NIGHT, *sets)

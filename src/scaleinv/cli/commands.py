@@ -20,9 +20,11 @@ from scaleinv.cli.drift import drift
 from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets
 from scaleinv.cli.quarantine import quarantine
 from scaleinv.cli.skus import skus
+from scaleinv.cli.stay import stay as keep_on
 from scaleinv.errors import ConfigError, ScaleinvError, explain
 
 if TYPE_CHECKING:
+    from scaleinv.pipeline.engines import Engines
     from scaleinv.pipeline.walk import Walk
 
 app = typer.Typer(
@@ -43,14 +45,15 @@ class _Options:
     sets: list[str] | None
     conf: Path | None
 
-    def walk(self, *, force: bool = False) -> Walk:
-        """The walk that these options describe."""
+    def walk(self, *, force: bool = False, engines: Engines | None = None) -> Walk:
+        """The walk that these options describe; ``engines``: those of other nights."""
         from scaleinv.config import load_config
+        from scaleinv.pipeline.engines import Engines
         from scaleinv.pipeline.walk import Walk
 
         config = load_config(self.env, overrides=self.sets or (), folder=self.conf)
         if self.as_of is not None:
-            return Walk(config, self.as_of.date(), force=force)
+            return Walk(config, self.as_of.date(), force=force, engines=engines or Engines())
         if config.synthetic is None:
             raise ConfigError(
                 explain("--as-of is missing", expected="the last day known, e.g. --as-of 2016-05-22", do="add it")
@@ -140,8 +143,21 @@ def run(
     until: Annotated[
         str | None, typer.Option("--until", metavar="STAGE", help="The last stage to run; default: all of them.")
     ] = None,
+    stay: Annotated[
+        bool,
+        typer.Option("--stay", help="Night after night: each line of standard input is a last day known (2026-01-31)."),
+    ] = False,
 ) -> None:
-    """All stages, from files to orders. Killed anywhere and run again, it goes on where it was."""
+    """All stages, from files to orders. Killed anywhere and run again, it goes on where it was.
+
+    With --stay the engines stay up from night to night, which saves a small night half its time; it ends with its
+    input, or with the first night that fails.
+    """
+    if stay:
+        if as_of is not None or dry_run:
+            raise ConfigError(explain("--stay reads the days from standard input: --as-of and --dry-run say another"))
+        keep_on(lambda day, engines: _Options(env, day, set_, conf).walk(force=force, engines=engines), until)
+        return
     walk = _run_stages(_Options(env, as_of, set_, conf), None, until, dry_run=dry_run, force=force)
     if not dry_run and until is None:
         from scaleinv.pipeline.summary import summary

@@ -1,6 +1,6 @@
 """Spark: cleansed tables to the dense panel with its covariates, demand classes and training groups."""
 
 from scaleinv.features.build import build
-from scaleinv.features.changes import Base, overlaid
+from scaleinv.features.changes import Base
 
-__all__ = ["Base", "build", "overlaid"]
+__all__ = ["Base", "build"]

@@ -11,17 +11,26 @@ from pyspark.sql import functions as F
 
 from scaleinv.config import FeaturesConfig
 from scaleinv.errors import DataError, explain
-from scaleinv.features.changes import Base, begins_later, changed_days, few, sales_of, since
+from scaleinv.features.changes import (
+    Base,
+    begins_later,
+    changed_days,
+    overlaid,
+    prices_since,
+    replaced,
+    sales_of,
+    since,
+)
 from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
-from scaleinv.features.lives import lives, selling_days, short_of_stock
-from scaleinv.features.measures import measures, night_features
+from scaleinv.features.lives import lives, selling_days, without_stock
+from scaleinv.features.measures import last_sales, life_sums, measures, moved_measures, night_features
 from scaleinv.features.panel import SALES_PER_PART, days_of, panel, priced_spans, some_days_of, with_sales
 from scaleinv.features.position import stock_position
 from scaleinv.features.series import placed, series
 
 Frames = Mapping[str, DataFrame]
-Keep = Callable[[DataFrame, bool], DataFrame]
+Keep = Callable[[DataFrame, bool], tuple[DataFrame, DataFrame | None]]
 
 
 def build(
@@ -38,10 +47,13 @@ def build(
 ) -> dict[str, DataFrame]:
     """``gold/series``, ``gold/features``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
 
+    ``gold/lives`` too, if the panel is whole.
+
     Args:
         silver: silver table without its prefix -> rows known at ``as_of``; prices and calendar reach ahead of it.
         keep: is given rows of ``gold/panel``, and whether they are all of them or only what differs from the base;
-            gives the whole panel up to ``as_of``. It is read from where it was kept, so it is computed once.
+            gives them back up to ``as_of``, and in the second case the base's rows. They are read from where they were
+            kept, so they are computed once.
         held: when it ends, the frames that several tables are made of are let go; the tables must be written by then.
         as_of: last day known, inclusive.
         horizon: days after ``as_of`` for which the panel holds covariates.
@@ -59,7 +71,8 @@ def build(
     _check_days(sold, as_of, config.closed_days)
     first, last = config.first_day(as_of), as_of + timedelta(days=horizon)
     alive = placed(lives(silver, sold, as_of=as_of, first=first), silver, config)
-    short = short_of_stock(alive, silver, as_of=as_of).withColumn("is_short", F.lit(True))
+    gaps = _hold(without_stock(alive, silver, as_of=as_of), held)
+    short = gaps.select("sku_id", "location_id").distinct().withColumn("is_short", F.lit(True))
     alive = _kept(alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"))
     if alive.isEmpty():
         raise DataError(
@@ -67,12 +80,16 @@ def build(
         )
     if base is not None and begins_later(alive, base, first=first):
         base = None
-    parts = n_sales // SALES_PER_PART + 1
-    rows = _panel(alive, silver, base, held, parts=parts, as_of=as_of, first=first, last=last)
+    rows = _panel(alive, silver, gaps, base, held, n_sales=n_sales, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
-    past = keep(rows.select(night, "*"), base is None)
-    facts = _kept(alive.join(measures(past, as_of=as_of), "unique_id"))
-    return {
+    days, before = keep(rows.select(night, "*"), base is None)
+    if base is None or before is None:
+        sums = _kept(life_sums(days))
+        found = measures(days, sums, as_of=as_of)
+    else:
+        sums, found = None, _moved(days, before, base, as_of=as_of, first=first)
+    facts = _kept(alive.join(found, "unique_id"))
+    return ({} if sums is None else {"gold/lives": sums.select(night, "*")}) | {
         "gold/series": series(facts, last=last).select(night, "*"),
         "gold/features": night_features(facts).select(night, "*"),
         "gold/stock_position": stock_position(alive, silver).select(night, "*"),
@@ -83,36 +100,63 @@ def build(
 def _panel(
     alive: DataFrame,
     silver: Frames,
+    gaps: DataFrame,
     base: Base | None,
     held: ExitStack,
     *,
-    parts: int,
+    n_sales: int,
     as_of: date,
     first: date,
     last: date,
 ) -> DataFrame:
     """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
-    wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short", "since"]
+    wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short"]
+    prices = _hold(prices_since(silver["prices"], base), held)
+    lives = since(alive.select(*wanted), prices, base)
+    sales, again = silver["sales"], None
+    if base is not None:
+        lives = _kept(lives)
+        changed = _kept(changed_days(alive, silver, base, first=first))
+        some = sales_of(lives, changed, sales, base)
+        if some is not None:
+            sales = _hold(some, held)
+            n_sales = sales.count()
+        # What is estimated from other days is estimated anew; what was seen stays what it was.
+        again = changed.unionByName(gaps.where(F.col("date") <= F.lit(base.as_of))).distinct()
     # Held, not kept: how they are divided is forgotten with their plan.
-    spans = _hold(priced_spans(since(alive, silver, base).select(*wanted), silver, parts=parts), held)
-    again = None if base is None else _kept(changed_days(alive, silver, base, first=first))
+    spans = _hold(priced_spans(lives, prices, parts=n_sales // SALES_PER_PART + 1), held)
 
     def days(of: DataFrame) -> DataFrame:
         tail = days_of(of, last=last)
         return tail if again is None else tail.unionByName(some_days_of(of, again))
 
-    stocked, short = days(spans.where(~F.col("is_short"))), days(spans.where("is_short"))
-    if base is not None:
-        stocked = _hold(stocked, held)
-    rows = observed(with_sales(stocked, sales_of(stocked, silver["sales"], base), None, as_of=as_of))
-    n_short = spans.where("is_short").count()
-    if n_short:
-        # All days of these series, twice: they are estimated from, and they are rows.
-        theirs = few(spans.where("is_short").select("sku_id", "location_id").distinct(), n_short)
-        sales = silver["sales"].join(theirs, ["sku_id", "location_id"], "left_semi")
-        all_days = _hold(with_sales(short, sales, silver["stock"], as_of=as_of), held)
-        rows = rows.unionByName(demand(all_days, silver.get("hourly_sales")))
+    stocked, short = spans.where(~F.col("is_short")), spans.where("is_short")
+    rows = observed(with_sales(days(stocked), sales, None, as_of=as_of))
+    if not alive.where("is_short").isEmpty():
+        history = with_sales(days_of(_whole(short), last=last), sales, silver["stock"], as_of=as_of)
+        if again is None:  # twice: they are estimated from, and they are rows
+            history = _hold(history, held)
+        theirs = history if again is None else with_sales(days(short), sales, silver["stock"], as_of=as_of)
+        rows = rows.unionByName(demand(theirs, silver.get("hourly_sales"), history=history))
     return panel(rows, silver, first=first, last=last)
+
+
+def _moved(rows: DataFrame, before: DataFrame, base: Base, *, as_of: date, first: date) -> DataFrame:
+    """:func:`measures` of a night that is based on another."""
+    found = _kept(moved_measures(rows, replaced(before, rows, until=base.as_of), base.lives, first=first, as_of=as_of))
+    lost = found.where("is_sale_lost").select("unique_id")
+    if lost.isEmpty():
+        return found.drop("is_sale_lost")
+    inside = before.where(F.col("ds") >= F.lit(first))
+    theirs = [frame.join(F.broadcast(lost), "unique_id", "left_semi") for frame in (inside, rows)]
+    again = last_sales(overlaid(*theirs, until=base.as_of), as_of=as_of).withColumnRenamed("days_since_sale", "_again")
+    since = F.when(F.col("is_sale_lost"), F.col("_again")).otherwise(F.col("days_since_sale"))
+    return found.join(again, "unique_id", "left").withColumn("days_since_sale", since).drop("is_sale_lost", "_again")
+
+
+def _whole(lives: DataFrame) -> DataFrame:
+    """``lives`` as if all their days were to be made."""
+    return lives.withColumn("since", F.col("first_ds"))
 
 
 def _kept(frame: DataFrame) -> DataFrame:

@@ -25,12 +25,14 @@ _FEW: Final = 1_000_000
 class Base:
     """An earlier night whose panel is there as a whole.
 
-    ``series`` has its rows of ``gold/series``; ``silver`` is what was known then (calendar, weather, locations,
-    prices); ``later`` holds the rows that have become known since (sales, stock, prices, hourly_sales where there is).
+    ``series`` and ``lives`` are its rows of ``gold/series`` and ``gold/lives``; ``silver`` is what was known then
+    (calendar, weather, locations, prices); ``later`` holds the rows that have become known since (sales, stock, prices,
+    hourly_sales where there is).
     """
 
     as_of: date
     series: DataFrame
+    lives: DataFrame
     silver: Frames
     later: Frames
 
@@ -42,53 +44,44 @@ def begins_later(lives: DataFrame, base: Base, *, first: date) -> bool:
     return not lives.join(before, "unique_id").where(moved).isEmpty()
 
 
-def since(lives: DataFrame, silver: Frames, base: Base | None) -> DataFrame:
+def prices_since(prices: DataFrame, base: Base | None) -> DataFrame:
+    """:func:`price_spans`, with the first day on which a series' price is another than the base's."""
+    if base is None:
+        return price_spans(prices)
+    touched = base.later["prices"].select(*_SERIES, F.lit(True).alias("is_touched")).distinct()
+    now = prices.join(touched, _SERIES, "left").fillna(False, "is_touched")
+    return price_spans(now, base.silver["prices"].join(touched, _SERIES, "left_semi"))
+
+
+def since(lives: DataFrame, spans: DataFrame, base: Base | None) -> DataFrame:
     """``lives`` with ``since``: from which day on a series' rows are made anew; all of them without a base.
 
     That is the day after the base, or an earlier one on which a price changes; the whole life of a series that is new,
-    or bears another group, region or regular price, and of one that is or was short of stock: its demand is estimated
-    from all its days.
+    or bears another group, region or regular price.
+
+    Args:
+        lives: a row per series.
+        spans: :func:`prices_since`.
+        base: the night that this one is based on.
     """
     if base is None:
         return lives.withColumn("since", F.col("first_ds"))
     seen = base.series.select(
-        "unique_id",
-        *[F.col(name).alias(f"_{name}") for name in ("group_id", "region", "unit_price", "first_ds", "stockout_days")],
+        "unique_id", *[F.col(name).alias(f"_{name}") for name in ("group_id", "region", "unit_price", "first_ds")]
     )
-    priced = silver["prices"].select(*_SERIES, F.lit(True).alias("_is_priced")).distinct()
+    # The unit price stands where no price is known.
+    priced = spans.groupBy(*_SERIES).agg(F.min("changes").alias("_changes"), F.lit(True).alias("_is_priced"))
     found = lives.join(seen, "unique_id", "left").join(priced, _SERIES, "left")
-    found = found.join(_price_changes(silver["prices"], base), _SERIES, "left")
     same = (
         (F.col("_group_id") == F.col("group_id"))
         & (F.col("_region") == F.col("region"))
         & (F.col("_first_ds") <= F.col("first_ds"))
         & (F.col("_is_priced").isNotNull() | (F.col("_unit_price") == F.col("unit_price")))
-        & (F.col("_stockout_days") == 0)
-        & ~F.col("is_short")
     )
-    tail = F.least(F.lit(base.as_of + timedelta(days=1)), F.coalesce("_price_since", F.lit(date.max)))
-    # A series that the base does not know has a null here.
+    tail = F.least(F.lit(base.as_of + timedelta(days=1)), "_changes")
+    # A series that the base does not know has nulls here.
     day = F.when(same, F.greatest("first_ds", tail)).otherwise(F.col("first_ds"))
     return found.select(*lives.columns, day.alias("since"))
-
-
-def _price_changes(prices: DataFrame, base: Base) -> DataFrame:
-    """sku_id, location_id, _price_since: the first day on which a series' price is another than it was."""
-    touched = base.later["prices"].select(*_SERIES).distinct()
-    now, before = (price_spans(frame.join(touched, _SERIES, "left_semi")) for frame in (prices, base.silver["prices"]))
-    values = ["end", "price", "is_promotion", "depth"]
-    old = before.select(*_SERIES, "start", F.struct(*values).alias("old"))
-    both = now.select(*_SERIES, "start", F.struct(*values).alias("new")).join(old, [*_SERIES, "start"], "full")
-    alike = reduce(
-        Column.__and__,
-        [F.col(f"old.{name}").eqNullSafe(F.col(f"new.{name}")) for name in ("price", "is_promotion", "depth")],
-    )
-    # Two spans that differ in how far they reach are the same up to there.
-    longer = F.date_add(F.least("old.end", "new.end"), 1)
-    there = F.col("old").isNotNull() & F.col("new").isNotNull()
-    changed = both.where(~there | ~alike | (F.col("old.end") != F.col("new.end")))
-    first = F.when(there & alike, longer).otherwise(F.col("start"))
-    return changed.groupBy(*_SERIES).agg(F.min(first).alias("_price_since"))
 
 
 def changed_days(lives: DataFrame, silver: Frames, base: Base, *, first: date) -> DataFrame:
@@ -102,29 +95,36 @@ def changed_days(lives: DataFrame, silver: Frames, base: Base, *, first: date) -
     return days.where(F.col("date") <= F.lit(base.as_of)).distinct()
 
 
-def sales_of(days: DataFrame, sales: DataFrame, base: Base | None) -> DataFrame:
-    """The rows of ``sales`` that ``days`` can meet: nearly all of them are of days after the base."""
-    if base is None:
-        return sales
-    late = F.col("date") > F.lit(base.as_of)
-    early = days.where(~late).select(*_KEY)
-    n = early.count()
-    if n > _FEW:
-        return sales
-    new = sales.where(late)
-    return new.unionByName(sales.where(~late).join(few(early, n), _KEY, "left_semi")) if n else new
-
-
-def few(keys: DataFrame, n: int) -> DataFrame:
-    """``n`` keys to join with; where every worker may hold them, the other side is cut before it is put together."""
-    return F.broadcast(keys) if n <= _FEW else keys
-
-
-def overlaid(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
-    """Rows of ``gold/panel`` as one panel: of a series' day that is in both, that of ``rows``.
+def sales_of(lives: DataFrame, changed: DataFrame, sales: DataFrame, base: Base) -> DataFrame | None:
+    """The rows of ``sales`` that the night's own rows can meet, nearly all of days after the base; None: too many.
 
     Args:
-        before: the base's rows.
+        lives: :func:`since`, with ``is_short``: such a series is estimated from all its days.
+        changed: :func:`changed_days`.
+        sales: the history.
+        base: the night that this one is based on.
+    """
+    begins = F.when(F.col("is_short"), F.col("first_ds")).otherwise(F.col("since"))
+    days = changed.groupBy(*_SERIES).agg(F.collect_set("date").alias("_days"))
+    wanted = lives.select(*_SERIES, begins.alias("_from")).join(days, _SERIES, "left")
+    wanted = wanted.where((F.col("_from") <= F.lit(base.as_of)) | F.col("_days").isNotNull()).localCheckpoint()
+    (size,) = wanted.agg(F.sum(1 + F.coalesce(F.size("_days"), F.lit(0))).alias("n")).collect()
+    if (size["n"] or 0) > _FEW:
+        return None
+    late = F.col("date") > F.lit(base.as_of)
+    # A semi-join on the key is done before loads are put together, not after; so it is cut out of all of them.
+    names = {name: f"_{name}" for name in _SERIES}
+    other = F.broadcast(wanted.withColumnsRenamed(names))
+    same = reduce(Column.__and__, [F.col(name) == F.col(renamed) for name, renamed in names.items()])
+    meets = (F.col("date") >= F.col("_from")) | F.coalesce(F.array_contains("_days", F.col("date")), F.lit(False))
+    return sales.where(late).unionByName(sales.where(~late).join(other, same & meets, "left_semi"))
+
+
+def replaced(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
+    """``before`` with ``is_replaced``: whether ``rows`` has that day of the series too.
+
+    Args:
+        before: the base's rows of ``gold/panel``.
         rows: what differs.
         until: the last day of ``before``.
     """
@@ -139,7 +139,13 @@ def overlaid(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
     ).localCheckpoint()
     (size,) = again.agg(F.sum(F.size("_days") + 1).alias("n")).collect()
     if (size["n"] or 0) > _FEW:
-        return before.join(days, ["unique_id", "ds"], "left_anti").unionByName(rows)
-    stays = (F.col("ds") < F.col("_from")) & ~F.array_contains("_days", F.col("ds"))
-    found = before.join(F.broadcast(again), "unique_id", "left").where(F.coalesce(stays, F.lit(True)))
-    return found.select(*before.columns).unionByName(rows)
+        found = before.join(days.withColumn("is_replaced", F.lit(True)), ["unique_id", "ds"], "left")
+    else:
+        is_there = (F.col("ds") >= F.col("_from")) | F.array_contains("_days", F.col("ds"))
+        found = before.join(F.broadcast(again), "unique_id", "left").withColumn("is_replaced", is_there)
+    return found.select(*before.columns, F.coalesce("is_replaced", F.lit(False)).alias("is_replaced"))
+
+
+def overlaid(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
+    """Rows of ``gold/panel`` as one panel: of a series' day that is in both, that of ``rows`` (:func:`replaced`)."""
+    return replaced(before, rows, until=until).where(~F.col("is_replaced")).drop("is_replaced").unionByName(rows)

@@ -12,22 +12,25 @@ from scaleinv.features.estimate import OBSERVED, estimate
 _SERIES = ["sku_id", "location_id"]
 _KEY = [*_SERIES, "date"]
 _SERIES_PER_BUCKET: Final = 1024
-"""Series that are estimated together: their days fit into a worker's memory however long the history."""
+"""Series of a location that are estimated together: their days fit into a worker's memory however long the history."""
+_SERIES_TOGETHER: Final = 512
+"""Small locations are sent to a worker together, about so many series at a time."""
 _ESTIMATES = "sku_id string, location_id string, date date, y float, y_sd float, demand_method string"
 
 
-def demand(days: DataFrame, hourly: DataFrame | None) -> DataFrame:
+def demand(days: DataFrame, hourly: DataFrame | None, *, history: DataFrame | None = None) -> DataFrame:
     """``days`` with y, y_sd, demand_method, and an ``is_stockout`` that knows the hours.
 
     Series that were in stock on all their days are not looked at further; those of a location that were not are
     estimated together, and large locations are split by a hash of the series.
 
     Args:
-        days: consecutive days of each series: sku_id, location_id, date, sales (null: not yet known),
-            is_stockout (the day ended without stock), is_promotion.
+        days: sku_id, location_id, date, sales (null: not yet known), is_stockout (the day ended without stock),
+            is_promotion.
         hourly: rows of ``silver/hourly_sales``; a day that has one is judged by its hours. None: there are none.
+        history: consecutive days of each of these series, with the same columns; ``None``: that is what ``days`` are.
     """
-    past = days.where(F.col("sales").isNotNull())
+    past = (days if history is None else history).where(F.col("sales").isNotNull())
     short = past.where("is_stockout").select(*_SERIES)
     if hourly is not None:
         gaps = hourly.where(F.exists("is_stockout", lambda hour: hour)).select(*_SERIES)
@@ -44,7 +47,10 @@ def demand(days: DataFrame, hourly: DataFrame | None) -> DataFrame:
         rows = rows.join(hourly.select(*_KEY, *named), _KEY, "left")
         rows = rows.withColumns({name: F.coalesce(name, empty) for name, empty in none.items()})
     wanted = ["bucket", *_KEY, "sales", "is_stockout", "is_promotion", *_HOURS]
-    found = rows.select(*wanted).groupBy("bucket").applyInArrow(estimate, _ESTIMATES)
+    # Rows are few and their estimate is long: Spark would take few rows for the work of one core.
+    parts = int(days.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
+    spread = rows.select(*wanted).repartition(parts, "bucket")
+    found = spread.groupBy("bucket").applyInArrow(estimate, _ESTIMATES)
     known = F.col("sales").isNotNull()
     return (
         days.join(found, _KEY, "left")
@@ -75,7 +81,7 @@ def _buckets(short: DataFrame) -> DataFrame:
     sizes = short.groupBy("location_id").agg(F.count("*").alias("_size"))
     # One row per location: one partition is right for their running sum.
     before = Window.partitionBy(F.lit(0)).orderBy("location_id").rowsBetween(Window.unboundedPreceding, -1)
-    sizes = sizes.withColumn("_before", F.coalesce(F.sum("_size").over(before), F.lit(0)))
-    place = F.col("_before") + F.pmod(F.xxhash64(*_SERIES), F.col("_size"))
-    bucket = F.floor(place / F.lit(_SERIES_PER_BUCKET))
-    return short.join(F.broadcast(sizes), "location_id").select(*_SERIES, bucket.alias("bucket"))
+    sizes = sizes.withColumn("_together", F.floor(F.coalesce(F.sum("_size").over(before), F.lit(0)) / _SERIES_TOGETHER))
+    apart = F.floor(F.pmod(F.xxhash64(*_SERIES), F.col("_size")) / _SERIES_PER_BUCKET)
+    bucket = F.struct("_together", apart.alias("_apart")).alias("bucket")
+    return short.join(F.broadcast(sizes), "location_id").select(*_SERIES, bucket)

@@ -48,12 +48,12 @@ def lives(silver: Mapping[str, DataFrame], sold: DataFrame, *, as_of: date, firs
     )
 
 
-def short_of_stock(lives: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date) -> DataFrame:
-    """sku_id, location_id, once each, of the series that were without stock on a day of their life."""
+def without_stock(lives: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date) -> DataFrame:
+    """sku_id, location_id, date, once each: days of a life that ended, or had an hour, without stock."""
     key = ["sku_id", "location_id", "date"]
     short = silver["stock"].where(F.col("on_hand") <= 0).select(*key)
     if "hourly_sales" in silver:
         gaps = silver["hourly_sales"].where(F.exists("is_stockout", lambda hour: hour)).select(*key)
-        short = short.unionByName(gaps)
+        short = short.unionByName(gaps).distinct()
     known = F.col("date").between(F.col("first_ds"), F.lit(as_of))
-    return short.join(lives.select(*key[:2], "first_ds"), key[:2]).where(known).select(*key[:2]).distinct()
+    return short.join(lives.select(*key[:2], "first_ds"), key[:2]).where(known).select(*key)

@@ -11,44 +11,119 @@ from pyspark.sql import functions as F
 from scaleinv.schema.features import LAGS, NIGHT_FEATURES, WINDOWS
 
 _LAG: Final = {feature.name: feature.lag or 0 for feature in NIGHT_FEATURES}
+assert _LAG["days_since_sale"] == 0, "the last sale of a base is that up to its own night"
 _AROUND: Final = {"category_mean_28": "category", "location_mean_28": "location_id"}
 """Feature -> over which series it is taken."""
 _RECENT: Final = WINDOWS[-1] + max(_LAG.values())
 """Days back from the last one known within which all features lie that are not of a whole life, but for some lags."""
 
 
-def measures(days: DataFrame, *, as_of: date) -> DataFrame:
-    """One row per series of ``days``: what ``gold/series`` and ``gold/features`` are made of.
+_SUMS: Final = ("n_days", "stockout_days", "sale_days", "units", "unit_parts", "squares", "square_parts")
+"""Columns of ``gold/lives`` that add up."""
+
+
+def life_sums(days: DataFrame) -> DataFrame:
+    """``gold/lives`` without as_of: what all days of each series' life add up to.
+
+    Integers, so that days can be taken away again. Demand is that of days without stock-out.
+
+    Args:
+        days: rows of ``gold/panel`` up to the last day known.
+    """
+    once = days.select("*", F.lit(1).alias("_sign"), F.col("ds").alias("_day"))
+    return once.groupBy("unique_id").agg(*_life())
+
+
+def measures(days: DataFrame, lives: DataFrame, *, as_of: date) -> DataFrame:
+    """One row per series: what ``gold/series`` and ``gold/features`` are made of.
 
     Most features are of the last days: a life of years is gone through for few columns.
 
     Args:
         days: rows of ``gold/panel`` up to ``as_of``; a series' life ends with it.
+        lives: :func:`life_sums` of them.
         as_of: the last day known.
     """
+    recent = days.where(_is_recent(as_of)).groupBy("unique_id").agg(*_known(as_of), *_sums(as_of))
+    return _told(lives, as_of).join(recent, "unique_id", "left")
+
+
+def moved_measures(rows: DataFrame, before: DataFrame, lives: DataFrame, *, first: date, as_of: date) -> DataFrame:
+    """As :func:`measures`, for a night that is based on another, without going through lives again.
+
+    Args:
+        rows: the night's own rows of ``gold/panel`` up to ``as_of``.
+        before: the base's, with ``is_replaced``.
+        lives: the base's rows of ``gold/lives``.
+        first: the first day of the panel.
+        as_of: the last day known.
+
+    Returns:
+        The measures, and ``is_sale_lost``: the day that ``days_since_sale`` counts from is no sale any more, and null.
+    """
+    leaves = F.col("is_replaced") | (F.col("ds") < F.lit(first))
+    near = before.where(leaves | _is_recent(as_of)).withColumn("_sign", F.when(leaves, -1).otherwise(0))
+    days = near.drop("is_replaced").unionByName(rows.withColumn("_sign", F.lit(1))).withColumn("_day", F.col("ds"))
+    # What leaves is a day that no feature may see.
+    days = days.withColumn("ds", F.when(F.col("_sign") >= 0, F.col("ds")))
+    lost = F.max(F.when((F.col("_sign") < 0) & (F.col("sales") > 0), F.col("_day"))).alias("_lost")
+    moved = days.groupBy("unique_id").agg(*_life(), lost, *_known(as_of), *_sums(as_of))
+    then = lives.select("unique_id", *[F.col(name).alias(f"_{name}") for name in (*_SUMS, "last_sale")])
+    moved = moved.join(then, "unique_id", "left")
+    sums = {name: F.col(name) + F.coalesce(f"_{name}", F.lit(0)) for name in _SUMS}
+    was = F.when(F.col("_last_sale") >= F.lit(first), F.col("_last_sale"))
+    is_lost = F.coalesce(was == F.col("_lost"), F.lit(False))
+    last = F.greatest(F.when(~is_lost, was), "last_sale")
+    moved = moved.withColumns(
+        {**sums, "last_sale": last, "is_sale_lost": is_lost & (F.coalesce(last < was, F.lit(True)))}
+    )
+    return _told(moved.drop("_lost", *[f"_{name}" for name in (*_SUMS, "last_sale")]), as_of)
+
+
+def last_sales(days: DataFrame, *, as_of: date) -> DataFrame:
+    """unique_id, days_since_sale of the rows of ``gold/panel`` of some series, for which it is not known otherwise."""
+    found = days.where(F.col("sales") > 0).groupBy("unique_id").agg(F.max("ds").alias("last_sale"))
+    return found.select("unique_id", F.datediff(F.lit(as_of), "last_sale").alias("days_since_sale"))
+
+
+def _told(lives: DataFrame, as_of: date) -> DataFrame:
+    names = {"sale_days": "_sold", "units": "_sum", "squares": "_squares"}
+    parts = {"units": "unit_parts", "squares": "square_parts"}
+    totals = {name: F.col(name) + F.col(part) / F.lit(1e6) for name, part in parts.items()}
+    found = lives.withColumns({**totals, "days_since_sale": F.datediff(F.lit(as_of), "last_sale")})
+    found = found.withColumns({name: F.col(name).cast("int") for name in ("n_days", "stockout_days")})
+    return found.drop(*parts.values(), "last_sale").withColumnsRenamed(names)
+
+
+def _is_recent(as_of: date) -> Column:
     ds = F.col("ds")
-    recent = (ds > F.lit(as_of - timedelta(days=_RECENT))) | ds.isin([F.lit(day) for day in _lag_days(as_of)])
-    life = days.groupBy("unique_id").agg(*_life(as_of))
-    return life.join(days.where(recent).groupBy("unique_id").agg(*_known(as_of), *_sums(as_of)), "unique_id", "left")
+    return (ds > F.lit(as_of - timedelta(days=_RECENT))) | ds.isin([F.lit(day) for day in _lag_days(as_of)])
 
 
 def _lag_days(as_of: date) -> list[date]:
     return [as_of - timedelta(days=n - 1 + _LAG[f"demand_lag_{n}"]) for n in LAGS]
 
 
-def _life(as_of: date) -> list[Column]:
-    """What all days of a life say. Demand is measured on those without stock-out."""
-    usable = ~F.col("is_stockout")
+def _life() -> list[Column]:
+    """What the days of a life add up to: each of them ``_sign`` times."""
+    sign, usable = F.col("_sign"), ~F.col("is_stockout")
     y = F.col("y").cast("double")
     sold = usable & (F.col("y") > 0)
-    seen = F.col("ds") <= F.lit(as_of - timedelta(days=_LAG["days_since_sale"]))
+
+    def total(name: str, value: Column) -> Column:
+        return F.coalesce(F.sum(value), F.lit(0)).alias(name)
+
+    def parts(value: Column) -> list[Column]:
+        """Wholes and millionths."""
+        whole = F.floor(value)
+        return [F.when(sold, sign * part) for part in (whole, F.rint((value - whole) * 1e6).cast("long"))]
+
     return [
-        F.count("*").cast("int").alias("n_days"),
-        F.count_if(~usable).cast("int").alias("stockout_days"),
-        F.count_if(sold).alias("_sold"),
-        _sum(F.when(sold, y)).alias("_sum"),
-        _sum(F.when(sold, y * y)).alias("_squares"),
-        F.datediff(F.lit(as_of), F.max(F.when((F.col("sales") > 0) & seen, F.col("ds")))).alias("days_since_sale"),
+        total("n_days", sign),
+        total("stockout_days", F.when(~usable, sign)),
+        total("sale_days", F.when(sold, sign)),
+        *[total(name, value) for name, value in zip(_SUMS[3:], (*parts(y), *parts(y * y)), strict=True)],
+        F.max(F.when((F.col("sales") > 0) & (sign > 0), F.col("_day"))).alias("last_sale"),
     ]
 
 

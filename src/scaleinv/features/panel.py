@@ -14,7 +14,6 @@ from typing import Final
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from scaleinv.features.prices import price_spans
 from scaleinv.features.region_days import region_days
 
 _SERIES = ["sku_id", "location_id"]
@@ -24,15 +23,14 @@ SALES_PER_PART: Final = 250_000
 _LONG_AGO, _FOR_EVER = date(1900, 1, 1), date(9999, 12, 31)
 
 
-def priced_spans(lives: DataFrame, silver: Mapping[str, DataFrame], *, parts: int) -> DataFrame:
+def priced_spans(lives: DataFrame, spans: DataFrame, *, parts: int) -> DataFrame:
     """``lives`` with start, end, price, is_promotion, promotion_depth: a row per series and span of one price.
 
     Args:
         lives: a row per series, with ``unit_price``, which stands where no price is known.
-        silver: the history.
+        spans: :func:`scaleinv.features.prices.price_spans`.
         parts: into how many they are to be divided by series; days made of them lie as they do.
     """
-    spans = price_spans(silver["prices"])
     priced = lives.join(spans, _SERIES, "left").select(
         *lives.columns,
         F.coalesce("start", F.lit(_LONG_AGO)).alias("start"),

@@ -13,7 +13,8 @@ from pyspark.sql import functions as F
 
 _SERIES: Final = ("sku_id", "location_id")
 _SPANS: Final = (
-    "sku_id string, location_id string, start date, end date, price double, is_promotion boolean, depth float"
+    "sku_id string, location_id string, start date, end date, price double, is_promotion boolean, depth float, "
+    "changes date"
 )
 _BUCKETS: Final = 512
 """Series whose periods are resolved together; a bucket's periods fit into a worker's memory."""
@@ -22,19 +23,47 @@ _DAYS: Final = np.int64(1) << 23
 """More days than from the first to the last."""
 
 
-def price_spans(prices: DataFrame) -> DataFrame:
+def price_spans(prices: DataFrame, before: DataFrame | None = None) -> DataFrame:
     """sku_id, location_id, start, end (inclusive), price, is_promotion, depth: each day lies in one span of its series.
 
     Where two periods overlap, the one that starts later wins. A day between periods has the last price before it, a
     day before all of them the first, neither as a promotion. ``depth`` is the share by which a promotion is below the
     last price that was none.
+
+    Args:
+        prices: periods; with ``before``, and a column ``is_touched``, which series are to be compared.
+        before: the periods of these series as they were. ``changes`` is then the first day on which the price of a
+            series is another; null: on none, or it was not compared.
     """
+    names = [*_SERIES, "valid_from", "valid_to", "price", "is_promotion"]
+    if before is None:
+        rows = prices.select(*names, F.lit(False).alias("is_touched"), F.lit(False).alias("was"))
+    else:
+        then = before.select(*names, F.lit(True).alias("is_touched"), F.lit(True).alias("was"))
+        rows = prices.select(*names, "is_touched", F.lit(False).alias("was")).unionByName(then)
     bucket = F.pmod(F.xxhash64(*_SERIES), F.lit(_BUCKETS))
-    return prices.groupBy(bucket).applyInArrow(spans, _SPANS)
+    return rows.groupBy(bucket).applyInArrow(compared_spans, _SPANS)
+
+
+def compared_spans(periods: pa.Table) -> pa.Table:
+    """:func:`price_spans` of the periods of some series, as Arrow tables."""
+    now = spans(periods.filter(pc.invert(periods["was"])))
+    compared = periods.filter(periods["is_touched"])
+    both = pa.concat_tables([spans(compared.filter(which)) for which in (pc.invert(compared["was"]), compared["was"])])
+    # Neighbouring spans are never alike, so two histories first differ where the first span starts that only one has.
+    alone = both.group_by([*_SERIES, "start", "price", "is_promotion", "depth"], use_threads=False).aggregate(
+        [([], "count_all")]
+    )
+    alone = alone.filter(pc.equal(alone["count_all"], 1)).select([*_SERIES, "start"])
+    first = alone.group_by([*_SERIES], use_threads=False).aggregate([("start", "min")])
+    names, series = _series(pa.concat_tables([now.select(_SERIES), first.select(_SERIES)]))
+    changes = np.full(names.num_rows, np.datetime64("NaT"), "datetime64[D]")
+    changes[series[now.num_rows :]] = first["start_min"].to_numpy()
+    return now.append_column("changes", pa.array(changes[series[: now.num_rows]]))
 
 
 def spans(periods: pa.Table) -> pa.Table:
-    """:func:`price_spans` of the periods of some series, as Arrow tables."""
+    """The spans of periods, sorted by series and start, without ``changes``."""
     periods = periods.filter(pc.less_equal(periods["valid_from"], periods["valid_to"]))
     names, series = _series(periods)
     start, end = (_day(periods[name]) for name in ("valid_from", "valid_to"))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
+from functools import partial
 from typing import TYPE_CHECKING
 
 from scaleinv.pipeline.nights import PANEL, find_base, loads_of, memo_of, stands
@@ -38,7 +40,7 @@ def work(walk: Walk) -> Outcome:
     found = find_base(walk)
     based_on = None
 
-    def keep(rows: DataFrame, is_whole: bool) -> DataFrame:
+    def keep(rows: DataFrame, is_whole: bool) -> tuple[DataFrame, DataFrame | None]:
         nonlocal based_on
         based_on = None if is_whole else found
         if based_on is not None:
@@ -58,9 +60,19 @@ def work(walk: Walk) -> Outcome:
             lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
             base=None if found is None else _base(walk, found[0], [*silver]),
         )
-        for name, frame in gold.items():
-            walk.progress.wrote(name, write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of}))
+        # Side by side: they are small, and most of a small write is waiting.
+        with ThreadPoolExecutor(len(gold)) as pool:
+            write = partial(_write, walk)
+            for name, rows in zip(gold, pool.map(write, gold.items()), strict=True):
+                walk.progress.wrote(name, rows)
     return Outcome(memo=memo_of(walk, based_on, loads))
+
+
+def _write(walk: Walk, made: tuple[str, DataFrame]) -> int:
+    from scaleinv.lake.spark import write_spark
+
+    name, frame = made
+    return write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of})
 
 
 def is_intact(walk: Walk) -> bool:
@@ -77,7 +89,10 @@ def _base(walk: Walk, night: date, there: list[str]) -> Base:
     spark, lake = walk.spark(), walk.lake
     return Base(
         as_of=night,
-        series=read_spark(spark, lake, table("gold/series")).where(F.col("as_of") == F.lit(night)),
+        **{
+            name: read_spark(spark, lake, table(f"gold/{name}")).where(F.col("as_of") == F.lit(night))
+            for name in ("series", "lives")
+        },
         silver={name: read_spark(spark, lake, table(f"silver/{name}"), as_of=night) for name in _ANNOUNCED},
         later={
             name: read_known(spark, lake, table(f"silver/{name}"), as_of=walk.as_of, after=night)
@@ -87,17 +102,14 @@ def _base(walk: Walk, night: date, there: list[str]) -> Base:
     )
 
 
-def _past(walk: Walk, base: date | None) -> DataFrame:
-    """Tonight's panel up to ``as_of``, as it lies in the lake."""
+def _past(walk: Walk, base: date | None) -> tuple[DataFrame, DataFrame | None]:
+    """Tonight's rows of the panel up to ``as_of``, as they lie in the lake, and those of its base."""
     from pyspark.sql import functions as F
 
-    from scaleinv.features import overlaid
     from scaleinv.lake.spark import read_spark
 
-    panel = read_spark(walk.spark(), walk.lake, table(PANEL)).where(F.col("ds") <= F.lit(walk.as_of))
-    tonight = panel.where(F.col("as_of") == F.lit(walk.as_of))
+    panel = read_spark(walk.spark(), walk.lake, table(PANEL))
+    tonight = panel.where((F.col("as_of") == F.lit(walk.as_of)) & (F.col("ds") <= F.lit(walk.as_of)))
     if base is None:
-        return tonight
-    first = walk.config.features.first_day(walk.as_of)
-    before = panel.where((F.col("as_of") == F.lit(base)) & F.col("ds").between(F.lit(first), F.lit(base)))
-    return overlaid(before, tonight, until=base)
+        return tonight, None
+    return tonight, panel.where((F.col("as_of") == F.lit(base)) & (F.col("ds") <= F.lit(base)))

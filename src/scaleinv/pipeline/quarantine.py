@@ -90,7 +90,7 @@ def replayed(walk: Walk, source: str, mended: Mapping[str, str]) -> Mapping[str,
         raise ConfigError(
             explain(f"there is no source {source!r}", expected=", ".join(walk.config.ingest.sources), do="choose one")
         )
-    with lease(walk.lake, "ingest"), walk.engines():
+    with lease(walk.lake, "ingest"), walk.engines:
         load = replay_load(walk, source, walk.config.ingest.sources[source])
         clear_retried(walk, source, load.number - 1)
         rows = rows_of_source(walk.lake, source)

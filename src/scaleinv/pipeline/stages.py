@@ -61,7 +61,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         "features",
         "history -> dense panel, demand classes, groups, stock position, lead times",
         _SILVER,
-        ("gold/panel", "gold/series", "gold/features", "gold/stock_position", "gold/lead_times"),
+        ("gold/panel", "gold/lives", "gold/series", "gold/features", "gold/stock_position", "gold/lead_times"),
         ("features", "forecast.horizon"),
         checks=True,
     ),

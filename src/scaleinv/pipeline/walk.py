@@ -11,8 +11,8 @@ import functools
 import hashlib
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, nullcontext
+from collections.abc import Iterable, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
@@ -21,11 +21,12 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 
 import scaleinv
-from scaleinv.config import FORMAT_PACKAGES, Config
+from scaleinv.config import Config
 from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.lake import Lake
 from scaleinv.lake.lease import lease
 from scaleinv.pipeline.decisions import decisions_state
+from scaleinv.pipeline.engines import Engines
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.stages import STAGES, Stage
@@ -51,25 +52,23 @@ class Outcome:
 
 @dataclass
 class Walk:
-    """One night: the configuration, the day, the lake and the engines that are up."""
+    """One night: the configuration, the day, the lake and the engines, which several nights may share."""
 
     config: Config
     as_of: date
     progress: Progress = field(default_factory=Progress)
     force: bool = False
+    engines: Engines = field(default_factory=Engines)
 
     def __post_init__(self) -> None:
         self.lake = Lake(self.config.lake)
-        self._spark = ExitStack()
-        self._ray = ExitStack()
-        self._session: SparkSession | None = None
 
     # --- running ---------------------------------------------------------------------------------------------------
 
     def run(self, stages: Iterable[Stage]) -> list[str]:
         """Runs ``stages`` in order; returns the names of those that had work to do."""
         done = []
-        with self.engines():
+        with self.engines:
             for stage in stages:
                 self.progress.begin(stage.name, STAGES.index(stage) + 1, len(STAGES))
                 self._require_inputs(stage)
@@ -180,35 +179,15 @@ class Walk:
         }
         self.lake.put(self._marker(stage), json.dumps(marker, sort_keys=True, default=str).encode())
 
-    @contextmanager
-    def engines(self) -> Iterator[None]:
-        """Ends what was started in it."""
-        with self._spark, self._ray:
-            yield
-
     # --- engines ---------------------------------------------------------------------------------------------------
 
     def spark(self) -> SparkSession:
         """The Spark session, started at first use."""
-        if self._session is None:
-            from scaleinv.lake.spark import spark_session, stop_session
-
-            formats = sorted({source.format for source in self.config.ingest.sources.values()})
-            extra = [FORMAT_PACKAGES[name] for name in formats if name in FORMAT_PACKAGES]
-            config = self.config.spark.model_copy(update={"packages": (*self.config.spark.packages, *extra)})
-            self._session = spark_session(config, self.config.lake, app=f"scaleinv {self.config.env}")
-            # A session that spark-submit or a notebook made is theirs to stop.
-            if self.config.spark.master is not None:
-                self._spark.callback(stop_session, self._session)
-        return self._session
+        return self.engines.spark(self.config)
 
     def ray(self) -> None:
-        """Makes the Ray cluster available, once for the stages that need it; Spark's memory is given back first."""
-        from scaleinv.fanout import cluster
-
-        self._session = None
-        self._spark.close()
-        self._ray.enter_context(cluster(self.config.ray))
+        """Makes the Ray cluster available for the stages that need it."""
+        self.engines.ray(self.config)
 
     # --- tables ----------------------------------------------------------------------------------------------------
 

@@ -75,6 +75,22 @@ FEATURES = (
         partitions=("as_of", "group_id"),
     ),
     Table(
+        "gold/lives", "features", "What all days of each life add up to, of nights that others are based on.",
+        ("as_of", "unique_id"),
+        (
+            AS_OF, SERIES,
+            Column("n_days", LONG, "days of its life up to as_of"),
+            Column("stockout_days", LONG, "of these, days on which sales understate demand"),
+            Column("sale_days", LONG, "days with demand, without stock-outs"),
+            Column("units", LONG, "whole units of the demand of these days", unit="sales_unit"),
+            Column("unit_parts", LONG, "and millionths of a unit"),
+            Column("squares", LONG, "wholes of their squares"),
+            Column("square_parts", LONG, "and millionths"),
+            Column("last_sale", DATE, "the last day with a sale; null: none", nullable=True),
+        ),
+        partitions=("as_of",),
+    ),
+    Table(
         "gold/features", "features", "What a model may know of every series in the evening of as_of.",
         ("as_of", "unique_id"),
         (AS_OF, GROUP, SERIES, *[feature.column for feature in NIGHT_FEATURES]),
