@@ -9,13 +9,14 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scaleinv.features.prices import spans
+from scaleinv.features.prices import compared_spans, spans
 
 START = dt.date(2026, 1, 1)
 SCHEMA = pa.schema(
     [("sku_id", pa.string()), ("location_id", pa.string()), ("valid_from", pa.date32()), ("valid_to", pa.date32()),
      ("price", pa.float64()), ("is_promotion", pa.bool_())]
 )  # fmt: skip
+WAS = pa.field("was", pa.bool_())
 PERIODS = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 30), st.integers(-1, 15),
               st.sampled_from([1.0, 2.0, 4.0]), st.booleans()),
@@ -55,3 +56,37 @@ def test_each_day_has_the_price_that_a_loop_finds(drawn: list[tuple[Any, ...]]) 
             ]  # fmt: skip
             assert (span["price"], span["is_promotion"]) == (price, promotion)
             assert abs(span["depth"] - (max(0.0, 1 - price / regular) if promotion else 0.0)) < 1e-6
+
+
+@settings(max_examples=100, deadline=None)
+@given(PERIODS, PERIODS, st.sets(st.sampled_from([(sku, shop) for sku in "ab" for shop in "xy"])))
+def test_the_first_day_of_another_price_is_the_one_that_a_loop_finds(
+    now: list[tuple[Any, ...]], before: list[tuple[Any, ...]], touched: set[tuple[str, str]]
+) -> None:
+    def table(drawn: list[tuple[Any, ...]], was: bool) -> pa.Table:
+        rows = [
+            {"sku_id": sku, "location_id": shop, "valid_from": day(start), "valid_to": day(start + length),
+             "price": price, "is_promotion": promotion, "is_touched": (sku, shop) in touched, "was": was}
+            for sku, shop, start, length, price, promotion in drawn if not was or (sku, shop) in touched
+        ]  # fmt: skip
+        return pa.Table.from_pylist(rows, schema=SCHEMA.append(pa.field("is_touched", pa.bool_())).append(WAS))
+
+    def prices(of: pa.Table) -> dict[tuple[str, str], list[tuple[Any, ...]]]:
+        found: dict[tuple[str, str], list[tuple[Any, ...]]] = {}
+        for row in spans(of).to_pylist():
+            key = (row["sku_id"], row["location_id"])
+            held = [n for n in range(-3, 60) if row["start"] <= day(n) <= row["end"]]
+            found.setdefault(key, []).extend((n, row["price"], row["is_promotion"], row["depth"]) for n in held)
+        return found
+
+    parts = [table(now, False), table(before, True)]
+    ours, theirs = map(prices, parts)
+    for row in compared_spans(pa.concat_tables(parts)).to_pylist():
+        key = (row["sku_id"], row["location_id"])
+        different = set(ours[key]) ^ set(theirs.get(key, []))
+        if key not in touched or not different:
+            assert row["changes"] is None
+        elif key not in theirs:
+            assert row["changes"] == dt.date(1900, 1, 1)
+        else:
+            assert max(row["changes"], day(-3)) == day(min(n for n, *_ in different))

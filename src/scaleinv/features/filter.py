@@ -78,10 +78,13 @@ class _State:
         information = np.where(alive, base / (1 + base * inverse_size), 0.0)
         demand, variance = seen.units.copy(), np.zeros(len(base))
         common, hidden_seen = np.ones(self.n_pools), seen[hidden]
-        for _ in range(_ROUNDS):
+        informed = _RATIO + self.pooled(information)
+        # Where nothing is hidden the second round finds what the first one did.
+        for _ in range(_ROUNDS if len(hidden) else 2):
             mean = base * common[self.pool]
-            demand[hidden], variance[hidden] = hidden_seen.demand(mean[hidden], 1 / inverse_size[hidden])
-            common = (_RATIO + self.pooled(information * demand / base)) / (_RATIO + self.pooled(information))
+            if len(hidden):
+                demand[hidden], variance[hidden] = hidden_seen.demand(mean[hidden], 1 / inverse_size[hidden])
+            common = (_RATIO + self.pooled(information * demand / base)) / informed
         self._learn(alive, demand, variance, mean, inverse_size)
         weight = np.where(alive, mean / (1 + mean * inverse_size), 0.0)
         self.weekday.add(weekday, weight, demand / mean * weekday_ratio)
