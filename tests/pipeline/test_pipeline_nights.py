@@ -47,6 +47,8 @@ SETTINGS = [
     "ingest.drift.enabled=false",
     "ingest.registry.enabled=false",
 ]
+QUIET = ("P3", "S2")
+"""A series that sells nothing more."""
 WHOLE = ("items", "locations", "vendors", "lead_times", "assortment")
 
 
@@ -93,12 +95,13 @@ def history(data: Path, *, ahead: int = 0) -> None:
 
 def two_days(data: Path) -> None:
     """Tuesday and Wednesday, and all that may be another than it was."""
-    shops = [(sku, shop) for sku in SKUS[:5] for shop in SHOPS]
+    shops = [(sku, shop) for sku in SKUS[:5] for shop in SHOPS if (sku, shop) != QUIET]
     new = [f"{sku},{shop},{day(n)},{n + 1},q{n}{sku}{shop}" for sku, shop in shops for n in (1, 2)]
     late = [f"P3,S2,{day(-10)},4,late", f"NEW,S1,{day(2)},2,n1"]
     deliver(data, "sales", [*new, *late], "2")
     stock = [f"{sku},{shop},{day(n)},{6 - n},0,0" for sku, shop in shops for n in (1, 2)]
-    deliver(data, "stock", [*stock, f"P4,S1,{day(-30)},0,0,0"], "2")  # it was short of stock, as is known by now
+    # One was short of stock, another was not, as is known by now.
+    deliver(data, "stock", [*stock, f"P4,S1,{day(-30)},0,0,0", f"P2,S1,{day(-17)},4,0,0"], "2")
     prices = [
         f"P1,S1,{day(-30)},{day(-1)},4,no",  # the same price, for longer
         f"P1,S2,{day(-8)},{day(30)},5,no",  # the first price ever, of a week ago
@@ -134,8 +137,8 @@ def data(made: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.
     return at(tmp_path, monkeypatch)
 
 
-def walk(as_of: dt.date, *stages: str, force: bool = False) -> Walk:
-    config = load_config("local", overrides=SETTINGS)
+def walk(as_of: dt.date, *stages: str, force: bool = False, settings: tuple[str, ...] = ()) -> Walk:
+    config = load_config("local", overrides=[*SETTINGS, *settings])
     found = Walk(config, as_of, force=force)
     done = found.run([stage for stage in STAGES if stage.name in stages])
     assert done == list(stages)
@@ -153,6 +156,26 @@ def gold(walk: Walk) -> dict[str, Any]:
     content = pa.concat_tables(parts).drop_columns(["as_of"])
     rows["gold/panel"] = content.sort_by([("unique_id", "ascending"), ("ds", "ascending")]).to_pylist()
     return rows
+
+
+def test_an_increment_over_a_window_that_moves_and_with_many_changes(
+    made: tuple[Path, dict[str, Any]], data: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The oldest days leave the panel; more has changed than every worker may hold."""
+    settings = ("features.history_days=40",)
+    monkeypatch.setattr("scaleinv.features.changes._FEW", 3)
+    walk(MONDAY, "features", settings=settings)
+    two_days(data)
+    wednesday = walk(WEDNESDAY, "ingest", "features", settings=settings)
+    assert bases(wednesday.lake) == {MONDAY: MONDAY, WEDNESDAY: MONDAY}
+    based = gold(wednesday)
+    whole = gold(walk(WEDNESDAY, "features", force=True, settings=settings))
+    assert min(row["ds"] for row in whole["gold/panel"]) > min(row["ds"] for row in made[1]["gold/panel"])
+    for name in whole:
+        assert based[name] == whole[name], name
+    # Without its sums a whole night is no base.
+    shutil.rmtree(wednesday.lake.uri(table("gold/lives")))
+    assert find_base(Walk(wednesday.config, WEDNESDAY + dt.timedelta(days=1))) is None
 
 
 def test_an_increment_is_what_a_rebuild_would_be_and_the_past_stays(

@@ -40,14 +40,17 @@ def test_nights_of_one_process_share_their_engines(nights: list[tuple[dt.date, E
 
 
 def test_what_is_no_day_ends_it(nights: list[tuple[dt.date, Engines, list[str]]]) -> None:
-    result = CliRunner().invoke(app, ["run", "--stay"], input="2026-01-30\ntomorrow\n2026-01-31\n")
+    result = CliRunner().invoke(app, ["run", "--stay", "--until", "ingest"], input="2026-01-30\ntomorrow\n2026-01-31\n")
     assert isinstance(result.exception, ConfigError)
     assert "found:    tomorrow" in str(result.exception)
     assert [day for day, _, _ in nights] == [dt.date(2026, 1, 30)]
 
 
-def test_a_day_is_not_said_twice(nights: list[tuple[dt.date, Engines, list[str]]]) -> None:
-    result = CliRunner().invoke(app, ["run", "--stay", "--as-of", "2026-01-30"], input="2026-01-31\n")
+@pytest.mark.parametrize("words", [["--as-of", "2026-01-30", "--until", "features"], ["--until", "train"], []])
+def test_a_day_is_said_once_and_stages_with_ray_stay_out(
+    nights: list[tuple[dt.date, Engines, list[str]]], words: list[str]
+) -> None:
+    result = CliRunner().invoke(app, ["run", "--stay", *words], input="2026-01-31\n")
     assert isinstance(result.exception, ConfigError)
     assert not nights
 

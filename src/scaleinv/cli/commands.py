@@ -45,15 +45,14 @@ class _Options:
     sets: list[str] | None
     conf: Path | None
 
-    def walk(self, *, force: bool = False, engines: Engines | None = None) -> Walk:
-        """The walk that these options describe; ``engines``: those of other nights."""
+    def walk(self, *, force: bool = False) -> Walk:
+        """The walk that these options describe."""
         from scaleinv.config import load_config
-        from scaleinv.pipeline.engines import Engines
         from scaleinv.pipeline.walk import Walk
 
         config = load_config(self.env, overrides=self.sets or (), folder=self.conf)
         if self.as_of is not None:
-            return Walk(config, self.as_of.date(), force=force, engines=engines or Engines())
+            return Walk(config, self.as_of.date(), force=force)
         if config.synthetic is None:
             raise ConfigError(
                 explain("--as-of is missing", expected="the last day known, e.g. --as-of 2016-05-22", do="add it")
@@ -61,6 +60,14 @@ class _Options:
         from scaleinv.synthetic import last_day
 
         return Walk(config, last_day(config.synthetic), force=force)
+
+    def walks(self, *, force: bool) -> Callable[[date, Engines], Walk]:
+        """The walk of a day, with engines that others have too; all of the configuration that is there now."""
+        from scaleinv.config import load_config
+        from scaleinv.pipeline.walk import Walk
+
+        config = load_config(self.env, overrides=self.sets or (), folder=self.conf)
+        return lambda day, engines: Walk(config, day, force=force, engines=engines)
 
 
 def _run_stages(options: _Options, first: str | None, last: str | None, *, dry_run: bool, force: bool) -> Walk:
@@ -145,18 +152,18 @@ def run(
     ] = None,
     stay: Annotated[
         bool,
-        typer.Option("--stay", help="Night after night: each line of standard input is a last day known (2026-01-31)."),
+        typer.Option("--stay", help="Night after night: each line of standard input is a last day known."),
     ] = False,
 ) -> None:
     """All stages, from files to orders. Killed anywhere and run again, it goes on where it was.
 
-    With --stay the engines stay up from night to night, which saves a small night half its time; it ends with its
-    input, or with the first night that fails.
+    With --stay Spark stays up from night to night, which saves a small night a third of its time. It is for --until
+    features (Ray's stages take Spark's memory), and ends with its input, or with the first night that fails.
     """
     if stay:
         if as_of is not None or dry_run:
             raise ConfigError(explain("--stay reads the days from standard input: --as-of and --dry-run say another"))
-        keep_on(lambda day, engines: _Options(env, day, set_, conf).walk(force=force, engines=engines), until)
+        keep_on(_Options(env, None, set_, conf).walks(force=force), until)
         return
     walk = _run_stages(_Options(env, as_of, set_, conf), None, until, dry_run=dry_run, force=force)
     if not dry_run and until is None:

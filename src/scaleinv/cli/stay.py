@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from datetime import datetime
-from typing import TYPE_CHECKING
+from datetime import date
+from typing import TYPE_CHECKING, Final
 
 import typer
 
@@ -17,12 +17,19 @@ if TYPE_CHECKING:
     from scaleinv.pipeline.walk import Walk
 
 
-def stay(walk: Callable[[datetime, Engines], Walk], until: str | None) -> None:
+_OF_SPARK: Final = ("ingest", "features")
+"""Stages that need no Ray; they are the first ones."""
+
+
+def stay(walk: Callable[[date, Engines], Walk], until: str | None) -> None:
     """Runs the stages up to ``until`` for each day that standard input names, a line each; says when one is done."""
     from scaleinv.pipeline.engines import Engines
     from scaleinv.pipeline.stages import stages_between
 
     stages = stages_between(None, until)
+    if stages[-1].name not in _OF_SPARK:
+        do = "add --until features, and run the stages after it a night at a time"
+        raise ConfigError(explain("--stay keeps Spark up, and stages with Ray need its memory", do=do))
     with Engines() as engines:
         for line in filter(None, map(str.strip, sys.stdin)):
             started = time.monotonic()
@@ -30,9 +37,9 @@ def stay(walk: Callable[[datetime, Engines], Walk], until: str | None) -> None:
             typer.echo(f"night {line} done in {time.monotonic() - started:.1f} s")
 
 
-def _day(line: str) -> datetime:
+def _day(line: str) -> date:
     try:
-        return datetime.strptime(line, "%Y-%m-%d")
+        return date.fromisoformat(line)
     except ValueError:
         raise ConfigError(
             explain("standard input names no day", expected="a last day known a line, e.g. 2026-01-31", found=line)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date, timedelta
 
+from pyspark import inheritable_thread_target
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
@@ -15,7 +17,6 @@ from scaleinv.features.changes import (
     Base,
     begins_later,
     changed_days,
-    overlaid,
     prices_since,
     replaced,
     sales_of,
@@ -24,7 +25,7 @@ from scaleinv.features.changes import (
 from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
 from scaleinv.features.lives import lives, selling_days, without_stock
-from scaleinv.features.measures import last_sales, life_sums, measures, moved_measures, night_features
+from scaleinv.features.measures import life_sums, measures, moved_measures, night_features
 from scaleinv.features.panel import SALES_PER_PART, days_of, panel, priced_spans, some_days_of, with_sales
 from scaleinv.features.position import stock_position
 from scaleinv.features.series import placed, series
@@ -67,6 +68,7 @@ def build(
         DataError: there are no sales up to ``as_of``, ``as_of`` lies beyond the data, nothing is on sale, or a vendor
             has no lead times.
     """
+    prices = _begun(prices_since(silver["prices"], base), held)
     sold = _kept(selling_days(silver["sales"] if lines is None else lines))
     _check_days(sold, as_of, config.closed_days)
     first, last = config.first_day(as_of), as_of + timedelta(days=horizon)
@@ -80,14 +82,15 @@ def build(
         )
     if base is not None and begins_later(alive, base, first=first):
         base = None
-    rows = _panel(alive, silver, gaps, base, held, n_sales=n_sales, as_of=as_of, first=first, last=last)
+    rows = _panel(alive, silver, prices, gaps, base, held, n_sales=n_sales, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
     days, before = keep(rows.select(night, "*"), base is None)
     if base is None or before is None:
         sums = _kept(life_sums(days))
         found = measures(days, sums, as_of=as_of)
     else:
-        sums, found = None, _moved(days, before, base, as_of=as_of, first=first)
+        sums, before = None, replaced(before, days, until=base.as_of)
+        found = moved_measures(days, before, base.lives, first=first, as_of=as_of)
     facts = _kept(alive.join(found, "unique_id"))
     return ({} if sums is None else {"gold/lives": sums.select(night, "*")}) | {
         "gold/series": series(facts, last=last).select(night, "*"),
@@ -100,6 +103,7 @@ def build(
 def _panel(
     alive: DataFrame,
     silver: Frames,
+    prices: DataFrame,
     gaps: DataFrame,
     base: Base | None,
     held: ExitStack,
@@ -111,7 +115,6 @@ def _panel(
 ) -> DataFrame:
     """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
     wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short"]
-    prices = _hold(prices_since(silver["prices"], base), held)
     lives = since(alive.select(*wanted), prices, base)
     sales, again = silver["sales"], None
     if base is not None:
@@ -137,26 +140,14 @@ def _panel(
         if again is None:  # twice: they are estimated from, and they are rows
             history = _hold(history, held)
         theirs = history if again is None else with_sales(days(short), sales, silver["stock"], as_of=as_of)
-        rows = rows.unionByName(demand(theirs, silver.get("hourly_sales"), history=history))
+        names = alive.where("is_short").select("sku_id", "location_id")
+        rows = rows.unionByName(demand(theirs, silver.get("hourly_sales"), history=history, short=names))
     return panel(rows, silver, first=first, last=last)
 
 
-def _moved(rows: DataFrame, before: DataFrame, base: Base, *, as_of: date, first: date) -> DataFrame:
-    """:func:`measures` of a night that is based on another."""
-    found = _kept(moved_measures(rows, replaced(before, rows, until=base.as_of), base.lives, first=first, as_of=as_of))
-    lost = found.where("is_sale_lost").select("unique_id")
-    if lost.isEmpty():
-        return found.drop("is_sale_lost")
-    inside = before.where(F.col("ds") >= F.lit(first))
-    theirs = [frame.join(F.broadcast(lost), "unique_id", "left_semi") for frame in (inside, rows)]
-    again = last_sales(overlaid(*theirs, until=base.as_of), as_of=as_of).withColumnRenamed("days_since_sale", "_again")
-    since = F.when(F.col("is_sale_lost"), F.col("_again")).otherwise(F.col("days_since_sale"))
-    return found.join(again, "unique_id", "left").withColumn("days_since_sale", since).drop("is_sale_lost", "_again")
-
-
-def _whole(lives: DataFrame) -> DataFrame:
-    """``lives`` as if all their days were to be made."""
-    return lives.withColumn("since", F.col("first_ds"))
+def _whole(spans: DataFrame) -> DataFrame:
+    """``spans`` as if all days of their series were to be made."""
+    return spans.withColumn("since", F.col("first_ds"))
 
 
 def _kept(frame: DataFrame) -> DataFrame:
@@ -170,6 +161,14 @@ def _kept(frame: DataFrame) -> DataFrame:
 def _hold(frame: DataFrame, held: ExitStack) -> DataFrame:
     frame = frame.persist()
     held.callback(frame.unpersist)
+    return frame
+
+
+def _begun(frame: DataFrame, held: ExitStack) -> DataFrame:
+    """:func:`_hold`, and its rows are being computed already: what comes next is small, and mostly planning."""
+    frame = _hold(frame, held)
+    pool = held.enter_context(ThreadPoolExecutor(1))
+    pool.submit(inheritable_thread_target(frame.sparkSession)(frame.count))
     return frame
 
 

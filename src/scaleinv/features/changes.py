@@ -144,8 +144,3 @@ def replaced(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
         is_there = (F.col("ds") >= F.col("_from")) | F.array_contains("_days", F.col("ds"))
         found = before.join(F.broadcast(again), "unique_id", "left").withColumn("is_replaced", is_there)
     return found.select(*before.columns, F.coalesce("is_replaced", F.lit(False)).alias("is_replaced"))
-
-
-def overlaid(before: DataFrame, rows: DataFrame, *, until: date) -> DataFrame:
-    """Rows of ``gold/panel`` as one panel: of a series' day that is in both, that of ``rows`` (:func:`replaced`)."""
-    return replaced(before, rows, until=until).where(~F.col("is_replaced")).drop("is_replaced").unionByName(rows)

@@ -18,7 +18,9 @@ _SERIES_TOGETHER: Final = 512
 _ESTIMATES = "sku_id string, location_id string, date date, y float, y_sd float, demand_method string"
 
 
-def demand(days: DataFrame, hourly: DataFrame | None, *, history: DataFrame | None = None) -> DataFrame:
+def demand(
+    days: DataFrame, hourly: DataFrame | None, *, history: DataFrame | None = None, short: DataFrame | None = None
+) -> DataFrame:
     """``days`` with y, y_sd, demand_method, and an ``is_stockout`` that knows the hours.
 
     Series that were in stock on all their days are not looked at further; those of a location that were not are
@@ -29,13 +31,10 @@ def demand(days: DataFrame, hourly: DataFrame | None, *, history: DataFrame | No
             is_promotion.
         hourly: rows of ``silver/hourly_sales``; a day that has one is judged by its hours. None: there are none.
         history: consecutive days of each of these series, with the same columns; ``None``: that is what ``days`` are.
+        short: sku_id, location_id, once each, of the series that were short of stock; ``None``: they are found.
     """
     past = (days if history is None else history).where(F.col("sales").isNotNull())
-    short = past.where("is_stockout").select(*_SERIES)
-    if hourly is not None:
-        gaps = hourly.where(F.exists("is_stockout", lambda hour: hour)).select(*_SERIES)
-        short = short.unionByName(gaps)
-    buckets = _buckets(short.distinct())
+    buckets = _buckets(_short(past, hourly) if short is None else short)
     rows = past.join(buckets, _SERIES)
     # Spark takes 10 us to send a null in place of a list, and next to nothing for an empty one.
     none = {name: F.array().cast(kind) for name, kind in _HOURS.items()}
@@ -71,6 +70,13 @@ def observed(days: DataFrame) -> DataFrame:
             "demand_method": F.when(known, F.lit(OBSERVED)),
         }
     )
+
+
+def _short(past: DataFrame, hourly: DataFrame | None) -> DataFrame:
+    short = past.where("is_stockout").select(*_SERIES)
+    if hourly is not None:
+        short = short.unionByName(hourly.where(F.exists("is_stockout", lambda hour: hour)).select(*_SERIES))
+    return short.distinct()
 
 
 _HOURS: Final = {"hour_sales": "array<float>", "hour_stockout": "array<boolean>"}

@@ -57,33 +57,20 @@ def moved_measures(rows: DataFrame, before: DataFrame, lives: DataFrame, *, firs
         lives: the base's rows of ``gold/lives``.
         first: the first day of the panel.
         as_of: the last day known.
-
-    Returns:
-        The measures, and ``is_sale_lost``: the day that ``days_since_sale`` counts from is no sale any more, and null.
     """
     leaves = F.col("is_replaced") | (F.col("ds") < F.lit(first))
     near = before.where(leaves | _is_recent(as_of)).withColumn("_sign", F.when(leaves, -1).otherwise(0))
     days = near.drop("is_replaced").unionByName(rows.withColumn("_sign", F.lit(1))).withColumn("_day", F.col("ds"))
     # What leaves is a day that no feature may see.
     days = days.withColumn("ds", F.when(F.col("_sign") >= 0, F.col("ds")))
-    lost = F.max(F.when((F.col("_sign") < 0) & (F.col("sales") > 0), F.col("_day"))).alias("_lost")
-    moved = days.groupBy("unique_id").agg(*_life(), lost, *_known(as_of), *_sums(as_of))
+    moved = days.groupBy("unique_id").agg(*_life(), *_known(as_of), *_sums(as_of))
     then = lives.select("unique_id", *[F.col(name).alias(f"_{name}") for name in (*_SUMS, "last_sale")])
     moved = moved.join(then, "unique_id", "left")
     sums = {name: F.col(name) + F.coalesce(f"_{name}", F.lit(0)) for name in _SUMS}
+    # Sales of a day only grow, as returns are not netted against them: the base's last sale is one still.
     was = F.when(F.col("_last_sale") >= F.lit(first), F.col("_last_sale"))
-    is_lost = F.coalesce(was == F.col("_lost"), F.lit(False))
-    last = F.greatest(F.when(~is_lost, was), "last_sale")
-    moved = moved.withColumns(
-        {**sums, "last_sale": last, "is_sale_lost": is_lost & (F.coalesce(last < was, F.lit(True)))}
-    )
-    return _told(moved.drop("_lost", *[f"_{name}" for name in (*_SUMS, "last_sale")]), as_of)
-
-
-def last_sales(days: DataFrame, *, as_of: date) -> DataFrame:
-    """unique_id, days_since_sale of the rows of ``gold/panel`` of some series, for which it is not known otherwise."""
-    found = days.where(F.col("sales") > 0).groupBy("unique_id").agg(F.max("ds").alias("last_sale"))
-    return found.select("unique_id", F.datediff(F.lit(as_of), "last_sale").alias("days_since_sale"))
+    moved = moved.withColumns({**sums, "last_sale": F.greatest(was, "last_sale")})
+    return _told(moved.drop(*[f"_{name}" for name in (*_SUMS, "last_sale")]), as_of)
 
 
 def _told(lives: DataFrame, as_of: date) -> DataFrame:

@@ -27,6 +27,8 @@ _BY_DAY = ("sales", "stock", "prices", "hourly_sales")
 
 def work(walk: Walk) -> Outcome:
     """Builds and writes the tables; the panel as what differs from an earlier night's, where there is one to go by."""
+    from pyspark import inheritable_thread_target
+
     from scaleinv.features import build
     from scaleinv.lake.spark import read_known, read_spark, write_spark
 
@@ -62,7 +64,7 @@ def work(walk: Walk) -> Outcome:
         )
         # Side by side: they are small, and most of a small write is waiting.
         with ThreadPoolExecutor(len(gold)) as pool:
-            write = partial(_write, walk)
+            write = inheritable_thread_target(walk.spark())(partial(_write, walk))
             for name, rows in zip(gold, pool.map(write, gold.items()), strict=True):
                 walk.progress.wrote(name, rows)
     return Outcome(memo=memo_of(walk, based_on, loads))

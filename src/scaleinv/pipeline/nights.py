@@ -88,7 +88,7 @@ def find_base(walk: Walk) -> tuple[date, str] | None:
     """
     if walk.force:
         return None
-    there = _there(walk)
+    there = _there(walk) & _nights_in(walk, "gold/series") & _nights_in(walk, "gold/lives")
     oldest = walk.as_of - timedelta(days=walk.config.features.rebuild_after_days)
     for night in sorted(nights_of(walk.lake, "features"), reverse=True):
         memo = memo_at(walk.lake, "features", night)
@@ -132,8 +132,11 @@ def stands(walk: Walk) -> bool:
 
 def _there(walk: Walk) -> set[date]:
     """Nights of which the panel has rows."""
-    panel = table(PANEL)
-    nights = walk.lake.partition_values(panel, "as_of") if walk.lake.exists(panel) else []
+    return _nights_in(walk, PANEL)
+
+
+def _nights_in(walk: Walk, name: str) -> set[date]:
+    nights = walk.lake.partition_values(table(name), "as_of") if walk.lake.exists(table(name)) else []
     return {date.fromisoformat(night) for night in nights}
 
 

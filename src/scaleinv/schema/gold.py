@@ -75,7 +75,7 @@ FEATURES = (
         partitions=("as_of", "group_id"),
     ),
     Table(
-        "gold/lives", "features", "What all days of each life add up to, of nights that others are based on.",
+        "gold/lives", "features", "What all days of each life add up to, as of nights whose panel was whole.",
         ("as_of", "unique_id"),
         (
             AS_OF, SERIES,
