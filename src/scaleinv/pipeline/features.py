@@ -5,7 +5,6 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
-from functools import partial
 from typing import TYPE_CHECKING
 
 from scaleinv.pipeline.nights import PANEL, find_base, loads_of, memo_of, stands
@@ -64,16 +63,19 @@ def work(walk: Walk) -> Outcome:
         )
         # Side by side: they are small, and most of a small write is waiting.
         with ThreadPoolExecutor(len(gold)) as pool:
-            write = inheritable_thread_target(walk.spark())(partial(_write, walk))
-            for name, rows in zip(gold, pool.map(write, gold.items()), strict=True):
-                walk.progress.wrote(name, rows)
+            session = walk.spark()
+            written = {
+                name: pool.submit(inheritable_thread_target(session)(_write), walk, name, frame)
+                for name, frame in gold.items()
+            }
+            for name, rows in written.items():
+                walk.progress.wrote(name, rows.result())
     return Outcome(memo=memo_of(walk, based_on, loads))
 
 
-def _write(walk: Walk, made: tuple[str, DataFrame]) -> int:
+def _write(walk: Walk, name: str, frame: DataFrame) -> int:
     from scaleinv.lake.spark import write_spark
 
-    name, frame = made
     return write_spark(walk.lake, frame, table(name), where={"as_of": walk.as_of})
 
 
