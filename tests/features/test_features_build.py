@@ -113,10 +113,10 @@ def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: 
     config = FeaturesConfig(max_lead_time=10)
     panel: dict[str, DataFrame] = {}
 
-    def keep(rows: DataFrame, is_whole: bool) -> DataFrame:
+    def keep(rows: DataFrame, is_whole: bool) -> tuple[DataFrame, None]:
         assert is_whole
         panel["gold/panel"] = rows.persist()
-        return panel["gold/panel"].where(F.col("ds") <= F.lit(as_of))
+        return panel["gold/panel"].where(F.col("ds") <= F.lit(as_of)), None
 
     silver = frames(spark, rows, shuffled=shuffled)
     with ExitStack() as held:
@@ -240,7 +240,7 @@ def test_days_are_not_moved_to_their_sales(spark: SparkSession, monkeypatch: pyt
     config = FeaturesConfig(max_lead_time=10)
     with ExitStack() as held:
         build_features(
-            frames(spark, retailer()), lambda rows, _: rows, held, as_of=AS_OF, horizon=HORIZON, config=config,
+            frames(spark, retailer()), lambda rows, _: (rows, None), held, as_of=AS_OF, horizon=HORIZON, config=config,
             n_sales=6 * SALES_PER_PART,
         )  # fmt: skip
     assert parts == [7, 7]

@@ -87,7 +87,11 @@ class Files:
     def list(self, prefix: str) -> list[str]:
         """Names of the files below a folder, sorted; drafts of writers that were killed do not count."""
         selector = pafs.FileSelector(self.path(prefix), allow_not_found=True, recursive=True)
-        found = [info for info in self.system.get_file_info(selector) if info.type == pafs.FileType.File]
+        try:
+            infos = self.system.get_file_info(selector)
+        except FileNotFoundError:  # it was not there when it was looked for, and was when that was looked into
+            infos = self.system.get_file_info(selector)
+        found = [info for info in infos if info.type == pafs.FileType.File]
         return sorted(
             info.path.removeprefix(f"{self.root}/") for info in found if not info.base_name.startswith(_DRAFT)
         )
