@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import statistics
 import sys
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
@@ -261,3 +262,41 @@ def test_a_vendor_without_lead_times_is_named(spark: SparkSession) -> None:
     with pytest.raises(DataError, match="vendors without lead times") as caught:
         build(spark, retailer() | {"lead_times": []})
     assert "V2" in str(caught.value)
+
+
+def test_features_of_a_night_are_what_a_loop_over_the_days_finds(gold: dict[str, pa.Table]) -> None:
+    of = {row["unique_id"]: row for row in gold["gold/series"].to_pylist()}
+    days: dict[str, dict[int, dict[str, Any]]] = {name: {} for name in of}
+    for row in gold["gold/panel"].to_pylist():
+        if row["ds"] <= AS_OF:
+            days[row["unique_id"]][(AS_OF - row["ds"]).days] = row  # 0: the last day known
+
+    def last(name: str, n: int, value: str) -> list[float]:
+        return [float(row[value]) for ago, row in sorted(days[name].items()) if ago < n]
+
+    def share(name: str, n: int, value: str) -> float:
+        return statistics.mean(last(name, n, value))
+
+    for found in gold["gold/features"].to_pylist():
+        name = found["unique_id"]
+        expected: dict[str, float | None] = {
+            f"demand_lag_{n}": days[name][n - 1]["y"] if n - 1 in days[name] else None for n in (1, 7, 14, 28, 364)
+        }
+        expected |= {f"demand_mean_{n}": share(name, n, "y") for n in (7, 28, 91)}
+        for n in (28, 91):
+            y = last(name, n, "y")
+            expected[f"demand_sd_{n}"] = statistics.stdev(y) if len(y) > 1 else None
+            expected[f"zero_share_{n}"] = y.count(0.0) / len(y)
+            expected[f"stockout_share_{n}"] = share(name, n, "is_stockout")
+        price = days[name][0]["price"]
+        expected["price_level"] = price / share(name, 91, "price")
+        expected["price_change_28"] = price / days[name][28]["price"] - 1 if 28 in days[name] else None
+        expected["promotion_share_91"] = share(name, 91, "is_promotion")
+        for column, place in (("category_mean_28", "category"), ("location_mean_28", "location_id")):
+            near = [other for other in of if of[other][place] == of[name][place]]
+            expected[column] = statistics.mean(y for other in near for y in last(other, 28, "y"))
+        sold = [ago for ago, row in days[name].items() if row["sales"] > 0]
+        expected |= {"days_since_sale": min(sold, default=None), "days_on_sale": len(days[name])}
+        assert expected.keys() == found.keys() - {"as_of", "group_id", "unique_id"}
+        for column, value in expected.items():
+            assert found[column] == (None if value is None else pytest.approx(value, abs=2e-6)), (name, column)
