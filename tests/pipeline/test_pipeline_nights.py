@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from scaleinv.config import load_config
@@ -158,19 +159,42 @@ def gold(walk: Walk) -> dict[str, Any]:
     return rows
 
 
-def test_an_increment_over_a_window_that_moves_and_with_many_changes(
+def hours(data: Path, days: range, name: str) -> None:
+    """Hourly records of P1: at S1 the shelf is empty in the evening of every seventh day."""
+    (data / "hours").mkdir(exist_ok=True)
+    rows = []
+    for n in days:
+        for shop in SHOPS:
+            empty = [shop == "S1" and n % 7 == 0 and hour > 15 for hour in range(24)]
+            sales = [float(hour in (9, 18) and not empty[hour]) for hour in range(24)]
+            of = MONDAY + dt.timedelta(days=n)
+            rows.append({"sku_id": "P1", "location_id": shop, "date": of, "sales": sales, "is_stockout": empty})
+    kinds = [("sku_id", pa.string()), ("location_id", pa.string()), ("date", pa.date32()),
+             ("sales", pa.list_(pa.float64())), ("is_stockout", pa.list_(pa.bool_()))]  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema=pa.schema(kinds)), data / "hours" / f"{name}.parquet")
+
+
+def test_an_increment_over_a_window_that_moves_with_hours_and_many_changes(
     made: tuple[Path, dict[str, Any]], data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The oldest days leave the panel; more has changed than every worker may hold."""
-    settings = ("features.history_days=40",)
+    """The oldest days leave the panel; more has changed than every worker may hold; hours say when shelves were empty.
+
+    What they say of two days ago comes late.
+    """
+    source = "ingest.sources.hours={into: hourly_sales, path: hours/*.parquet, format: parquet}"
+    settings = ("features.history_days=40", source)
     monkeypatch.setattr("scaleinv.features.changes._FEW", 3)
-    walk(MONDAY, "features", settings=settings)
+    hours(data, range(1 - N_DAYS, -1), "1")
+    walk(MONDAY, "ingest", "features", settings=settings)
     two_days(data)
+    hours(data, range(-1, 3), "2")
     wednesday = walk(WEDNESDAY, "ingest", "features", settings=settings)
     assert bases(wednesday.lake) == {MONDAY: MONDAY, WEDNESDAY: MONDAY}
     based = gold(wednesday)
     whole = gold(walk(WEDNESDAY, "features", force=True, settings=settings))
     assert min(row["ds"] for row in whole["gold/panel"]) > min(row["ds"] for row in made[1]["gold/panel"])
+    judged = {row["ds"].isoformat() for row in whole["gold/panel"] if row["demand_method"] == "hourly_profile"}
+    assert {day(-7), day(0)} <= judged
     for name in whole:
         assert based[name] == whole[name], name
     # Without its sums a whole night is no base.
