@@ -58,7 +58,8 @@ def found(spark: SparkSession) -> list[dict[str, Any]]:
     from scaleinv.features.demand import demand
 
     rows = days()
-    made = demand(spark.createDataFrame(rows), spark.createDataFrame(hourly(rows)))
+    short = spark.createDataFrame([(sku, "S") for sku in SHORT], "sku_id string, location_id string")
+    made = demand(spark.createDataFrame(rows), short, spark.createDataFrame(hourly(rows)))
     return made.toArrow().sort_by([("sku_id", "ascending"), ("date", "ascending")]).to_pylist()
 
 

@@ -13,15 +13,7 @@ from pyspark.sql import functions as F
 
 from scaleinv.config import FeaturesConfig
 from scaleinv.errors import DataError, explain
-from scaleinv.features.changes import (
-    Base,
-    begins_later,
-    changed_days,
-    prices_since,
-    replaced,
-    sales_of,
-    since,
-)
+from scaleinv.features.changes import Base, begins_later, changed_days, prices_since, replaced, sales_of, since
 from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
 from scaleinv.features.lives import lives, selling_days, without_stock
@@ -141,7 +133,7 @@ def _panel(
             history = _hold(history, held)
         theirs = history if again is None else with_sales(days(short), sales, silver["stock"], as_of=as_of)
         names = alive.where("is_short").select("sku_id", "location_id")
-        rows = rows.unionByName(demand(theirs, silver.get("hourly_sales"), history=history, short=names))
+        rows = rows.unionByName(demand(theirs, names, silver.get("hourly_sales"), history=history))
     return panel(rows, silver, first=first, last=last)
 
 
@@ -165,7 +157,10 @@ def _hold(frame: DataFrame, held: ExitStack) -> DataFrame:
 
 
 def _begun(frame: DataFrame, held: ExitStack) -> DataFrame:
-    """:func:`_hold`, and its rows are being computed already: what comes next is small, and mostly planning."""
+    """:func:`_hold`, and its rows are being computed already: what comes next is small, and mostly planning.
+
+    What goes wrong there goes wrong again, and is said, where the rows are used.
+    """
     frame = _hold(frame, held)
     pool = held.enter_context(ThreadPoolExecutor(1))
     pool.submit(inheritable_thread_target(frame.sparkSession)(frame.count))

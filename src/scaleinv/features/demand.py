@@ -19,23 +19,22 @@ _ESTIMATES = "sku_id string, location_id string, date date, y float, y_sd float,
 
 
 def demand(
-    days: DataFrame, hourly: DataFrame | None, *, history: DataFrame | None = None, short: DataFrame | None = None
+    days: DataFrame, short: DataFrame, hourly: DataFrame | None, *, history: DataFrame | None = None
 ) -> DataFrame:
     """``days`` with y, y_sd, demand_method, and an ``is_stockout`` that knows the hours.
 
-    Series that were in stock on all their days are not looked at further; those of a location that were not are
-    estimated together, and large locations are split by a hash of the series.
+    Series that were never short of stock are not looked at further; those of a location that were are estimated
+    together, and large locations are split by a hash of the series.
 
     Args:
         days: sku_id, location_id, date, sales (null: not yet known), is_stockout (the day ended without stock),
             is_promotion.
+        short: sku_id, location_id, once each, of the series that were short of stock on a day or in an hour.
         hourly: rows of ``silver/hourly_sales``; a day that has one is judged by its hours. None: there are none.
         history: consecutive days of each of these series, with the same columns; ``None``: that is what ``days`` are.
-        short: sku_id, location_id, once each, of the series that were short of stock; ``None``: they are found.
     """
     past = (days if history is None else history).where(F.col("sales").isNotNull())
-    buckets = _buckets(_short(past, hourly) if short is None else short)
-    rows = past.join(buckets, _SERIES)
+    rows = past.join(_buckets(short), _SERIES)
     # Spark takes 10 us to send a null in place of a list, and next to nothing for an empty one.
     none = {name: F.array().cast(kind) for name, kind in _HOURS.items()}
     if hourly is None:
@@ -70,13 +69,6 @@ def observed(days: DataFrame) -> DataFrame:
             "demand_method": F.when(known, F.lit(OBSERVED)),
         }
     )
-
-
-def _short(past: DataFrame, hourly: DataFrame | None) -> DataFrame:
-    short = past.where("is_stockout").select(*_SERIES)
-    if hourly is not None:
-        short = short.unionByName(hourly.where(F.exists("is_stockout", lambda hour: hour)).select(*_SERIES))
-    return short.distinct()
 
 
 _HOURS: Final = {"hour_sales": "array<float>", "hour_stockout": "array<boolean>"}

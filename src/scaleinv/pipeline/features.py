@@ -93,10 +93,8 @@ def _base(walk: Walk, night: date, there: list[str]) -> Base:
     spark, lake = walk.spark(), walk.lake
     return Base(
         as_of=night,
-        **{
-            name: read_spark(spark, lake, table(f"gold/{name}")).where(F.col("as_of") == F.lit(night))
-            for name in ("series", "lives")
-        },
+        series=read_spark(spark, lake, table("gold/series")).where(F.col("as_of") == F.lit(night)),
+        lives=read_spark(spark, lake, table("gold/lives")).where(F.col("as_of") == F.lit(night)),
         silver={name: read_spark(spark, lake, table(f"silver/{name}"), as_of=night) for name in _ANNOUNCED},
         later={
             name: read_known(spark, lake, table(f"silver/{name}"), as_of=walk.as_of, after=night)
