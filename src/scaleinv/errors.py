@@ -45,7 +45,7 @@ class LakeError(ScaleinvError):
 
 
 class EngineError(ScaleinvError):
-    """Something that a computation runs on (Java, Spark's jars, a Ray cluster) cannot be had."""
+    """Something that a computation runs on (Java, Spark's jars, a Ray cluster) cannot be had, or has lost rows."""
 
     exit_code: ClassVar[int] = 5
 

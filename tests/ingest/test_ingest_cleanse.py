@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import random
 from collections import defaultdict
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pytest
+from pyspark.sql import Observation
 from tests.ingest.reading import cleansed, read
 
 from scaleinv.config import IngestConfig
-from scaleinv.errors import DataError
-from scaleinv.schema import table
+from scaleinv.errors import DataError, EngineError
+from scaleinv.schema import Table, table
 
 if TYPE_CHECKING:
-    from pyspark.sql import SparkSession
+    from pyspark.sql import DataFrame, SparkSession
     from tests.ingest.conftest import Retailer
 
     from scaleinv.ingest import Cleansed
@@ -204,6 +207,40 @@ def test_lines_equal_a_loop_whatever_the_order_and_the_files(spark: SparkSession
 def limits(**options: Any) -> IngestConfig:
     source = {"path": "x"} | {k: options.pop(k) for k in ("own",) if k in options}.get("own", {})
     return IngestConfig.model_validate({"data": "", "sources": {"sales": source}, **options})
+
+
+@pytest.mark.parametrize(
+    ("change", "found"),
+    [("sku_id = 'A'", "2 + 0 + 0 = 2"), ("false", "0 + 0 + 0 = 0")],
+)
+def test_rows_that_are_lost_on_the_way_stop_the_load(
+    spark: SparkSession, retailer: Retailer, monkeypatch: pytest.MonkeyPatch, change: str, found: str
+) -> None:
+    cleansing = importlib.import_module("scaleinv.ingest.cleanse")
+    config, judged = retailer(), cleansing._judged
+
+    def lossy(typed: DataFrame, into: Table, parents: Mapping[str, DataFrame]) -> DataFrame:
+        kept = judged(typed, into, parents)
+        return kept.where(change) if into.name == "silver/sales" else kept
+
+    monkeypatch.setattr(cleansing, "_judged", lossy)
+    with pytest.raises(EngineError, match=r"expected: *3 rows read") as caught:
+        run(spark, config)
+    assert found in str(caught.value)
+
+
+def test_what_was_counted_twice_on_its_way_is_counted_again(
+    spark: SparkSession, retailer: Retailer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Doubled(Observation):
+        @property
+        def get(self) -> dict[str, Any]:
+            return {name: 2 * n for name, n in super().get.items()}
+
+    monkeypatch.setattr(importlib.import_module("scaleinv.ingest.cleanse"), "Observation", Doubled)
+    done = run(spark, retailer())
+    assert counts(done, "sales") == (3, 3, 0, 0)
+    release(done)
 
 
 def test_too_many_bad_rows_stop_the_load_and_name_the_rules() -> None:

@@ -8,11 +8,12 @@ from typing import Any, Final
 
 from py4j.protocol import Py4JJavaError  # type: ignore[import-untyped]
 from pyspark.errors import PySparkException
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Observation
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_type
 
 from scaleinv.config.sources import SourceConfig
+from scaleinv.errors import EngineError, explain
 from scaleinv.ingest.lines import EXACT
 from scaleinv.ingest.parse import CORRUPT, parsed, text
 from scaleinv.ingest.read import unreadable
@@ -49,7 +50,8 @@ class Cleansed:
 def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping[str, DataFrame]) -> Cleansed:
     """Parses every cell, tries every rule, drops exact duplicates and makes the key unique.
 
-    ``read = accepted + quarantined + duplicates``. In a table whose loads add up, a duplicate equals an accepted row
+    ``read = accepted + quarantined + duplicates``: what was read is counted where it enters, the others where they
+    leave. In a table whose loads add up, a duplicate equals an accepted row
     of this load in every column as received, in this or another file; other lines of a key are added, and
     ``accepted`` counts the lines. In another table a duplicate says the same of its key, or what was true before the
     latest state of it, where ``_order`` tells which that is. A row that says something else is set aside
@@ -61,11 +63,16 @@ def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping
         table: the silver table.
         source: the contract, for how cells are to be parsed.
         parents: source name -> rows with the keys that were accepted there.
+
+    Raises:
+        DataError: the rows cannot be read.
+        EngineError: the counts do not add up.
     """
     for name in ("_broken", "_why", "_position"):  # of what was not read by a contract
         if name not in raw.columns:
             raw = raw.withColumn(name, F.lit(None).cast("long" if name == "_position" else "string"))
-    judged = _judged(_typed(raw, table, source), table, parents)
+    entered = Observation()
+    judged = _judged(_typed(raw.observe(entered, F.count(F.lit(1)).alias("rows")), table, source), table, parents)
     kept = _by_key(judged, table).persist()
     names = [column.name for column in table.received]
     bad = F.col("_rule").isNotNull()
@@ -90,13 +97,39 @@ def cleanse(raw: DataFrame, table: Table, source: SourceConfig, parents: Mapping
         "quarantined": sum(broken.values()),
         "duplicates": int(good["_same"]) if good else 0,
     }
+    try:
+        read = _entered(raw, entered, counts, table)
+    except EngineError:
+        kept.unpersist()
+        raise
     return Cleansed(
         accepted=kept.where(~bad).select(*names),
         quarantine=quarantine.withColumn("types", F.lit(types).cast("string")),
-        counts={"read": sum(counts.values()), **counts},
+        counts={"read": read, **counts},
         rules=dict(sorted(broken.items())),
         kept=kept,
     )
+
+
+def _entered(raw: DataFrame, entered: Observation, counts: Mapping[str, int], table: Table) -> int:
+    """Rows that came in, counted on their way; by a pass of their own where that count says another number."""
+    left = sum(counts.values())
+    try:
+        read = int(entered.get["rows"])
+    except Py4JJavaError:  # Spark saw that there is nothing, and ran nothing
+        read = -1
+    if read != left:  # a task that was run twice is counted twice
+        read = raw.count()
+    if read != left:
+        raise EngineError(
+            explain(
+                f"rows for {table.name} do not add up; nothing of them goes on",
+                expected=f"{read:,} rows read = accepted + quarantined + duplicates",
+                found=" + ".join(f"{n:,}" for n in counts.values()) + f" = {left:,}",
+                do="run again; if it stays so, this is a defect of scaleinv: report it with the contract",
+            )
+        )
+    return read
 
 
 def _typed(raw: DataFrame, table: Table, source: SourceConfig) -> DataFrame:

@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from scaleinv.config.models import M5Config
 from scaleinv.config.sources import SourceConfig
-from scaleinv.errors import ConfigError, DataError, explain
+from scaleinv.errors import ConfigError, DataError, EngineError, explain
 from scaleinv.ingest import M5_TABLES, PARENTS, Cleansed, check_load, cleanse, in_order, read_m5, stamped
 from scaleinv.ingest.drift import Finding, check_drift
 from scaleinv.lake.spark import read_loads, read_spark, write_spark
@@ -261,7 +261,17 @@ def _keep_aside(walk: Walk, load: Load, quarantine: DataFrame | None, rows: int)
     where = {"source": load.source, "load": load.number}
     if quarantine is not None and rows:
         frame = quarantine.select(F.lit(load.source).alias("source"), F.lit(load.number).alias("load"), "*")
-        walk.progress.wrote(aside.name, write_spark(walk.lake, frame, aside, where=where))
+        kept = write_spark(walk.lake, frame, aside, where=where)
+        walk.progress.wrote(aside.name, kept)
+        if kept != rows:
+            raise EngineError(
+                explain(
+                    f"source {load.source}: rows set aside do not add up; nothing of load {load.number} goes on",
+                    expected=f"{rows:,} rows in {aside.name}",
+                    found=f"{kept:,}",
+                    do="run again; if it stays so, this is a defect of scaleinv: report it with the contract",
+                )
+            )
     elif str(load.number) in walk.lake.partition_values(aside, "load", where={"source": load.source}):
         walk.lake.overwrite(aside, aside.schema.empty_table(), where=where)
 
