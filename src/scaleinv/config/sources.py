@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 
 from scaleinv.config.drift import SourceDrift
 from scaleinv.config.kafka import KafkaConfig
@@ -27,6 +28,26 @@ class RuleConfig(Section):
     """A Spark SQL condition over the columns as received."""
     reason: str
     """What a person reads beside the row."""
+
+
+class WideConfig(Section):
+    """A table with a column per day, store or size: each of their cells is a row."""
+
+    columns: str
+    """A regular expression that the whole name of such a column fits: ``d_\\d+``."""
+    name: str
+    """Column as received in which the name of the cell's column stands."""
+    value: str
+    """Column as received in which the cell stands. Empty cells are no rows."""
+
+    @field_validator("columns")
+    @classmethod
+    def _is_pattern(cls, columns: str) -> str:
+        try:
+            re.compile(columns)
+        except re.error as error:
+            raise ValueError(f"no regular expression: {error}") from error
+        return columns
 
 
 class JdbcConfig(Section):
@@ -65,6 +86,8 @@ class SourceConfig(Section):
     mode: Literal["increments", "whole"] | None = None
     """``increments``: each file is read once, and adds to what is known. ``whole``: the files together are all there
     is, and replace what was read before. ``None``: movements come in increments, master data whole."""
+    wide: WideConfig | None = None
+    """Which of its columns are to become rows."""
     columns: dict[str, str] = {}
     """Our column -> the column's name in the source. A column not named here keeps its name."""
     constants: dict[str, str] = {}

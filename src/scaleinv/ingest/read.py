@@ -23,6 +23,7 @@ from scaleinv.config.sources import JdbcConfig, SourceConfig
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.ingest.lines import retyped, split
 from scaleinv.ingest.parse import CORRUPT, row_hash
+from scaleinv.ingest.wide import long
 from scaleinv.schema import Table
 
 _STRUCTURED = ("parquet", "avro", "delta")
@@ -58,6 +59,8 @@ def read_source(
         received = _received(spark, name, source, list(files), folder, table)
         if not received:
             return None
+        if source.wide is not None:
+            received = [long(frame, source.wide, source=name) for frame in received]
         frames = [_renamed(frame, name, source, table) for frame in received]
         raw = reduce(_joined, frames)
         return None if raw.isEmpty() else raw
