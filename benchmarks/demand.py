@@ -90,11 +90,20 @@ def hourly(seed: int) -> dict[str, object]:
     more = out.copy()
     more[hidden] = out[random.choice(np.flatnonzero(out.any(1)), len(hidden))]
     recovered, _ = demand_of(sold * ~more, more)
+    # As FreshRetailNet's `run_out`, of the same days.
+    donor, limit = stocks(random, hidden, series, sold, out)
+    given = hidden[donor >= 0]
+    left = np.clip(limit[donor >= 0][:, None] - (sold[given].cumsum(1) - sold[given]), 0, sold[given])
+    fewer, gone = sold.copy(), out.copy()
+    fewer[given], gone[given] = left, sold[given].cumsum(1) >= limit[donor >= 0][:, None]
+    ran_out, _ = demand_of(fewer, gone)
+    given = given[gone[given].any(1)]
     return {
         "seed": seed, "series_days": len(day), "stockout_share": rounded(short.mean()),
         "bias_sales": rounded(sold.sum() / truth.sum() - 1), "bias_estimate": rounded(y.sum() / truth.sum() - 1),
         "bias_estimate_on_stockout_days": rounded(y[short].sum() / truth[short].sum() - 1),
         "bias_on_full_days_that_were_hidden": rounded(recovered[hidden].sum() / truth[hidden].sum() - 1),
+        "bias_on_full_days_that_ran_out": rounded(ran_out[given].sum() / truth[given].sum() - 1),
     }  # fmt: skip
 
 

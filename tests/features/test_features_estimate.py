@@ -174,6 +174,30 @@ def test_hours_overrule_the_evening_stock() -> None:
     assert ran_out["y"] > 5
 
 
+@pytest.mark.parametrize("share", [0.2, 0.6])
+@pytest.mark.parametrize("seed", range(4))
+def test_hours_and_tills_that_contradict_each_other_are_no_reason_to_run_away(seed: int, share: float) -> None:
+    """Shelves that are empty from three o'clock in the night on, and a day that sold sixty times what it sells."""
+    random = np.random.default_rng(seed)
+    parts = []
+    for sku in "abcdef":
+        sales = random.choice([0, 1, 2, 3, 7], 90) + random.integers(40, 70, 90) * (random.random(90) < share)
+        short = np.flatnonzero(random.random(90) < share / 2)
+        days = [*range(0, 90, 2)] if sku in "ab" else []
+        hours = {day: [*range(3, 24)] if random.random() < share else [] for day in days}
+        part = some(sales.astype(float).tolist(), short.tolist(), sku=sku, hours=hours)
+        # They know of two sales a day, and of none where the shelf was empty.
+        known = [[float(h in (9, 18) and h not in hours[day]) for h in range(24)] if day in hours else None
+                 for day in range(90)]  # fmt: skip
+        at = part.schema.get_field_index("hour_sales")
+        parts.append(part.set_column(at, "hour_sales", pa.array(known, pa.list_(pa.float32()))))
+    rows = pa.concat_tables(parts)
+    found = estimate(rows)
+    y = np.asarray(found["y"], np.float64)
+    assert np.isfinite(y).all()
+    assert y.max() < 10 * np.asarray(rows["sales"]).max()
+
+
 def test_a_day_of_other_than_24_hours_is_refused() -> None:
     rows = some([5.0] * 3, [], hours={1: [4]})
     short = pa.array([None, [1.0] * 23, None], pa.list_(pa.float32()))

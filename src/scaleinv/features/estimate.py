@@ -21,8 +21,10 @@ UNKNOWN: Final = "unknown"
 """The series has not been seen in stock yet: ``y`` stays what was sold, and nobody knows more."""
 NEGLIGIBLE: Final = 0.05
 """A day counts as observed if the hours without stock usually bring less than this share of its demand: empty shelves
-at night would otherwise censor nearly every day."""
+at night would otherwise censor nearly every day. And hours that bring less say nothing of the others."""
 _KEY: Final = ("sku_id", "location_id", "date")
+_ROUNDING: Final = 0.01
+"""Hours that add up to the day's sales but for this share of them were rounded."""
 _MONDAY: Final = 3
 """1970-01-01 was a Thursday, three days after one."""
 
@@ -103,11 +105,15 @@ def _seen(
         unit = sale_unit(hours, course, series[at], n_series)
         found = seen_of(hours, course)
         whole = found.share > 1 - NEGLIGIBLE
-        # The day's sales are what the tills say; hours only tell how they were spread.
-        least[at] = np.where(whole, 0.0, np.minimum(found.least, sales[at]))
-        units[at] = sales[at] - least[at]
-        share[at] = np.where(whole, 1.0, found.share)
-        least_share[at] = np.where(whole, 0.0, found.least_share)
+        # The day's sales are what the tills say; hours only tell how they were spread. What they do not know of was
+        # sold in hours that they call empty: a lower bound, where in the hours before it would be worth a multiple.
+        # Of hours that hardly bring anything a sale would be worth hundreds: it is a lower bound of the day, too.
+        little = ~whole & (found.share + found.least_share < NEGLIGIBLE)
+        units[at] = np.where(whole, sales[at], np.where(little, 0.0, np.minimum(found.units, sales[at])))
+        least[at] = sales[at] - units[at]
+        unknown = least[at] - found.least > _ROUNDING * sales[at]
+        share[at] = np.where(whole, 1.0, np.where(little, 0.0, found.share))
+        least_share[at] = np.where(whole, 0.0, np.where(unknown | little, 1 - share[at], found.least_share))
     return Seen(units, share, least, least_share), unit, is_hourly
 
 
