@@ -52,6 +52,30 @@ def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
     return walk
 
 
+def test_a_group_reads_its_own_files_and_no_others(walk: Walk) -> None:
+    """What other groups and nights have written may be gone from the disk."""
+    other = {"as_of": AS_OF, "group_id": "two", "unique_id": "c@d"}
+    early = {"as_of": FIRST, "group_id": "one", "unique_id": "a@b"}
+    for name, day in (("gold/series", {}), ("gold/panel", {"ds": FIRST})):
+        for night in (other, early):
+            where = {"as_of": night["as_of"], "group_id": night["group_id"]}
+            walk.lake.overwrite(table(name), rows(table(name), night | day), where=where)
+    places = [Path(walk.lake.uri(table(name))) for name in ("gold/series", "gold/panel")]
+    files = [file for place in places for file in place.rglob("*.parquet")]
+    mine = [file for file in files if f"as_of={AS_OF}" in str(file) and "group_id=one" in str(file)]
+    assert (len(files), len(mine)) == (6, 2)
+    for file in {*files} - {*mine}:
+        file.unlink()
+    request = ask(walk)[0]
+    series = walk.lake.read(
+        table("gold/series"), version=request.series_version, where={"as_of": AS_OF, "group_id": "one"}
+    )
+    panel = request.panel.read(walk.lake, series, group_id="one", version=request.panel_version)
+    assert set(panel["unique_id"].to_pylist()) == {"a@b"}
+    with pytest.raises(Exception, match="two"):
+        walk.lake.read(table("gold/panel"), where={"as_of": AS_OF, "group_id": "two"})
+
+
 def ask(walk: Walk, fingerprint: str = "today") -> list[Request]:
     return requests(walk, kind="train", models=("lstm",), cutoffs=[AS_OF], fingerprint=fingerprint)
 
