@@ -14,12 +14,14 @@ from scaleinv.features.prices import compared_spans, spans
 START = dt.date(2026, 1, 1)
 SCHEMA = pa.schema(
     [("sku_id", pa.string()), ("location_id", pa.string()), ("valid_from", pa.date32()), ("valid_to", pa.date32()),
-     ("price", pa.float64()), ("is_promotion", pa.bool_())]
+     ("price", pa.float64()), ("is_promotion", pa.bool_()), ("promotion_type", pa.string())]
 )  # fmt: skip
 WAS = pa.field("was", pa.bool_())
+TYPES = [(False, None), (False, "leaflet"), (True, None), (True, "leaflet"), (True, "coupon")]
+"""Whether it is a promotion, and what the source calls it."""
 PERIODS = st.lists(
     st.tuples(st.sampled_from("ab"), st.sampled_from("xy"), st.integers(0, 30), st.integers(-1, 15),
-              st.sampled_from([1.0, 2.0, 4.0]), st.booleans()),
+              st.sampled_from([1.0, 2.0, 4.0]), st.sampled_from(TYPES)),
     min_size=1, max_size=9, unique_by=lambda period: period[:3],
 )  # fmt: skip
 
@@ -33,8 +35,8 @@ def day(n: int) -> dt.date:
 def test_each_day_has_the_price_that_a_loop_finds(drawn: list[tuple[Any, ...]]) -> None:
     rows = [
         {"sku_id": sku, "location_id": shop, "valid_from": day(start), "valid_to": day(start + length),
-         "price": price, "is_promotion": promotion}
-        for sku, shop, start, length, price, promotion in drawn
+         "price": price, "is_promotion": promotion, "promotion_type": kind}
+        for sku, shop, start, length, price, (promotion, kind) in drawn
     ]  # fmt: skip
     found = spans(pa.Table.from_pylist(rows, schema=SCHEMA)).to_pylist()
     real = [row for row in rows if row["valid_from"] <= row["valid_to"]]
@@ -48,13 +50,14 @@ def test_each_day_has_the_price_that_a_loop_finds(drawn: list[tuple[Any, ...]]) 
         for n in range(-3, 60):
             holds = [row for row in periods if row["valid_from"] <= day(n) <= row["valid_to"]]
             promotion = bool(holds) and holds[-1]["is_promotion"]
+            kind = holds[-1]["promotion_type"] if promotion else None
             price = holds[-1]["price"] if holds else price
             regular = regular if promotion else price
             (span,) = [
                 row for row in found if (row["sku_id"], row["location_id"]) == (sku, shop)
                 and row["start"] <= day(n) <= row["end"]
             ]  # fmt: skip
-            assert (span["price"], span["is_promotion"]) == (price, promotion)
+            assert (span["price"], span["is_promotion"], span["promotion_type"]) == (price, promotion, kind)
             assert abs(span["depth"] - (max(0.0, 1 - price / regular) if promotion else 0.0)) < 1e-6
 
 
@@ -66,8 +69,9 @@ def test_the_first_day_of_another_price_is_the_one_that_a_loop_finds(
     def table(drawn: list[tuple[Any, ...]], was: bool) -> pa.Table:
         rows = [
             {"sku_id": sku, "location_id": shop, "valid_from": day(start), "valid_to": day(start + length),
-             "price": price, "is_promotion": promotion, "is_touched": (sku, shop) in touched, "was": was}
-            for sku, shop, start, length, price, promotion in drawn if not was or (sku, shop) in touched
+             "price": price, "is_promotion": promotion, "promotion_type": kind, "is_touched": (sku, shop) in touched,
+             "was": was}
+            for sku, shop, start, length, price, (promotion, kind) in drawn if not was or (sku, shop) in touched
         ]  # fmt: skip
         return pa.Table.from_pylist(rows, schema=SCHEMA.append(pa.field("is_touched", pa.bool_())).append(WAS))
 
@@ -76,7 +80,8 @@ def test_the_first_day_of_another_price_is_the_one_that_a_loop_finds(
         for row in spans(of).to_pylist():
             key = (row["sku_id"], row["location_id"])
             held = [n for n in range(-3, 60) if row["start"] <= day(n) <= row["end"]]
-            found.setdefault(key, []).extend((n, row["price"], row["is_promotion"], row["depth"]) for n in held)
+            said = (row["price"], row["is_promotion"], row["promotion_type"], row["depth"])
+            found.setdefault(key, []).extend((n, *said) for n in held)
         return found
 
     parts = [table(now, False), table(before, True)]

@@ -17,6 +17,7 @@ from scaleinv.pipeline.nights import bases, find_base, panel_of
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
+from scaleinv.schema.features import NIGHT_FEATURES
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -39,6 +40,7 @@ HEADS = {
     "weather": "region,date,temperature,precipitation,humidity,wind_speed",
     "stock": "sku_id,location_id,date,on_hand,reserved,backorders",
     "sales": "sku_id,location_id,date,quantity,receipt",
+    "purchase_orders": "order_id,line,vendor_id,sku_id,location_id,order_date,promised_date,received_date,quantity",
 }
 SETTINGS = [
     "spark.master=null",
@@ -159,13 +161,16 @@ def gold(walk: Walk) -> dict[str, Any]:
     return rows
 
 
-def hours(data: Path, days: range, name: str) -> None:
+HOURS = "ingest.sources.hours={into: hourly_sales, path: hours/*.parquet, format: parquet}"
+
+
+def hours(data: Path, days: range, name: str, *, empty_from: int = 16) -> None:
     """Hourly records of P1: at S1 the shelf is empty in the evening of every seventh day."""
     (data / "hours").mkdir(exist_ok=True)
     rows = []
     for n in days:
         for shop in SHOPS:
-            empty = [shop == "S1" and n % 7 == 0 and hour > 15 for hour in range(24)]
+            empty = [shop == "S1" and n % 7 == 0 and hour >= empty_from for hour in range(24)]
             sales = [float(hour in (9, 18) and not empty[hour]) for hour in range(24)]
             of = MONDAY + dt.timedelta(days=n)
             rows.append({"sku_id": "P1", "location_id": shop, "date": of, "sales": sales, "is_stockout": empty})
@@ -181,8 +186,7 @@ def test_an_increment_over_a_window_that_moves_with_hours_and_many_changes(
 
     What they say of two days ago comes late.
     """
-    source = "ingest.sources.hours={into: hourly_sales, path: hours/*.parquet, format: parquet}"
-    settings = ("features.history_days=40", source)
+    settings = ("features.history_days=40", HOURS)
     monkeypatch.setattr("scaleinv.features.changes._FEW", 3)
     hours(data, range(1 - N_DAYS, -1), "1")
     walk(MONDAY, "ingest", "features", settings=settings)
@@ -263,11 +267,39 @@ def test_what_came_to_light_of_the_base_or_did_it_again_is_noticed(data: Path) -
     assert not wednesday.up_to_date(STAGES[1])
 
 
-def test_a_shuffled_future_changes_nothing(
-    made: tuple[Path, dict[str, Any]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Every feature of every series: what happens after the evening of as_of is not in it."""
-    history(at(tmp_path, monkeypatch), ahead=20)
-    seen = gold(walk(MONDAY, "ingest", "features"))
-    for name, rows in made[1].items():
-        assert seen[name] == rows, name
+def later_deliveries(data: Path) -> None:
+    """Of every source more rows of the past and of the days ahead, none like those that there were."""
+    chance = random.Random(9)
+    days = [(sku, shop, n) for sku in SKUS for shop in SHOPS for n in range(-70, 21) if chance.random() < 0.4]
+    deliver(data, "sales", [f"{sku},{shop},{day(n)},{chance.randrange(40, 70)},f{n}" for sku, shop, n in days], "2")
+    deliver(data, "stock", [f"{sku},{shop},{day(n)},{chance.choice([0, 80])},3,2" for sku, shop, n in days], "2")
+    deliver(data, "prices", [f"{sku},{shop},{day(n)},{day(n + 2)},9,yes" for sku, shop, n in days[::9]], "2")
+    quiet = [(region, n) for region in "NW" for n in range(-70, 21, 4)]
+    deliver(data, "calendar", [f"{region},{day(n)},Storm,yes" for region, n in quiet], "2")
+    deliver(data, "weather", [f"{region},{day(n)},{chance.randrange(50, 60)},9,," for region, n in quiet], "2")
+    hours(data, range(-70, 21, 2), "2", empty_from=3)
+    orders = [f"F{n}{sku}{shop},1,V1,{sku},{shop},{day(n)},{day(n + 1)},{day(n + 9)},7" for sku, shop, n in days[::20]]
+    deliver(data, "purchase_orders", orders, "2")
+
+
+def test_a_shuffled_future_changes_nothing(data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every table of a night: what happens after its evening, or is heard of after it, is not in it."""
+    ordered = [f"O{n},1,V1,P{n % 6},S{1 + n % 2},{day(-2 * n)},{day(-2 * n + 3)},,5" for n in range(1, 9)]
+    deliver(data, "purchase_orders", ordered)
+    hours(data, range(1 - N_DAYS, 1), "1")
+    then = gold(walk(MONDAY, "ingest", "features", settings=(HOURS,)))
+    other = at(tmp_path / "other", monkeypatch)
+    history(other, ahead=20)
+    deliver(other, "purchase_orders", [*ordered, f"O9,1,V1,P1,S1,{day(3)},{day(5)},{day(5)},90"])
+    hours(other, range(1 - N_DAYS, 21), "1")
+    walk(MONDAY, "ingest", settings=(HOURS,))
+    later_deliveries(other)
+    walk(WEDNESDAY, "ingest", settings=(HOURS,))
+    now = gold(walk(MONDAY, "features", settings=(HOURS,)))
+    for name, rows in then.items():
+        assert now[name] == rows, name
+    # The night that has heard of all of it is another one, in every feature but those of a year ago.
+    heard = {row["unique_id"]: row for row in gold(walk(WEDNESDAY, "features", settings=(HOURS,)))["gold/features"]}
+    both = [(row, heard[row["unique_id"]]) for row in then["gold/features"] if row["unique_id"] in heard]
+    same = [one.name for one in NIGHT_FEATURES if all(a[one.name] == b[one.name] for a, b in both)]
+    assert same == ["demand_lag_364"]

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from scaleinv.schema.features import LAGS, NIGHT_FEATURES, WINDOWS
 
 _LAG: Final = {feature.name: feature.lag or 0 for feature in NIGHT_FEATURES}
-assert _LAG["days_since_sale"] == 0, "the last sale of a base is that up to its own night"
+assert _LAG["days_since_sale"] == _LAG["days_on_sale"] == 0, "what lives add up to is up to their own night"
 _AROUND: Final = {"category_mean_28": "category", "location_mean_28": "location_id"}
 """Feature -> over which series it is taken."""
 _RECENT: Final = WINDOWS[-1] + max(_LAG.values())

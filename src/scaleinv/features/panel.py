@@ -15,6 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from scaleinv.features.region_days import region_days
+from scaleinv.schema.features import DAY_FEATURES
 
 _SERIES = ["sku_id", "location_id"]
 _KEY = [*_SERIES, "date"]
@@ -24,7 +25,7 @@ _LONG_AGO, _FOR_EVER = date(1900, 1, 1), date(9999, 12, 31)
 
 
 def priced_spans(lives: DataFrame, spans: DataFrame, *, parts: int) -> DataFrame:
-    """``lives`` with start, end, price, is_promotion, promotion_depth: a row per series and span of one price.
+    """``lives`` with start, end, price, is_promotion, promotion_type, promotion_depth: a row per series and span.
 
     Args:
         lives: a row per series, with ``unit_price``, which stands where no price is known.
@@ -37,6 +38,7 @@ def priced_spans(lives: DataFrame, spans: DataFrame, *, parts: int) -> DataFrame
         F.coalesce("end", F.lit(_FOR_EVER)).alias("end"),
         F.coalesce("price", "unit_price").cast("float").alias("price"),
         F.coalesce("is_promotion", F.lit(False)).alias("is_promotion"),
+        "promotion_type",
         F.coalesce("depth", F.lit(0.0)).cast("float").alias("promotion_depth"),
     )
     return priced.repartition(parts, *_SERIES)
@@ -80,8 +82,7 @@ def panel(days: DataFrame, silver: Mapping[str, DataFrame], *, first: date, last
     announced = region_days(silver, first=first, last=last)
     return days.join(announced, ["region", "date"], "left").select(
         "group_id", "unique_id", F.col("date").alias("ds"), "sales", "y", "y_sd", "demand_method", "is_stockout",
-        "price", "is_promotion", "promotion_depth", "event", "is_benefit_day", "days_to_event", "days_since_event",
-        "temperature", "precipitation",
+        *[feature.name for feature in DAY_FEATURES],
     )  # fmt: skip
 
 

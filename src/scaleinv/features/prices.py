@@ -13,8 +13,8 @@ from pyspark.sql import functions as F
 
 _SERIES: Final = ("sku_id", "location_id")
 _SPANS: Final = (
-    "sku_id string, location_id string, start date, end date, price double, is_promotion boolean, depth float, "
-    "changes date"
+    "sku_id string, location_id string, start date, end date, price double, is_promotion boolean, "
+    "promotion_type string, depth float, changes date"
 )
 _BUCKETS: Final = 512
 """Series whose periods are resolved together; a bucket's periods fit into a worker's memory."""
@@ -24,18 +24,18 @@ _DAYS: Final = np.int64(1) << 23
 
 
 def price_spans(prices: DataFrame, before: DataFrame | None = None) -> DataFrame:
-    """sku_id, location_id, start, end (inclusive), price, is_promotion, depth: each day lies in one span of its series.
+    """Each day of a series in one span: sku_id, location_id, start, end, price, is_promotion, promotion_type, depth.
 
-    Where two periods overlap, the one that starts later wins. A day between periods has the last price before it, a
-    day before all of them the first, neither as a promotion. ``depth`` is the share by which a promotion is below the
-    last price that was none.
+    ``end`` is inclusive. Where two periods overlap, the one that starts later wins. A day between periods has the last
+    price before it, a day before all of them the first, neither as a promotion. ``depth`` is the share by which a
+    promotion is below the last price that was none.
 
     Args:
         prices: periods; with ``before``, and a column ``is_touched``, which series are to be compared.
         before: the periods of these series as they were. ``changes`` is then the first day on which the price of a
             series is another; null: on none, or it was not compared.
     """
-    names = [*_SERIES, "valid_from", "valid_to", "price", "is_promotion"]
+    names = [*_SERIES, "valid_from", "valid_to", "price", "is_promotion", "promotion_type"]
     if before is None:
         rows = prices.select(*names, F.lit(False).alias("is_touched"), F.lit(False).alias("was"))
     else:
@@ -51,9 +51,8 @@ def compared_spans(periods: pa.Table) -> pa.Table:
     compared = periods.filter(periods["is_touched"])
     both = pa.concat_tables([spans(compared.filter(which)) for which in (pc.invert(compared["was"]), compared["was"])])
     # Neighbouring spans are never alike, so two histories first differ where the first span starts that only one has.
-    alone = both.group_by([*_SERIES, "start", "price", "is_promotion", "depth"], use_threads=False).aggregate(
-        [([], "count_all")]
-    )
+    said = [name for name in both.column_names if name != "end"]
+    alone = both.group_by(said, use_threads=False).aggregate([([], "count_all")])
     alone = alone.filter(pc.equal(alone["count_all"], 1)).select([*_SERIES, "start"])
     first = alone.group_by([*_SERIES], use_threads=False).aggregate([("start", "min")])
     names, series = _series(pa.concat_tables([now.select(_SERIES), first.select(_SERIES)]))
@@ -80,16 +79,20 @@ def spans(periods: pa.Table) -> pa.Table:
     owner = order[owner[np.maximum.accumulate(np.where(gap, 0, np.arange(len(owner))))]]
     price = periods["price"].to_numpy()[owner]
     promotion = np.asarray(periods["is_promotion"].to_numpy(), bool)[owner] & ~gap
+    # 0: no promotion; 1: one of no type; from 2 on: its types.
+    types = periods["promotion_type"].combine_chunks().dictionary_encode()
+    kind = np.where(promotion, types.indices.fill_null(-1).to_numpy().astype(np.int64)[owner] + 2, 0)
     code, day = np.divmod(bounds, _DAYS)
     # Before all periods: a span of the first price.
     heads = np.flatnonzero(np.diff(code, prepend=-1))
     at = np.insert(np.arange(len(bounds)), heads, heads)
     is_head = np.insert(np.zeros(len(bounds), bool), heads, True)
-    code, price, promotion = code[at], price[at], promotion[at] & ~is_head
+    code, price, kind = code[at], price[at], np.where(is_head, 0, kind[at])
     day = np.where(is_head, 0, day[at])
     changed = (np.diff(code, prepend=-1) != 0) | (np.diff(price, prepend=np.nan) != 0)
-    changed |= np.diff(promotion.astype(np.int8), prepend=0) != 0
-    code, day, price, promotion = (values[changed] for values in (code, day, price, promotion))
+    changed |= np.diff(kind, prepend=0) != 0
+    code, day, price, kind = (values[changed] for values in (code, day, price, kind))
+    promotion = kind > 0
     regular = price[np.maximum.accumulate(np.where(promotion, 0, np.arange(len(price))))]
     depth = np.where(promotion & (regular > 0), np.maximum(1 - price / np.where(regular > 0, regular, 1), 0), 0)
     is_last = np.diff(code, append=-1) != 0
@@ -101,6 +104,7 @@ def spans(periods: pa.Table) -> pa.Table:
             "end": pa.array(until),
             "price": pa.array(price),
             "is_promotion": pa.array(promotion),
+            "promotion_type": types.dictionary.take(pa.array(kind - 2, mask=kind < 2)),
             "depth": pa.array(depth.astype(np.float32)),
         }
     )

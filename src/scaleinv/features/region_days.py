@@ -16,7 +16,8 @@ FAR: Final = 30
 def region_days(silver: Mapping[str, DataFrame], *, first: date, last: date) -> DataFrame:
     """One row per region and day from ``first`` to ``last``.
 
-    region, date, event, is_benefit_day, days_to_event, days_since_event (0 ... ``FAR``), temperature, precipitation.
+    region, date, weekday (1: Monday), day_of_month, month, event, is_benefit_day, days_to_event, days_since_event
+    (0 ... ``FAR``), temperature, precipitation.
     """
     span = F.sequence(F.date_sub(F.lit(first), FAR), F.date_add(F.lit(last), FAR))
     days = silver["locations"].select("region").distinct().select("region", F.explode(span).alias("date"))
@@ -32,7 +33,8 @@ def region_days(silver: Mapping[str, DataFrame], *, first: date, last: date) -> 
     )
     return (
         named.select(
-            "region", "date", "event", F.coalesce("is_benefit_day", F.lit(False)).alias("is_benefit_day"),
+            "region", "date", (F.weekday("date") + 1).alias("weekday"), F.dayofmonth("date").alias("day_of_month"),
+            F.month("date").alias("month"), "event", F.coalesce("is_benefit_day", F.lit(False)).alias("is_benefit_day"),
             F.coalesce(to, F.lit(FAR)).cast("int").alias("days_to_event"),
             F.coalesce(since, F.lit(FAR)).cast("int").alias("days_since_event"),
         )

@@ -54,7 +54,7 @@ def price_periods(weekly: DataFrame, *, since: date | None = None) -> DataFrame:
         )
         .select(
             F.col("item_id").alias("sku_id"), F.col("store_id").alias("location_id"),
-            "valid_from", "valid_to", "price", "is_promotion",
+            "valid_from", "valid_to", "price", "is_promotion", F.lit(None).cast("string").alias("promotion_type"),
         )
     )  # fmt: skip
     return periods if since is None else periods.where(F.col("valid_to") >= F.lit(since))

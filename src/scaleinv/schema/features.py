@@ -16,8 +16,10 @@ from scaleinv.schema.table import Column
 class Feature:
     """A column that a model may be shown.
 
-    ``sources`` are the silver tables that it is made from. ``lag`` is its availability: what happened on day d is part
-    of it from the evening of d + ``lag`` on. ``None``: it is announced, and known for the days ahead too.
+    ``sources`` are the silver tables that its value is made from; none: the date alone. Which days a series lives, and
+    where, is said by ``sales``, ``assortment`` and ``locations`` for all of them. ``lag`` is its availability: what
+    happened on day d is part of it from the evening of d + ``lag`` on. ``None``: it is announced, and known for the
+    days ahead too.
     """
 
     name: str
@@ -34,11 +36,13 @@ class Feature:
         return Column(self.name, self.type, self.meaning, nullable=self.nullable, unit=self.unit)
 
 
-_SALES: Final = ("sales", "stock", "hourly_sales")
+_SHELF: Final = ("stock", "hourly_sales")
+"""What says that sales understate demand."""
 
 
-def _demand(name: str, meaning: str) -> Feature:
-    return Feature(name, FLOAT, meaning, _SALES, unit="sales_unit")
+def _demand(name: str, meaning: str, *more: str) -> Feature:
+    # Of a day without stock it is estimated, and promotions are told apart from other days.
+    return Feature(name, FLOAT, meaning, ("sales", *_SHELF, "prices", *more), unit="sales_unit")
 
 
 DAY_FEATURES: Final = (
@@ -48,6 +52,10 @@ DAY_FEATURES: Final = (
         "promotion_depth", SMALL, "share by which a promotion is below the last price that was none; else 0",
         ("prices",), None, nullable=False,
     ),
+    Feature("promotion_type", TEXT, "what the source calls the promotion; null: none, or not said", ("prices",), None),
+    Feature("weekday", INT, "1, Monday, to 7", (), None, nullable=False),
+    Feature("day_of_month", INT, "1 to 31", (), None, nullable=False),
+    Feature("month", INT, "1 to 12", (), None, nullable=False),
     Feature("event", TEXT, "holiday or event of the day", ("calendar",), None),
     Feature("is_benefit_day", BOOL, "benefits or wages are paid out", ("calendar",), None, nullable=False),
     Feature("days_to_event", INT, "to the next event; 0 on one, at most 30", ("calendar",), None, "day", False),
@@ -68,11 +76,11 @@ NIGHT_FEATURES: Final = (
     *[_demand(f"demand_mean_{n}", f"mean demand of a day, last {n} days of its life") for n in WINDOWS],
     *[_demand(f"demand_sd_{n}", f"standard deviation of a day's demand, last {n} days") for n in WINDOWS[1:]],
     *[
-        Feature(f"zero_share_{n}", FLOAT, f"share of days without demand, last {n} days", _SALES)
+        Feature(f"zero_share_{n}", FLOAT, f"share of days without demand, last {n} days", ("sales", *_SHELF))
         for n in WINDOWS[1:]
     ],
     *[
-        Feature(f"stockout_share_{n}", FLOAT, f"share of days on which sales understate demand, last {n} days", _SALES)
+        Feature(f"stockout_share_{n}", FLOAT, f"share of days on which sales understate demand, last {n} days", _SHELF)
         for n in WINDOWS[1:]
     ],
     Feature("days_since_sale", INT, "since the last day with a sale in the panel; null: never", ("sales",), unit="day"),
@@ -80,10 +88,10 @@ NIGHT_FEATURES: Final = (
         "days_on_sale", INT, "days of its life so far, at most those that the panel holds", ("sales", "assortment"),
         unit="day", nullable=False,
     ),
-    Feature("price_level", FLOAT, "price of the last day over the mean of the last 91", ("prices", "items")),
-    Feature("price_change_28", FLOAT, "price of the last day over that 28 days before, less 1", ("prices", "items")),
+    Feature("price_level", FLOAT, "price of the last day over the mean of the last 91", ("prices",)),
+    Feature("price_change_28", FLOAT, "price of the last day over that 28 days before, less 1", ("prices",)),
     Feature("promotion_share_91", FLOAT, "share of days on promotion, last 91 days", ("prices",)),
-    _demand("category_mean_28", "mean demand of a series and day in its category, last 28 days"),
+    _demand("category_mean_28", "mean demand of a series and day in its category, last 28 days", "items"),
     _demand("location_mean_28", "mean demand of a series and day at its location, last 28 days"),
 )  # fmt: skip
 """Of a series and a cut-off, in ``gold/features``."""

@@ -150,6 +150,7 @@ SILVER = (
             Column("valid_to", DATE, "last day of the price, inclusive"),
             money("price", "what a customer pays for one unit"),
             Column("is_promotion", BOOL, "the price is a promotion"),
+            Column("promotion_type", TEXT, "coupon, leaflet, bundle, …; null: none, or not said", nullable=True),
         ),
         loads="latest",
     ),
