@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import os
+import random
 import shutil
 import signal
 import subprocess
@@ -34,6 +36,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.spark
 TABLE = bronze_table("sales")
 MESSAGES = 200_000
+LATER = 30_000
+"""Of these the last ones, which come while a job follows."""
 
 
 @pytest.fixture
@@ -238,11 +242,25 @@ def command(broker: str, topic: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     return ["ingest", "--env", "killed", "--source", "sales"]
 
 
-def killed(when: str, batch: int, command: list[str]) -> None:
+def killed(when: str, batch: int, command: list[str], mode: str) -> None:
     script = str(Path(__file__).with_name("killed_stream.py"))
-    arguments = [sys.executable, script, when, str(batch), "--", *command, "--catch-up"]
+    arguments = [sys.executable, script, when, str(batch), "--", *command, mode]
     done = subprocess.run(arguments, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=400)
     assert done.returncode == -signal.SIGKILL, done.stdout
+
+
+def started(command: list[str], log: Path) -> subprocess.Popen[bytes]:
+    """``--follow`` in a process group of its own: what is sent to the group goes to the job and its Java."""
+    with log.open("w") as stream:
+        follow = [sys.executable, "-m", "scaleinv", *command, "--follow"]
+        return subprocess.Popen(follow, stdout=stream, stderr=subprocess.STDOUT, start_new_session=True)
+
+
+def wait_for(process: subprocess.Popen[bytes], log: Path, is_there: Callable[[], bool]) -> None:
+    until = time.monotonic() + 400
+    while not is_there() and time.monotonic() < until:
+        assert process.poll() is None, log.read_text()
+        time.sleep(0.02)
 
 
 @pytest.mark.slow
@@ -250,30 +268,39 @@ def test_killed_inside_the_transaction_no_message_is_lost_or_doubled(
     broker: str, topic: str, lake: Lake, command: list[str], tmp_path: Path
 ) -> None:
     values = texts(0, MESSAGES)
-    produce(broker, topic, values)
+    produce(broker, topic, values[: MESSAGES - LATER])
 
-    killed("after", 1, command)  # batch 1 is in the table, and the checkpoint does not know
+    killed("after", 1, command, "--catch-up")  # batch 1 is in the table, and the checkpoint does not know
     assert (batches(lake, "offsets"), batches(lake, "commits"), lake.version(TABLE)) == (2, 1, 2)
     half = lake.rows(TABLE)
     assert half > 100_000
 
-    killed("before", 2, command)  # batch 1 again, then batch 2 is planned and not in the table
+    killed("before", 2, command, "--follow")  # batch 1 again, then batch 2 is planned and not in the table
     assert (batches(lake, "offsets"), batches(lake, "commits"), lake.rows(TABLE)) == (3, 2, half)
 
+    # At any moment of the next batches: while messages come, job and Java die at once.
+    pause, log = random.uniform(0, 3), tmp_path / "killed.log"
+    process = started(command, log)
+    wait_for(process, log, lambda: batches(lake, "commits") > 2)
+    coming = threading.Thread(target=produce, args=(broker, topic, values[MESSAGES - LATER : -100]))
+    coming.start()
+    time.sleep(pause)
+    os.killpg(process.pid, signal.SIGKILL)
+    assert process.wait(timeout=60) == -signal.SIGKILL
+    coming.join()
+    before, known = lake.rows(TABLE), f"killed after {pause:.3f} s"
+
+    produce(broker, topic, values[-100:])  # a batch that no killed run had planned: it knows its lag
     log = tmp_path / "followed.log"
-    with log.open("w") as stream:
-        follow = [sys.executable, "-m", "scaleinv", *command, "--follow"]
-        process = subprocess.Popen(follow, stdout=stream, stderr=subprocess.STDOUT)
-    until = time.monotonic() + 400
-    while ", lag 0, " not in log.read_text() and process.poll() is None and time.monotonic() < until:
-        time.sleep(0.2)
+    process = started(command, log)
+    wait_for(process, log, lambda: ", lag 0, " in log.read_text())
     process.terminate()
-    assert process.wait(timeout=120) == 0, log.read_text()
+    assert process.wait(timeout=120) == 0, (known, log.read_text())
     assert "stops behind the running batch" in log.read_text()
-    assert f"bronze/sales: {MESSAGES - half:,} messages landed" in log.read_text()
+    assert f"bronze/sales: {MESSAGES - before:,} messages landed" in log.read_text(), known
 
     rows = landed(lake)
-    assert rows.num_rows == MESSAGES
+    assert rows.num_rows == MESSAGES, known
     assert set(rows["value"].to_pylist()) == set(values)
     ends = rows.group_by("partition").aggregate([("offset", "max"), ("offset", "count")])
     assert pc.all(pc.equal(pc.add(ends["offset_max"], 1), ends["offset_count"])).as_py()

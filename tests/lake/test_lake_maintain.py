@@ -10,11 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.fs as pafs
 import pytest
 
 from scaleinv.config import Config, LakeConfig, load_config
-from scaleinv.errors import ConfigError
+from scaleinv.errors import ConfigError, LakeError
 from scaleinv.lake import Lake, maintain
+from scaleinv.lake.lease import lease
 from scaleinv.pipeline.maintain import maintain as look_after
 from scaleinv.schema import table
 
@@ -89,7 +91,8 @@ def _moved(text: str, key: str, moment: int) -> str:
 
 
 def files(lake: Lake) -> set[str]:
-    return {path for path in lake.paths("") if "_delta_log" not in path}
+    """But those of leases: whoever looks after the lake takes one."""
+    return {path for path in lake.paths("") if "_delta_log" not in path and not path.startswith("leases/")}
 
 
 def nights_of(lake: Lake) -> list[str]:
@@ -174,6 +177,46 @@ def test_a_staged_file_waits_for_its_commit_even_where_the_log_knows_its_name(co
     assert not lake.files.exists(f"silver/sales/{forgotten.path}"), "nobody will commit it any more"
     lake.commit(SALES, [again, new], where={"source": "till"})
     assert lake.read(SALES).num_rows == 3
+
+
+def test_a_file_that_is_staged_while_unused_files_are_deleted_stays(
+    config: Config, lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    staged = lake.stage_file(SALES, sales(1, 2), partition={"source": "till"})
+    lake.create(SALES)
+    age(lake, WEEK + 1)
+
+    def late(lake: Lake, found: list[pafs.FileInfo]) -> None:
+        assert [info.base_name for info in found] == [staged.path.rpartition("/")[2]]
+        assert lake.stage_file(SALES, sales(1, 2), partition={"source": "till"}) == staged
+        maintain.delete(lake, found)
+
+    monkeypatch.setattr("scaleinv.pipeline.maintain.delete", late)
+    look_after(config, list[str]().append)
+    lake.commit(SALES, [staged], where={"source": "till"})
+    assert lake.read(SALES).num_rows == 2
+
+
+def test_an_ingest_and_it_take_turns(config: Config, lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    append(lake, sales(1), sales(2))
+    version = lake.version(SALES)
+    with lease(lake, "ingest"):
+        with pytest.raises(LakeError, match=f"or maintain, is under way in this lake\n.*process {os.getpid()} on"):
+            look_after(config, list[str]().append)
+        look_after(config, list[str]().append, dry_run=True)
+    assert lake.version(SALES) == version
+
+    def meanwhile(*arguments: object) -> int:
+        with pytest.raises(LakeError, match="is under way in this lake"), lease(lake, "ingest"):
+            pass
+        return 7
+
+    monkeypatch.setattr("scaleinv.pipeline.maintain.compact", meanwhile)
+    said: list[str] = []
+    look_after(config, said.append)
+    assert "silver/sales: 2 small files of 1 partitions put together, 7 fewer" in said
+    with lease(lake, "ingest"):
+        pass
 
 
 def test_a_dry_run_says_all_and_does_nothing(config: Config, lake: Lake) -> None:

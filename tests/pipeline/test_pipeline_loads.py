@@ -292,8 +292,11 @@ def test_messages_that_landed_are_read_once(monday: Path, spark: SparkSession) -
     land(MONDAY, (0, 0, sale("A", 1, "10")), (1, 5, sale("B", 1, "1")), (0, 1, "no json"), (0, 2, None))
     night(MONDAY, contract, bad)
     assert sold(walk, spark) == {("A", 1): 12.0, ("B", 1): 2.0}
-    (row,) = quarantine.rows_of_source(walk.lake, "web").to_pylist()
-    assert (row["file"], row["position"], json.loads(row["row"])) == ("web-0", 1, {"_corrupt_record": "no json"})
+    aside = quarantine.rows_of_source(walk.lake, "web").to_pylist()
+    assert [(row["file"], row["position"], row["rule"], json.loads(row["row"])) for row in aside] == [
+        ("web-0", 1, "malformed", {"_corrupt_record": "no json"}),
+        ("web-0", 2, "empty_message", {"_corrupt_record": ""}),
+    ]
     land(MONDAY + dt.timedelta(days=1), (0, 3, sale("A", 2, "4")), (2, 0, sale("B", 2, "1")))
     night(MONDAY + dt.timedelta(days=1), contract)
     assert sold(walk, spark) == {("A", 1): 12.0, ("B", 1): 2.0, ("A", 2): 4.0, ("B", 2): 1.0}

@@ -24,6 +24,8 @@ pytestmark = [pytest.mark.spark, pytest.mark.ray, pytest.mark.slow]
 
 OVERWRITE = "scaleinv.pipeline.walk:Walk.overwrite"
 KILLED_AT = [
+    ("ingest", "scaleinv.pipeline.ingest:write_spark", "after", 1, "name='quarantine'"),
+    ("ingest", "scaleinv.lake.tables:Lake._commit", "before", 1, "name='ingest_log'"),
     ("ingest", "scaleinv.pipeline.ingest:write_spark", "before", 1, "silver/sales"),
     ("ingest", "scaleinv.pipeline.ingest:write_spark", "after", 1, "silver/sales"),
     ("features", "scaleinv.lake.spark:write_spark", "after", 1, "gold/panel"),

@@ -51,7 +51,8 @@ def split(lines: DataFrame, named: Mapping[str, bool]) -> DataFrame:
     # Spark takes names that differ by case for one: the contract's spelling, or else the last. Lines that spell it
     # otherwise have nothing there, and are told so.
     names = {name.lower(): name for name in found}
-    names |= {name.lower(): name for name, always in named.items() if always or name in found}
+    # Where no line is a row, none lacks a column: each has a rule of its own that it breaks.
+    names |= {name.lower(): name for name, always in named.items() if always or name in found or not found}
     is_row = F.col("_cells").isNotNull() & (F.size(keys) == F.size(alike))
     again = F.col("_cells")[CORRUPT]  # it was malformed when it was first received
     return parsed.select(

@@ -88,15 +88,16 @@ def unreadable(what: str, error: Exception, *, expected: str = "files of one lay
 def read_messages(name: str, source: SourceConfig, table: Table, messages: DataFrame) -> DataFrame | None:
     """The raw frame of messages in JSON as they landed in ``bronze``; see :func:`read_source`.
 
+    One without a value says something, too (its key was deleted): it is a row, of an empty line.
+
     Raises:
         ConfigError, DataError: as :func:`read_source`.
     """
     _check_contract(name, source, table)
-    said = messages.where(F.trim("value") != "")
-    if said.isEmpty():
+    if messages.isEmpty():
         return None
-    line, position = F.col("value").alias(CORRUPT), F.col("offset").alias("_position")
-    lines = said.select(line, message_place().alias("_file"), position)
+    line, position = F.coalesce("value", F.lit("")).alias(CORRUPT), F.col("offset").alias("_position")
+    lines = messages.select(line, message_place().alias("_file"), position)
     return _renamed(_split(lines, source, table), name, source, table)
 
 

@@ -33,6 +33,9 @@ PARENTS: Final[dict[str, dict[str, str]]] = {
 }
 """Source -> its column -> the source where that key must have been accepted."""
 
+_EMPTY: Final = "the message has no value: one of null says that its key was deleted; bronze has the key at this offset"
+"""No file brings such a line."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -71,6 +74,7 @@ def rules(table: Table, *, ordered: bool = False) -> list[Rule]:
     """All rules of a table in the order in which they are tried; ``ordered``: the states of a key have an order."""
     name = table.name.removeprefix("silver/")
     return [
+        Rule("empty_message", F.trim(CORRUPT) == "", F.lit(_EMPTY)),
         Rule("malformed", F.col(CORRUPT).isNotNull(), F.lit("the line does not split into the columns of its header")),
         Rule(F.col("_broken"), F.col("_broken").isNotNull(), F.col("_why")),
         *[rule for column in table.received for rule in _cell_rules(table, column.name)],

@@ -66,7 +66,7 @@ def _take(lake: Lake, work: str, mine: Row) -> bool:
     if held is not None and _lives(lake, held):
         raise LakeError(
             explain(
-                f"another {work} is under way in this lake",
+                f"another {work}, or maintain, is under way in this lake",
                 found=f"process {held['pid']} on {held['host']}, since {held['since']}",
                 do=f"wait for its end and run again (one that was killed elsewhere counts for {DEAD:.0f} s)",
             )

@@ -1,7 +1,7 @@
 """Looking after the lake: old nights go, small files are put together, files that nobody needs are deleted.
 
 Each step leaves a lake that can be read, and finds by itself what an earlier one left undone. Not for the time of a
-run: a commit that meets a compaction of the same files is refused.
+run: a commit that meets a compaction of the same files is refused. What only adds files, as a stream does, meets none.
 """
 
 from __future__ import annotations
@@ -126,9 +126,10 @@ def unused(lake: Lake, table: Table, *, hours: int) -> list[pafs.FileInfo]:
 
 
 def delete(lake: Lake, files: Iterable[pafs.FileInfo]) -> None:
-    """Deletes what :func:`unused` found."""
+    """Deletes what :func:`unused` found; a file that has been staged anew since then waits for its commit."""
     for info in files:
-        lake.files.system.delete_file(info.path)
+        if lake.files.system.get_file_info(info.path).mtime == info.mtime:
+            lake.files.system.delete_file(info.path)
 
 
 def _open(lake: Lake, table: Table) -> DeltaTable:

@@ -62,10 +62,16 @@ class Skus:
         """The session of the walk."""
         return self.walk.spark()
 
-    @property
-    def have_changed(self) -> bool:
-        """Whether codes mean something else today than when master data were last made, or were never looked at."""
-        return bool(digest(in_force(self.log, self.walk.as_of)) != self.before.get("in_force"))
+    def is_stale(self, source: str, last: int | None) -> bool:
+        """Whether codes mean something else today than in the last load of master data, or were never looked at."""
+        now = digest(in_force(self.log, self.walk.as_of))
+        return bool(now != self.before.get("in_force") and [last, now] != self.before.get("makes", {}).get(source))
+
+    def makes(self, load: Load) -> None:
+        """Before the commit of master data: a run that dies after it is not followed by one that reads them again."""
+        now = [load.number, digest(in_force(self.log, self.walk.as_of))]
+        self.before = {**self.before, "makes": {**self.before.get("makes", {}), load.source: now}}
+        self.walk.lake.put(_STATE, json.dumps(self.before, sort_keys=True).encode())
 
     @cached_property
     def _master(self) -> pa.ChunkedArray:

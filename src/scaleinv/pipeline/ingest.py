@@ -46,7 +46,7 @@ def work(walk: Walk) -> Outcome:
         into = table(f"silver/{source.into or name}")
         # What master data say is of one day: they are read again when their codes mean something else by now.
         is_master = has_skus(into) and (source.mode or into.loads) == "whole"
-        decided = skus is not None and is_master and skus.have_changed
+        decided = skus is not None and is_master and skus.is_stale(name, walk.lake.last_load(into, name))
         new = next_load(walk, name, source, again=walk.force or decided)
         _finish_earlier(walk, name, into)
         if new is None:
@@ -157,6 +157,8 @@ def take(walk: Walk, load: Load, raw: DataFrame | None, skus: Skus | None = None
         if canonical is not None:
             counts = counted(counts, canonical, into)
             accepted = canonical
+        if skus is not None and has_skus(into) and load.replaces and not stopped:
+            skus.makes(load)
         return land(walk, load, counts, cleansed.quarantine, accepted, stopped=stopped)
     finally:
         cleansed.release()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 
 from scaleinv.config import Config
 from scaleinv.lake import Lake
+from scaleinv.lake.lease import lease
 from scaleinv.lake.maintain import compact, crowded, delete, files_of_nights, old_nights, remove_nights, unused
 from scaleinv.pipeline.nights import bases
 from scaleinv.schema import TABLES, Table
@@ -16,7 +18,8 @@ def maintain(config: Config, say: Callable[[str], None], *, dry_run: bool = Fals
     """Removes old nights, compacts every table, deletes files that nobody needs any more; says what it does.
 
     May be killed anywhere and run again; run twice, the second time does nothing. What it takes out of a table can
-    still be read at older versions for ``maintain.vacuum_hours``. Not for the time of a run of the same lake.
+    still be read at older versions for ``maintain.vacuum_hours``. Not for the time of a run of the same lake: ingest
+    and it take turns by the same lease. Streams may go on.
 
     Args:
         config: the environment.
@@ -24,9 +27,15 @@ def maintain(config: Config, say: Callable[[str], None], *, dry_run: bool = Fals
         dry_run: say what would be done, do nothing. Files that the removal itself would leave are not counted.
 
     Raises:
-        LakeError: a table cannot be read by plain readers, or somebody else is writing.
+        LakeError: a table cannot be read by plain readers, or somebody else is writing: an ingest is under way.
     """
-    options, lake = config.maintain, Lake(config.lake)
+    lake = Lake(config.lake)
+    with nullcontext() if dry_run else lease(lake, "ingest"):
+        _maintain(config, lake, say, dry_run=dry_run)
+
+
+def _maintain(config: Config, lake: Lake, say: Callable[[str], None], *, dry_run: bool) -> None:
+    options = config.maintain
     tables = [table for table in _tables(config) if lake.exists(table)]
     by_night = [table for table in tables if "as_of" in table.partitions]
     nights = old_nights(lake, by_night, keep=options.keep_nights, quiet_hours=options.vacuum_hours, needed=bases(lake))
