@@ -259,6 +259,29 @@ def check_freshretailnet(lake: duckdb.DuckDBPyConnection) -> None:
     there = f"SELECT DISTINCT CAST(store_id AS varchar), dt, {measured} FROM {lines}"
     assert differing(lake, ours_there, there) == 0
 
+    # A price is a share of the regular one; of what costs nothing it is not known whether it was given away.
+    free = ask(lake, f"FROM {lines} SELECT count(*) WHERE discount = 0")[0]
+    assert done["prices"] == (n, n - free, free, 0)
+    assert free
+    assert ask(lake, "FROM quarantine SELECT count(*), min(rule), max(rule), max(CAST(row AS JSON)->>'discount')") == (
+        free, "no_price", "no_price", "0.0"
+    )  # fmt: skip
+    own = "sum(CAST(hash(sku_id, location_id, valid_from, valid_to, price, is_promotion) AS hugeint))"
+    whose = "CAST(product_id AS varchar), CAST(store_id AS varchar), dt, dt, discount, activity_flag = 1"
+    assert ask(lake, f"FROM silver_prices SELECT {own}, count(*)") == ask(
+        lake, f"FROM {lines} SELECT sum(CAST(hash({whose}) AS hugeint)), count(*) WHERE discount <> 0"
+    )
+    off, quiet = (
+        f"SELECT DISTINCT CAST(store_id AS varchar), dt, {event}, false FROM {lines} WHERE holiday_flag = {flag}"
+        for event, flag in (("'day off'", 1), ("NULL", 0))
+    )
+    assert done["calendar"] == (n, stores * days, 0, n - stores * days)
+    said = "SELECT region, date, event, is_benefit_day FROM silver_calendar"
+    assert differing(lake, said, f"{off} UNION ALL {quiet}") == 0
+    assert ask(lake, "FROM silver_calendar SELECT count(DISTINCT date) WHERE event IS NOT NULL") == (27,)
+    known = "FROM silver_calendar SELECT count(*) WHERE region NOT IN (SELECT region FROM silver_locations)"
+    assert ask(lake, known) == (0,)
+
 
 def test_m5_arrives_with_its_published_counts(spark: SparkSession, tmp_path: Path) -> None:
     walk = loaded(
