@@ -73,6 +73,25 @@ WEB: Rows = [
 ]
 
 
+def _day(**other: Any) -> dict[str, Any]:
+    return {"product": "MILK", "shop": "S2", "sold_on": DAY, "units": 41.0} | other
+
+
+DAILY: Rows = [
+    (OK, _day()),
+    (SAME, _day()),
+    (OK, _day(units=1.5)),  # a correction by addition
+    (OK, _day(product="EGGS", sold_on=DAY - dt.timedelta(days=1), units=0.0)),
+    ("negative_quantity", _day(units=-3.0)),
+    ("missing_value", _day(units=None)),
+    ("out_of_range", _day(units=math.inf)),
+    ("future_date", _day(sold_on=dt.date(2099, 1, 1))),
+    ("out_of_range", _day(sold_on=dt.date(1900, 1, 1))),
+    ("unknown_location", _day(shop="S9")),
+    ("unknown_sku", _day(product="TEA")),
+]
+
+
 def _hours(**other: Any) -> dict[str, Any]:
     row = {"product": "MILK", "store": "S1", "units": [1.0] * 24, "empty_shelf": [0] * 23 + [1]}
     return row | {"closed_at": _NOON.replace(microsecond=123_456)} | other
@@ -150,6 +169,26 @@ def item(article: str, **other: Any) -> dict[str, Any]:
         "article": article, "text": None, "tree": "Food > Dairy > Fresh", "uom": "EA", "ean": None, "supplier": "V1",
         "unit_cost": Decimal("0.80"), "unit_price": Decimal("1.20"), "min_order_quantity": 1.0, "order_multiple": 6.0,
     } | other  # fmt: skip
+
+
+def _picture(product: str | None, *pixels: float | None) -> dict[str, Any]:
+    return {"product": product, "pixels": list(pixels)}
+
+
+PICTURES: Rows = [
+    (OK, _picture("MILK", 0.1, 0.2, 0.3, 0.4)),
+    (SAME, _picture("MILK", 0.1, 0.2, 0.3, 0.4)),
+    (OK, _picture("EGGS", -1.0, 0.0, 1e-6, 1.0)),
+    ("conflicting_key", _picture("EGGS", 1.0, 0.0, 1e-6, 1.0)),
+    ("wrong_length", _picture("Käse", 0.1, 0.2, 0.3)),
+    ("wrong_length", _picture("Käse")),
+    ("out_of_range", _picture("Käse", math.nan, 0.2, 0.3, 0.4)),
+    ("out_of_range", _picture("Käse", 0.1, -math.inf, 0.3, 0.4)),
+    ("unparseable", _picture("Käse", 0.1, None, 0.3, 0.4)),
+    ("missing_value", {"product": "Käse", "pixels": None}),
+    ("missing_value", _picture(None, 0.1, 0.2, 0.3, 0.4)),
+    ("unknown_sku", _picture("TEA", 0.1, 0.2, 0.3, 0.4)),
+]
 
 
 ITEMS: Rows = [
@@ -242,6 +281,35 @@ TEXTS: dict[str, tuple[str, str, Rows]] = {
         ("unparseable", '{"region": "N", "day": "2026-03-01", "benefits_paid": "perhaps"}'),
         ("missing_value", '{"day": "2026-03-02", "event": "nowhere", "benefits_paid": false}'),
     ]),
+    "snapshots": ("snapshots/1.csv", "item;warehouse;counted_on;qty;held", [
+        (OK, "MILK;S2;20260201;1.200,5;3"), (SAME, "MILK;S2;20260201;1.200,5;3"), (OK, "EGGS;S2;20260201;-4;0"),
+        ("conflicting_key", "EGGS;S2;20260201;5;0"), ("unparseable", "Käse;S2;20260201;1200.5;0"),
+        ("unparseable", "Käse;S2;2026-02-01;1;0"), ("missing_value", "Käse;S2;20260201;;0"),
+        ("negative_reserved", "Käse;S2;20260201;1;-1"), ("future_date", "Käse;S2;20990201;1;0"),
+        ("unknown_sku", "TEA;S2;20260201;1;0"), ("unknown_location", "MILK;S9;20260201;1;0"),
+        ("malformed", "Käse;S2;20260201;1;0;x"),
+    ]),
+    "item_embeddings": ("vectors/1.jsonl", "", [
+        (OK, '{"sku": "MILK", "kind": "text", "model": "small", "values": [0.5, -1, 2e-1]}'),
+        (SAME, '{"kind": "text", "model": "small", "values": [0.5, -1, 2e-1], "sku": "MILK"}'),
+        (OK, '{"sku": "EGGS", "kind": "text", "model": "small", "values": [0, 0.25, 1]}'),
+        (OK, '{"sku": "EGGS", "kind": "text", "model": "large", "values": [1, 2, 3, 4, 5]}'),
+        (OK, '{"sku": "EGGS", "kind": "image", "model": "large", "values": [5, 4, 3, 2, 1]}'),
+        ("conflicting_key", '{"sku": "MILK", "kind": "text", "model": "small", "values": [0.5, -1, 0.3]}'),
+        ("wrong_length", '{"sku": "Käse", "kind": "text", "model": "small", "values": [0.5, -1]}'),
+        ("wrong_length", '{"sku": "Käse", "kind": "text", "model": "large", "values": [1, 2, 3]}'),
+        ("wrong_length", '{"sku": "Käse", "kind": "text", "model": "small", "values": []}'),
+        ("out_of_range", '{"sku": "Käse", "kind": "text", "model": "small", "values": ["NaN", 0, 1]}'),
+        ("out_of_range", '{"sku": "Käse", "kind": "text", "model": "small", "values": ["Infinity", 0, 1]}'),
+        ("unparseable", '{"sku": "Käse", "kind": "text", "model": "small", "values": [null, 0, 1]}'),
+        ("unparseable", '{"sku": "Käse", "kind": "text", "model": "small", "values": ["half", 0, 1]}'),
+        ("unparseable", '{"sku": "Käse", "kind": "text", "model": "small", "values": "0.5 0 1"}'),
+        ("missing_value", '{"sku": "Käse", "kind": "text", "model": "small", "values": null}'),
+        ("missing_value", '{"sku": "Käse", "kind": "text", "values": [0.5, 0, 1]}'),
+        ("unknown_kind", '{"sku": "Käse", "kind": "smell", "model": "small", "values": [0.5, 0, 1]}'),
+        ("unknown_sku", '{"sku": "TEA", "kind": "text", "model": "small", "values": [0.5, 0, 1]}'),
+        ("malformed", '{"sku": "Käse", "kind": "text", "model": "small", "values": [0.5, 0, 1'),
+    ]),
     "assortment": ("assortment.csv", "ARTICLE|STORE|FROM|TO", [
         (OK, "MILK|S1||"), (OK, "EGGS|S1|20260101|"), (OK, "Käse|S1|20260101|20261231"),
         ("period_reversed", "MILK|S2|20260201|20260101"), ("unparseable", "EGGS|S2|2026-01-01|"),
@@ -252,6 +320,7 @@ TEXTS: dict[str, tuple[str, str, Rows]] = {
 _ENCODINGS: Final = {"tills/1.csv": "latin-1", "tills/2.csv": "latin-1", "assortment.csv": "cp1252"}
 STRUCTURED: Final[dict[str, Rows]] = {
     "hourly_sales": HOURS, "stock": STOCK, "purchase_orders": ORDERS, "items": ITEMS, "dozens": DOZENS,
+    "daily": DAILY, "pictures": PICTURES,
 }  # fmt: skip
 _ORDERS_SCHEMA: Final = (
     "po STRING, pos INT, supplier STRING, material STRING, plant STRING, sent DATE, promised DATE, received DATE, "
@@ -277,7 +346,8 @@ def deliver(spark: SparkSession, data: Path) -> None:
         lines = [header] if header else []
         text = "".join(f"{line}\n" for line in [*lines, *[row for _, row in rows]])
         file.write_text(text, encoding=_ENCODINGS.get(path, "utf-8"))
-    for folder, rows in (("hours", HOURS), ("dozens", DOZENS)):
+    tables = {"hours": HOURS, "dozens": DOZENS, "daily": DAILY, "pictures": PICTURES}
+    for folder, rows in tables.items():
         (data / folder).mkdir()
         pq.write_table(pa.Table.from_pylist([row for _, row in rows]), data / folder / "1.parquet")
     orders = spark.createDataFrame([row for _, row in ORDERS], _ORDERS_SCHEMA)

@@ -81,7 +81,7 @@ def aside(walk: Walk, source: str) -> list[dict[str, Any]]:
 
 def test_every_row_of_every_source_ends_where_it_should(loaded: Walk) -> None:
     sources = loaded.config.ingest.sources
-    assert len(sources) == 19
+    assert len(sources) == 23
     for source in sources:
         said = Counter(label for label, _ in rows_of(source))
         rules = {label: n for label, n in said.items() if label not in (OK, SAME)}
@@ -98,6 +98,12 @@ def test_what_was_accepted_is_in_our_words_units_and_types(loaded: Walk) -> None
     assert quantities("sales") == {"MILK": 2 + 1000.5 + 3, "Käse": 0.25}
     assert quantities("scales") == {"Käse": 1.5005}, "grams to kilograms"
     assert quantities("web") == {"MILK": 10_102.0}
+    assert [(row["sku_id"], row["quantity"]) for row in silver(loaded, "sales", "daily")] == [
+        ("EGGS", 0),
+        ("MILK", 42.5),
+    ]
+    counted = [(row["sku_id"], row["on_hand"], row["reserved"]) for row in silver(loaded, "stock", "snapshots")]
+    assert counted == [("EGGS", -4.0, 0.0), ("MILK", 1200.5, 3.0)]
     assert silver(loaded, "price_breaks", "dozens") == [
         {"vendor_id": "V1", "sku_id": "EGGS", "min_quantity": 120.0, "unit_cost": pytest.approx(0.20)},
         {"vendor_id": "V1", "sku_id": "EGGS", "min_quantity": 1200.0, "unit_cost": pytest.approx(0.15)},
@@ -128,6 +134,40 @@ def test_what_was_accepted_is_in_our_words_units_and_types(loaded: Walk) -> None
     ]  # fmt: skip
     events = [(row["event"], row["is_benefit_day"]) for row in silver(loaded, "calendar", "calendar")]
     assert events == [("Rosenmontag", False), (None, True)]
+
+
+def test_vectors_are_as_long_as_those_of_their_model(loaded: Walk) -> None:
+    def vectors(source: str) -> dict[tuple[str, ...], list[float]]:
+        rows = silver(loaded, "item_embeddings", source)
+        return {(row["sku_id"], row["kind"], row["model"]): row["vector"] for row in rows}
+
+    assert vectors("item_embeddings") == {
+        ("MILK", "text", "small"): pytest.approx([0.5, -1, 0.2]), ("EGGS", "text", "small"): [0, 0.25, 1],
+        ("EGGS", "text", "large"): [1, 2, 3, 4, 5], ("EGGS", "image", "large"): [5, 4, 3, 2, 1],
+    }  # fmt: skip
+    assert vectors("pictures") == {
+        ("MILK", "image", "clip"): pytest.approx([0.1, 0.2, 0.3, 0.4]),
+        ("EGGS", "image", "clip"): pytest.approx([-1, 0, 1e-6, 1]),
+    }
+
+
+def test_a_snapshot_takes_the_place_of_the_one_before_and_of_no_other_source(
+    loaded: Walk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home, data = (Path(place).parent for place in (loaded.config.lake.root, loaded.config.ingest.data))
+    shutil.copytree(home, tmp_path / "home")
+    shutil.copytree(data / "data", tmp_path / "data")
+    monkeypatch.setenv("SCALEINV_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("SCALEINV_DATA", str(tmp_path / "data"))
+    (tmp_path / "data" / "snapshots" / "1.csv").unlink()
+    lines = "item;warehouse;counted_on;qty;held\nKäse;S2;20260202;2,25;0\nKäse;S9;20260202;1;0\n"
+    (tmp_path / "data" / "snapshots" / "2.csv").write_text(lines)
+    walk = Walk(retailer(tmp_path), MONDAY + dt.timedelta(days=1))
+    walk.run(STAGES[:1])
+    assert [(row["sku_id"], row["on_hand"]) for row in silver(walk, "stock", "snapshots")] == [("Käse", 2.25)]
+    assert logged(walk, "snapshots", 1) == {"read": 2, "accepted": 1, "quarantined": 1, "duplicates": 0}
+    assert silver(walk, "stock", "stock") == silver(loaded, "stock", "stock")
+    assert walk.lake.last_load(table("silver/stock"), "stock") == 0, "the other source had nothing new"
 
 
 def test_the_latest_state_of_a_key_stands_and_the_older_ones_are_no_errors(loaded: Walk) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
-from pyspark.sql import Column
+from pyspark.sql import Column, Window
 from pyspark.sql import functions as F
 
 from scaleinv.ingest.parse import CORRUPT, valid_gtin
@@ -191,6 +191,15 @@ def _purchase_orders() -> list[Rule]:
     ]
 
 
+def _item_embeddings() -> list[Rule]:
+    length = F.size("vector")
+    usual = F.mode(length, True).over(Window.partitionBy("model"))
+    return [
+        _rule("unknown_kind", "kind", ~F.col("kind").isin("text", "image"), "neither text nor image"),
+        _rule("wrong_length", "vector", (length == 0) | (length != usual), "not as long as most of its model"),
+    ]
+
+
 _OWN: Final[Mapping[str, Callable[[], list[Rule]]]] = {
     "sales": _sales,
     "hourly_sales": lambda: [
@@ -223,6 +232,7 @@ _OWN: Final[Mapping[str, Callable[[], list[Rule]]]] = {
         ),
         Rule("no_reading", F.coalesce("temperature", "motion").isNull(), F.lit("neither temperature nor motion")),
     ],
+    "item_embeddings": _item_embeddings,
     "assortment": lambda: [_not_before("listed_to", "listed_from", "period_reversed")],
     "prices": lambda: [_not_negative("price"), _not_before("valid_to", "valid_from", "period_reversed")],
 }
