@@ -199,6 +199,7 @@ def check_scms(lake: duckdb.DuckDBPyConnection) -> None:
     assert ask(lake, "FROM silver_sales SELECT count(*)") == (0,)
 
 
+@pytest.mark.timeout(2400)
 def test_freshretailnet_arrives_whole_with_its_hours(spark: SparkSession, tmp_path: Path) -> None:
     # One file many times over: of a first load drift has nothing to say, and it looks at every column each time.
     walk = loaded(
@@ -283,6 +284,7 @@ def check_freshretailnet(lake: duckdb.DuckDBPyConnection) -> None:
     assert ask(lake, known) == (0,)
 
 
+@pytest.mark.timeout(2400)
 def test_m5_arrives_with_its_published_counts(spark: SparkSession, tmp_path: Path) -> None:
     walk = loaded(
         tmp_path, "m5", "m5", dt.date(2016, 5, 22), "ingest.m5.stores=[]", "ingest.m5.departments=[]",

@@ -26,6 +26,8 @@ EXACT: Final = {
 def split(lines: DataFrame, named: Mapping[str, bool]) -> DataFrame:
     """Lines in ``_corrupt_record`` to columns of text; a line that is no object, or names one twice, stays there.
 
+    So does one that has more names than a table has columns.
+
     Args:
         lines: with ``_file`` and ``_position``.
         named: name that the contract reads -> whether its column is there although no line brings it.
@@ -33,11 +35,15 @@ def split(lines: DataFrame, named: Mapping[str, bool]) -> DataFrame:
     Raises:
         DataError: the lines have more names than a table has columns.
     """
-    parsed = lines.withColumn("_cells", F.from_json(CORRUPT, "map<string,string>"))
+    # Spark reads the first value of a line and passes over what follows, be it a row that lost its line break: as one
+    # of two elements a line is read to its end.
+    two = F.from_json(F.concat(F.lit("["), F.col(CORRUPT), F.lit(",{}]")), "array<map<string,string>>")
+    parsed = lines.withColumn("_cells", F.when(F.size(two) == 2, two[0]))
     keys = F.map_keys("_cells")
     alike = F.array_distinct(F.transform(keys, F.lower))
     # All lines are asked: a name may come first in the last one. No more than _MOST of them come here.
-    some = parsed.select(F.explode(keys).alias("name")).distinct().limit(_MOST + 1).collect()
+    few = F.size(keys) <= _MOST
+    some = parsed.where(few).select(F.explode(keys).alias("name")).distinct().limit(_MOST + 1).collect()
     found = sorted(row["name"] for row in some if row["name"] not in _OURS)
     if len(found) > _MOST:
         raise DataError(
@@ -53,8 +59,8 @@ def split(lines: DataFrame, named: Mapping[str, bool]) -> DataFrame:
     names = {name.lower(): name for name in found}
     # Where no line is a row, none lacks a column: each has a rule of its own that it breaks.
     names |= {name.lower(): name for name, always in named.items() if always or name in found or not found}
-    is_row = F.col("_cells").isNotNull() & (F.size(keys) == F.size(alike))
-    again = F.col("_cells")[CORRUPT]  # it was malformed when it was first received
+    is_row = F.col("_cells").isNotNull() & few & (F.size(keys) == F.size(alike))
+    again = F.when(F.size(keys) == 1, F.col("_cells")[CORRUPT])  # it was malformed when it was first received
     return parsed.select(
         *[F.col("_cells")[name].alias(name) for name in names.values()],
         F.when(is_row, again).otherwise(F.col(CORRUPT)).alias(CORRUPT),

@@ -22,7 +22,7 @@ from pyspark.sql.types import StringType, StructField, StructType
 from scaleinv.config.sources import JdbcConfig, SourceConfig
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.ingest.lines import retyped, split
-from scaleinv.ingest.parse import CORRUPT, row_hash
+from scaleinv.ingest.parse import CORRUPT, quoted, row_hash
 from scaleinv.ingest.wide import long
 from scaleinv.schema import Table
 
@@ -181,10 +181,12 @@ def _received(
     if source.format == "json":
         # Spark's own reader of JSON may refuse all lines for one.
         lines = spark.read.options(**source.options).text(files).where(F.trim("value") != "")
+        if lines.isEmpty():  # names of columns, which another format has in its head, are nowhere
+            return []
         return [_split(_placed(lines.select(F.col("value").alias(CORRUPT)), F.input_file_name()), source, table)]
     headers: dict[tuple[str, ...], list[str]] = {}
     for file in files:
-        headers.setdefault(_header(spark, name, file, source), []).append(file)
+        headers.setdefault(_header(spark, name, file, source, table), []).append(file)
     full = {header: group for header, group in headers.items() if any(header)}
     return [_placed(_csv(spark, header, group, source), F.input_file_name()) for header, group in full.items()]
 
@@ -216,26 +218,39 @@ def _placed(frame: DataFrame, place: Column, position: Column | None = None) -> 
     return frame.select("*", place.alias("_file"), where.alias("_position"))
 
 
-def _header(spark: SparkSession, name: str, file: str, source: SourceConfig) -> tuple[str, ...]:
+def _header(spark: SparkSession, name: str, file: str, source: SourceConfig, table: Table) -> tuple[str, ...]:
     """The names in a CSV file's first line. Spark renames those that come twice; read as a row they stay."""
-    first = spark.read.options(**source.options).csv(file, header=False, inferSchema=False).limit(1).collect()
+    first = spark.read.options(**_options(source)).csv(file, header=False, inferSchema=False).limit(1).collect()
     header = tuple("" if cell is None else str(cell).lstrip("\ufeff").strip() for cell in first[0]) if first else ()
-    twice = [cell for cell, n in Counter(header).items() if n > 1 and cell]
-    used = [cell for cell in twice if cell in source.columns.values()]
+    # Names that differ by case are one to Spark.
+    times = Counter(cell.lower() for cell in header)
+    read = {theirs.lower() for theirs in _asked(source, table).values()}
+    used = [cell for cell in dict.fromkeys(header) if times[cell.lower()] > 1 and cell.lower() in read]
     if used:
         what = f"source {name}: a header names a column twice"
         raise DataError(explain(what, which=used, found=file, do="deliver the file with one column of that name"))
-    seen: Counter[str] = Counter()
+    seen: Counter[str] = Counter(_OURS)
     unique: list[str] = []
     for cell in header:
-        seen[cell] += 1
-        unique.append(cell if seen[cell] == 1 and cell else f"{cell or 'unnamed'}_{len(unique) + 1}")
+        seen[cell.lower()] += 1
+        unique.append(cell if seen[cell.lower()] == 1 and cell else f"{cell or 'unnamed'}_{len(unique) + 1}")
     return tuple(unique)
+
+
+def _options(source: SourceConfig) -> dict[str, str]:
+    """Spark's options for CSV: those of the contract, before ours."""
+    # A row of more than 20,480 cells would be the end of the load, and not a broken row as any other.
+    ours = {"maxColumns": "1000000"}
+    if source.options.get("escape", '"') == '"':
+        # RFC 4180: a quote inside quotes is doubled. Unless it is said what escapes the escape, that is NUL, which is
+        # left out of the cell then.
+        ours |= {"escape": '"', "charToEscapeQuoteEscaping": '"'}
+    return ours | source.options
 
 
 def _csv(spark: SparkSession, header: Sequence[str], files: list[str], source: SourceConfig) -> DataFrame:
     schema = StructType([StructField(name, StringType()) for name in (*header, CORRUPT)])
-    reader = spark.read.options(**source.options).schema(schema)
+    reader = spark.read.options(**_options(source)).schema(schema)
     return reader.csv(files, header=True, enforceSchema=True, mode="PERMISSIVE", columnNameOfCorruptRecord=CORRUPT)
 
 
@@ -245,7 +260,7 @@ def _csv(spark: SparkSession, header: Sequence[str], files: list[str], source: S
 def _renamed(received: DataFrame, name: str, source: SourceConfig, table: Table) -> DataFrame:
     cells = [column for column in received.columns if column not in _OURS]
     _check_columns(cells, name, source, table)
-    row, nothing = [_column(cell) for cell in cells], F.lit(None).cast("string")
+    row, nothing = f"struct({', '.join(map(quoted, cells))})", F.lit(None).cast("string")
     try:
         broken = [(F.lit(rule), F.expr(own.where), F.lit(own.reason)) for rule, own in source.rules.items()]
         chosen = [_chosen(cells, column.name, source).alias(column.name) for column in table.received]
@@ -253,8 +268,8 @@ def _renamed(received: DataFrame, name: str, source: SourceConfig, table: Table)
         return received.select(
             *chosen,
             *[F.col(column) for column in _OURS],
-            F.struct(*row).alias("_received"),
-            row_hash(dict(zip(cells, row, strict=True))).alias("_hash"),
+            F.expr(row).alias("_received"),
+            row_hash(cells).alias("_hash"),
             *order,
             F.coalesce(*[F.when(where, rule) for rule, where, _ in broken], nothing).alias("_broken"),
             F.coalesce(*[F.when(where, why) for _, where, why in broken], nothing).alias("_why"),
@@ -276,7 +291,7 @@ def _chosen(cells: Sequence[str], name: str, source: SourceConfig) -> Column:
     if name in source.expressions:
         return F.expr(source.expressions[name])
     theirs = source.columns.get(name, name)
-    return _column(theirs) if theirs in cells else F.lit(None).cast("string")
+    return F.col(quoted(theirs)) if theirs in cells else F.lit(None).cast("string")
 
 
 def _order(source: SourceConfig, table: Table) -> Column | None:
@@ -286,13 +301,14 @@ def _order(source: SourceConfig, table: Table) -> Column | None:
     return F.col("_position") if source.format == "kafka" and table.loads != "add" else None
 
 
-def _column(name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
+def _asked(source: SourceConfig, table: Table) -> dict[str, str]:
+    """Our column -> the column of the source that it is read from."""
+    given = {*source.constants, *source.expressions}
+    return {c.name: source.columns.get(c.name, c.name) for c in table.received if c.name not in given}
 
 
 def _check_columns(found: Sequence[str], name: str, source: SourceConfig, table: Table) -> None:
-    given = {*source.constants, *source.expressions}
-    asked = {c.name: source.columns.get(c.name, c.name) for c in table.received if c.name not in given}
+    asked = _asked(source, table)
     spare = [c for c in found if c not in asked.values()]
     missing = []
     for column, theirs in asked.items():

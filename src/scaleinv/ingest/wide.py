@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from scaleinv.config.sources import WideConfig
 from scaleinv.errors import ConfigError, DataError, explain
-from scaleinv.ingest.parse import CORRUPT
+from scaleinv.ingest.parse import CORRUPT, literal, quoted
 
 
 def long(wide: DataFrame, contract: WideConfig, *, source: str) -> DataFrame:
@@ -49,16 +49,8 @@ def long(wide: DataFrame, contract: WideConfig, *, source: str) -> DataFrame:
     kinds = {wide.schema[name].dataType.simpleString() for name in cells}
     kind = kinds.pop() if len(kinds) == 1 else "string"
     # One SQL text in place of two expression objects per column: the plan is built in one call.
-    pairs = ", ".join(f"{_quoted(name)}, CAST({_escaped(name)} AS {kind})" for name in cells)
-    broken = F.expr(f"map({_quoted(cells[0])}, CAST(NULL AS {kind}))")
+    pairs = ", ".join(f"{literal(name)}, CAST({quoted(name)} AS {kind})" for name in cells)
+    broken = F.expr(f"map({literal(cells[0])}, CAST(NULL AS {kind}))")
     each = F.explode(F.when(F.col(CORRUPT).isNull(), F.expr(f"map({pairs})")).otherwise(broken))
-    rows = wide.select(*[F.col(_escaped(name)) for name in others], each.alias(contract.name, contract.value))
-    return rows.where(F.col(_escaped(contract.value)).isNotNull() | F.col(CORRUPT).isNotNull())
-
-
-def _escaped(name: str) -> str:
-    return "`" + name.replace("`", "``") + "`"
-
-
-def _quoted(name: str) -> str:
-    return "'" + name.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    rows = wide.select(*[F.col(quoted(name)) for name in others], each.alias(contract.name, contract.value))
+    return rows.where(F.col(quoted(contract.value)).isNotNull() | F.col(CORRUPT).isNotNull())
