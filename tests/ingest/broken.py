@@ -287,7 +287,20 @@ JSON: tuple[Break, ...] = (
     lambda line, at: line.replace(b"}", b', "%s": "x"}' % HEADER[at % 5].upper().encode()),
     lambda line, at: line.replace(HEADER[at % 5].encode(), HEADER[at % 5].upper().encode(), 1),
     lambda line, at: (
-        (b"[%s]", b"%s]", b"%s}", b"// %s", b"%s // x", b"\xef\xbb\xbf%s", b"%s null", b"(%s)")[at % 8] % line
+        (
+            b"[%s]",
+            b"%s]",
+            b"%s,{}]",
+            b'%s,{"a": 1}]',
+            b"%s, null]",
+            b"%s}",
+            b"// %s",
+            b"%s // x",
+            b"\xef\xbb\xbf%s",
+            b"%s null",
+            b"(%s)",
+        )[at % 11]
+        % line
     ),
     lambda line, at: line.replace(b"}", b"".join(b', "k%d": 1' % n for n in range(10_000)) + b"}") if at % 4 else line,
     lambda line, at: (b'"text"', b"1", b"null", b"{}", b"[]", b'"', b"}", b"A;S1;01.01.2020;1;r")[at % 8],

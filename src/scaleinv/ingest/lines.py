@@ -16,6 +16,7 @@ from scaleinv.ingest.parse import CORRUPT
 _OURS: Final = ("_file", "_position", CORRUPT)
 _MOST: Final = 1_000
 """More names than this are no columns: something wrote its data as names, and Spark would not come to an end."""
+_END: Final = "_end_of_line"
 EXACT: Final = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
@@ -37,8 +38,9 @@ def split(lines: DataFrame, named: Mapping[str, bool]) -> DataFrame:
     """
     # Spark reads the first value of a line and passes over what follows, be it a row that lost its line break: as one
     # of two elements a line is read to its end.
-    two = F.from_json(F.concat(F.lit("["), F.col(CORRUPT), F.lit(",{}]")), "array<map<string,string>>")
-    parsed = lines.withColumn("_cells", F.when(F.size(two) == 2, two[0]))
+    two = F.from_json(F.concat(F.lit("["), F.col(CORRUPT), F.lit(f',{{"{_END}": 1}}]')), "array<map<string,string>>")
+    is_one = (F.size(two) == 2) & F.map_contains_key(two[1], _END)
+    parsed = lines.withColumn("_cells", F.when(is_one, two[0]))
     keys = F.map_keys("_cells")
     alike = F.array_distinct(F.transform(keys, F.lower))
     # All lines are asked: a name may come first in the last one. No more than _MOST of them come here.
