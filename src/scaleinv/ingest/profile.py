@@ -168,7 +168,8 @@ def _measured(column: ColumnProfile, cells: pa.StringArray) -> ColumnProfile:
         pa.table({"n": counts, "v": values}), sort_keys=[("n", "descending"), ("v", "ascending")]
     ).slice(0, TOP)
     found = numbers(cells, shares).to_numpy()
-    found = found[np.isfinite(found)]
+    # Of larger ones the square is no number any more; the rules let none of them in.
+    found = found[np.abs(found) < 1e100]
     mostly = 2 * len(found) > len(cells)
     return replace(
         column,
