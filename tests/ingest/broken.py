@@ -174,7 +174,7 @@ def _plain(words: str) -> float | None:
 
 # --- what breaks a line ---------------------------------------------------------------------------------------------
 
-SIGNS = [bytes([n]) for n in (*range(0x20, 0x7F), 0, 9, 10, 13, 0x80, 0xC3, 0xFF) if n not in b"'\""]
+SIGNS = [bytes([n]) for n in (*range(0x20, 0x7F), 0, 9, 10, 13, 0x80, 0xC3, 0xFF) if n != ord('"')]
 SIGNS += ["\ufeff".encode(), "\u00a0".encode(), "\u2028".encode(), "\u0661".encode(), b"\r\n", b"\n\n"]
 NO_NUMBERS = (
     "NaN", "nan", "inf", "-inf", "Infinity", "1e400", "-1e400", "1e309", "two", "1 2", "0x10", "1_000", "1.5", "2,5",
@@ -305,4 +305,5 @@ JSON: tuple[Break, ...] = (
     lambda line, at: line.replace(b"}", b"".join(b', "k%d": 1' % n for n in range(10_000)) + b"}") if at % 4 else line,
     lambda line, at: (b'"text"', b"1", b"null", b"{}", b"[]", b'"', b"}", b"A;S1;01.01.2020;1;r")[at % 8],
     lambda line, at: line.replace(b": ", b":").replace(b", ", b"\t, "),
+    lambda line, at: line.replace(b'"', b"'"),
 )

@@ -206,18 +206,26 @@ def test_freshretailnet_arrives_whole_with_its_hours(spark: SparkSession, tmp_pa
         tmp_path, "local", "freshretailnet", dt.date(2024, 6, 11), "ingest.contracts=freshretailnet",
         "ingest.drift.enabled=false", "ingest.registry.enabled=false",
     )  # fmt: skip
-    check_freshretailnet(lake_of(walk))
+    lake = lake_of(walk)
+    done = logged(lake)
+    check_hours(lake, done)
+    check_places_and_weather(lake, done)
+    check_discounts(lake, done)
+    check_days_off(lake, done)
 
 
-def check_freshretailnet(lake: duckdb.DuckDBPyConnection) -> None:
-    lines = f"'{DATA}/freshretailnet/hourly.parquet'"
-    n, series, days, stores, products, cities = 3_800_000, 50_000, 76, 898, 865, 18
+FRESH = f"'{DATA}/freshretailnet/hourly.parquet'"
+N_FRESH, N_DAYS, N_STORES = 3_800_000, 76, 898
+Counts = dict[str, tuple[int, ...]]
+
+
+def check_hours(lake: duckdb.DuckDBPyConnection, done: Counts) -> None:
+    lines, n, series, days, stores, products, cities = FRESH, N_FRESH, 50_000, N_DAYS, N_STORES, 865, 18
     assert ask(
         lake,
         f"FROM {lines} SELECT count(*), count(DISTINCT (store_id, product_id)), count(DISTINCT dt), "
         "count(DISTINCT store_id), count(DISTINCT product_id), count(DISTINCT city_id)",
     ) == (n, series, days, stores, products, cities)
-    done = logged(lake)
     assert done["hourly_sales"] == done["sales"] == (n, n, 0, 0)
     each = (
         "SELECT sku_id, location_id, count(DISTINCT date) AS days, count(*) AS n FROM silver_hourly_sales GROUP BY 1, 2"
@@ -246,6 +254,10 @@ def check_freshretailnet(lake: duckdb.DuckDBPyConnection) -> None:
         "USING (sku_id, location_id, date)",
     )
     assert farthest == (n, pytest.approx(0, abs=1e-6))
+
+
+def check_places_and_weather(lake: duckdb.DuckDBPyConnection, done: Counts) -> None:
+    lines, n, days, stores, products, cities = FRESH, N_FRESH, N_DAYS, N_STORES, 865, 18
     assert ask(lake, "FROM silver_items SELECT count(*), count(DISTINCT sku_id)") == (products, products)
     assert ask(
         lake,
@@ -260,6 +272,9 @@ def check_freshretailnet(lake: duckdb.DuckDBPyConnection) -> None:
     there = f"SELECT DISTINCT CAST(store_id AS varchar), dt, {measured} FROM {lines}"
     assert differing(lake, ours_there, there) == 0
 
+
+def check_discounts(lake: duckdb.DuckDBPyConnection, done: Counts) -> None:
+    lines, n = FRESH, N_FRESH
     # A price is a share of the regular one; of what costs nothing it is not known whether it was given away.
     free = ask(lake, f"FROM {lines} SELECT count(*) WHERE discount = 0")[0]
     assert done["prices"] == (n, n - free, free, 0)
@@ -272,6 +287,10 @@ def check_freshretailnet(lake: duckdb.DuckDBPyConnection) -> None:
     assert ask(lake, f"FROM silver_prices SELECT {own}, count(*)") == ask(
         lake, f"FROM {lines} SELECT sum(CAST(hash({whose}) AS hugeint)), count(*) WHERE discount <> 0"
     )
+
+
+def check_days_off(lake: duckdb.DuckDBPyConnection, done: Counts) -> None:
+    lines, n, days, stores = FRESH, N_FRESH, N_DAYS, N_STORES
     off, quiet = (
         f"SELECT DISTINCT CAST(store_id AS varchar), dt, {event}, false FROM {lines} WHERE holiday_flag = {flag}"
         for event, flag in (("'day off'", 1), ("NULL", 0))

@@ -13,7 +13,9 @@ import pytest
 from tests.ingest.reading import cleansed, read
 
 from scaleinv.config import IngestConfig
+from scaleinv.config.sources import SourceConfig
 from scaleinv.errors import ConfigError, DataError
+from scaleinv.schema import table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -47,6 +49,24 @@ def test_each_cell_is_a_row_and_a_broken_line_is_one(spark: SparkSession, retail
     assert aside["unparseable"] == {"item": "B", "store": "S1", "note": None, "d": "d_2", "units": "x"}
     assert "one,more" in aside["malformed"]["_corrupt_record"]
     sales.release()
+
+
+def test_lines_of_json_and_messages_may_be_wide(spark: SparkSession, retailer: Retailer) -> None:
+    from scaleinv.ingest import read_messages
+
+    lines = ['{"item": "A", "store": "S1", "d_1": 1, "d_2": null, "d_3": "3"}', "no json"]
+    config = retailer({"wide.jsonl": "\n".join(lines)}, sales=WIDE | {"path": "wide.jsonl", "format": "json"})
+    of_messages = WIDE | {"path": "", "format": "kafka", "kafka": {"bootstrap_servers": "x:1", "topics": ["t"]}}
+    contract = SourceConfig.model_validate(of_messages)
+    messages = spark.createDataFrame(
+        [("t", 0, n, line) for n, line in enumerate(lines)], "topic string, partition int, offset long, value string"
+    )
+    for raw in (read(spark, config)["sales"], read_messages("sales", contract, table("silver/sales"), messages)):
+        assert raw is not None
+        rows = raw.select("sku_id", "date", "quantity", "_corrupt_record").collect()
+        assert {tuple(row) for row in rows} == {
+            ("A", FIRST, "1", None), ("A", FIRST + dt.timedelta(days=2), "3", None), (None, FIRST, None, "no json"),
+        }  # fmt: skip
 
 
 @pytest.mark.parametrize(

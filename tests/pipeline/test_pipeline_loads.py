@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 
 from scaleinv.cli import app
 from scaleinv.config import Config, load_config
-from scaleinv.errors import ConfigError, DataError
+from scaleinv.errors import ConfigError, DataError, EngineError
 from scaleinv.pipeline import ingest, quarantine
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Walk
@@ -102,6 +102,26 @@ def log(walk: Walk, source: str) -> list[tuple[Any, ...]]:
     rows = walk.lake.read(table("ingest_log"), where={"source": source}).sort_by("load").to_pylist()
     assert all(r["read"] == r["accepted"] + r["quarantined"] + r["duplicates"] for r in rows)
     return [(r["load"], r["files"], r["read"], r["accepted"], r["quarantined"], bool(r["stopped"])) for r in rows]
+
+
+def test_rows_that_do_not_arrive_in_quarantine_stop_the_load(
+    monday: Path, spark: SparkSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deliver(monday, "sales/2.csv", SALES + "A,S1,2026-02-01,1,r3\nA,S1,not a day,1,r4\n")
+    write = ingest.write_spark
+
+    def lossy(lake: Any, frame: Any, into: Any, **options: Any) -> int:
+        return int(write(lake, frame.limit(0) if into.name == "quarantine" else frame, into, **options))
+
+    share = "ingest.max_quarantine_share=0.9"
+    monkeypatch.setattr(ingest, "write_spark", lossy)
+    with pytest.raises(EngineError, match=r"expected: *1 rows in quarantine"):
+        night(MONDAY, share)
+    monkeypatch.setattr(ingest, "write_spark", write)
+    assert sold(Walk(config(), MONDAY), spark) == {("A", 1): 2.0, ("B", 1): 1.0}
+    walk = night(MONDAY, share)
+    assert sold(walk, spark) == {("A", 1): 3.0, ("B", 1): 1.0}
+    assert walk.lake.read(table("quarantine"))["rule"].to_pylist() == ["unparseable"]
 
 
 def test_each_file_is_read_once_and_an_earlier_night_sees_what_was_known_then(

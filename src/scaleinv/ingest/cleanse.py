@@ -17,7 +17,7 @@ from scaleinv.errors import EngineError, explain
 from scaleinv.ingest.lines import EXACT
 from scaleinv.ingest.parse import CORRUPT, parsed, text
 from scaleinv.ingest.read import unreadable
-from scaleinv.ingest.rules import PARENTS, cell, first_broken, known, rules
+from scaleinv.ingest.rules import COMPARED, PARENTS, USUAL, cell, first_broken, known, rules
 from scaleinv.schema import Table
 from scaleinv.schema.units import conversion
 
@@ -151,7 +151,11 @@ def _typed(raw: DataFrame, table: Table, source: SourceConfig) -> DataFrame:
 
 
 def _judged(typed: DataFrame, table: Table, parents: Mapping[str, DataFrame]) -> DataFrame:
-    for column, parent in PARENTS.get(table.name.removeprefix("silver/"), {}).items():
+    name = table.name.removeprefix("silver/")
+    if name in COMPARED:
+        among, usual = COMPARED[name]
+        typed = typed.join(F.broadcast(typed.groupBy(among).agg(usual().alias(USUAL))), among, "left")
+    for column, parent in PARENTS.get(name, {}).items():
         keys = parents[parent].select(F.col(column), F.lit(True).alias(known(column))).distinct()
         typed = typed.join(F.broadcast(keys), column, "left")
     order = ["_order"] if "_order" in typed.columns else []

@@ -14,7 +14,7 @@ from scaleinv.config.drift import DRIFT_KINDS, DriftConfig, DriftKind, DriftPoli
 from scaleinv.errors import DataError, explain
 from scaleinv.ingest.cells import PADDED, PATTERNS
 from scaleinv.ingest.differences import Finding, column, names, unseen, volume
-from scaleinv.ingest.parse import text
+from scaleinv.ingest.parse import quoted, text
 from scaleinv.ingest.profile import Profile
 
 __all__ = ["Finding", "check_drift", "findings", "quarantine_rules"]
@@ -89,7 +89,7 @@ def quarantine_rules(
 
 
 def _drifted(finding: Finding, empty: Sequence[str], inside: str | None) -> Column:
-    name = "`" + finding.column.replace("`", "``") + "`"
+    name = quoted(finding.column)
     cell = text(F.col(f"{inside}.{name}" if inside else name).cast("string"), StringType(), empty)
     if finding.kind == "null_share":
         return cell.isNull()

@@ -17,6 +17,7 @@ _OURS: Final = ("_file", "_position", CORRUPT)
 _MOST: Final = 1_000
 """More names than this are no columns: something wrote its data as names, and Spark would not come to an end."""
 _END: Final = "_end_of_line"
+"""A name that stands behind a line, where nothing else does."""
 EXACT: Final = {
     "timestampFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSSXXX",
     "timestampNTZFormat": "yyyy-MM-dd'T'HH:mm:ss.SSSSSS",
@@ -38,7 +39,10 @@ def split(lines: DataFrame, named: Mapping[str, bool]) -> DataFrame:
     """
     # Spark reads the first value of a line and passes over what follows, be it a row that lost its line break: as one
     # of two elements a line is read to its end.
-    two = F.from_json(F.concat(F.lit("["), F.col(CORRUPT), F.lit(f',{{"{_END}": 1}}]')), "array<map<string,string>>")
+    two = F.from_json(
+        F.concat(F.lit("["), F.col(CORRUPT), F.lit(f',{{"{_END}": 1}}]')), "array<map<string,string>>",
+        {"allowSingleQuotes": "false"},
+    )  # fmt: skip
     is_one = (F.size(two) == 2) & F.map_contains_key(two[1], _END)
     parsed = lines.withColumn("_cells", F.when(is_one, two[0]))
     keys = F.map_keys("_cells")

@@ -31,7 +31,7 @@ from pyspark.sql.types import (
 
 from scaleinv.config.drift import DriftConfig
 from scaleinv.ingest.cells import kind_of, kind_shares, numbers
-from scaleinv.ingest.parse import CORRUPT, text
+from scaleinv.ingest.parse import CORRUPT, quoted, text
 
 STEPS: Final = np.linspace(0.0, 1.0, 201)
 """Probabilities of the quantiles that are kept."""
@@ -120,13 +120,13 @@ def profile(received: DataFrame, config: DriftConfig, *, empty: Sequence[str] = 
     counted = sorted(looked, key=lambda field: field in flat)[:_COUNTED]  # nested ones are in no sample
     counts = [F.count(cells[field.name]).alias(f"n{i}") for i, field in enumerate(counted)]
     places = [F.col(name) for name in _PLACES if name in received.columns]
-    rank = F.xxhash64(*[_quoted(field.name) for field in flat[:_HASHED]], *places, F.lit(0)).alias("rank")
+    rank = F.xxhash64(*[F.col(quoted(field.name)) for field in flat[:_HASHED]], *places, F.lit(0)).alias("rank")
     chosen = [cells[field.name].cast("string").alias(f"c{i}") for i, field in enumerate(flat)]
     size = min(config.sample_rows, max(1_000, config.max_cells // max(1, len(flat))))
     seen = Observation()
     watched = received.observe(seen, F.count(F.lit(1)).alias("rows"), *counts)
     # The rank is a column of its own: as a mere expression, every comparison would work it out again.
-    ranked = watched.select(rank, *[_quoted(field.name) for field in flat]).orderBy("rank").limit(size)
+    ranked = watched.select(rank, *[F.col(quoted(field.name)) for field in flat]).orderBy("rank").limit(size)
     sample = ranked.select(*chosen).toArrow()  # at most max_cells cells, whatever the load's size
     rows = int(seen.get["rows"])
     full = {field.name: int(seen.get[f"n{i}"]) for i, field in enumerate(counted)}
@@ -145,13 +145,9 @@ def profile(received: DataFrame, config: DriftConfig, *, empty: Sequence[str] = 
     return Profile(rows, tuple(columns))
 
 
-def _quoted(name: str) -> Column:
-    return F.col("`" + name.replace("`", "``") + "`")
-
-
 def _cell(name: str, kind: DataType, empty: Sequence[str]) -> Column:
     """The cell, null where it holds nothing; text trimmed."""
-    cell = _quoted(name)
+    cell = F.col(quoted(name))
     if isinstance(kind, StringType):
         return text(cell, kind, empty)
     return F.when(~F.isnan(cell), cell) if isinstance(kind, (DoubleType, FloatType)) else cell

@@ -59,9 +59,7 @@ def read_source(
         received = _received(spark, name, source, list(files), folder, table)
         if not received:
             return None
-        if source.wide is not None:
-            received = [long(frame, source.wide, source=name) for frame in received]
-        frames = [_renamed(frame, name, source, table) for frame in received]
+        frames = [_renamed(_long(frame, name, source), name, source, table) for frame in received]
         raw = reduce(_joined, frames)
         return None if raw.isEmpty() else raw
     except (PySparkException, Py4JJavaError) as error:
@@ -98,7 +96,7 @@ def read_messages(name: str, source: SourceConfig, table: Table, messages: DataF
         return None
     line, position = F.coalesce("value", F.lit("")).alias(CORRUPT), F.col("offset").alias("_position")
     lines = messages.select(line, message_place().alias("_file"), position)
-    return _renamed(_split(lines, source, table), name, source, table)
+    return _renamed(_long(_split(lines, source, table), name, source), name, source, table)
 
 
 def message_place() -> Column:
@@ -163,7 +161,12 @@ def _check_contract(name: str, source: SourceConfig, table: Table) -> None:
 def _split(lines: DataFrame, source: SourceConfig, table: Table) -> DataFrame:
     """Lines of JSON as rows; those that leave out what may be empty have it all the same."""
     named = {source.columns.get(column.name, column.name): column.nullable for column in table.received}
-    return split(lines, named)
+    made = (source.wide.name, source.wide.value) if source.wide else ()
+    return split(lines, {theirs: always for theirs, always in named.items() if theirs not in made})
+
+
+def _long(received: DataFrame, name: str, source: SourceConfig) -> DataFrame:
+    return received if source.wide is None else long(received, source.wide, source=name)
 
 
 def _received(
@@ -181,8 +184,6 @@ def _received(
     if source.format == "json":
         # Spark's own reader of JSON may refuse all lines for one.
         lines = spark.read.options(**source.options).text(files).where(F.trim("value") != "")
-        if lines.isEmpty():  # names of columns, which another format has in its head, are nowhere
-            return []
         return [_split(_placed(lines.select(F.col("value").alias(CORRUPT)), F.input_file_name()), source, table)]
     headers: dict[tuple[str, ...], list[str]] = {}
     for file in files:

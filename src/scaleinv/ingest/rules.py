@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import pyarrow as pa
-from pyspark.sql import Column, Window
+from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from scaleinv.ingest.parse import CORRUPT, valid_gtin
@@ -33,6 +33,12 @@ PARENTS: Final[dict[str, dict[str, str]]] = {
 }
 """Source -> its column -> the source where that key must have been accepted."""
 
+USUAL: Final = "_usual"
+"""Name of the column that holds what is usual among the rows that a row is compared with."""
+COMPARED: Final[dict[str, tuple[str, Callable[[], Column]]]] = {
+    "item_embeddings": ("model", lambda: F.mode(F.size("vector"), True)),
+}
+"""Source -> a column of few values, and what is usual among the rows of each."""
 _EMPTY: Final = "the message has no value: one of null says that its key was deleted; bronze has the key at this offset"
 """No file brings such a line."""
 
@@ -193,10 +199,9 @@ def _purchase_orders() -> list[Rule]:
 
 def _item_embeddings() -> list[Rule]:
     length = F.size("vector")
-    usual = F.mode(length, True).over(Window.partitionBy("model"))
     return [
         _rule("unknown_kind", "kind", ~F.col("kind").isin("text", "image"), "neither text nor image"),
-        _rule("wrong_length", "vector", (length == 0) | (length != usual), "not as long as most of its model"),
+        _rule("wrong_length", "vector", (length == 0) | (length != F.col(USUAL)), "not as long as most of its model"),
     ]
 
 

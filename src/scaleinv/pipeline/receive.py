@@ -39,7 +39,14 @@ def received(walk: Walk, load: Load) -> DataFrame | None:
 def _without_columns(load: Load) -> SourceConfig:
     """The contract without what it says of columns: with it a source is read whatever it brings."""
     nothing = dict.fromkeys((column.name for column in load.table.received), "")
-    said: dict[str, object] = {"columns": {}, "expressions": {}, "rules": {}, "order_by": None, "constants": nothing}
+    said: dict[str, object] = {
+        "columns": {},
+        "expressions": {},
+        "rules": {},
+        "order_by": None,
+        "wide": None,
+        "constants": nothing,
+    }
     return load.contract.model_copy(update=said)
 
 
