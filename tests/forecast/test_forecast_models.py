@@ -9,13 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scaleinv.config import ForecastConfig, LstmConfig, TftConfig
+from scaleinv.config import ForecastConfig, LstmConfig, TftConfig, XgboostConfig
 from scaleinv.errors import DataError
 from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, group_arrays, predict
 from scaleinv.forecast.fit import _split
 from scaleinv.forecast.history import known_at
 from scaleinv.schema import check, table
-from scaleinv.schema.words import ModelName
+from scaleinv.schema.words import CLASSICAL, ModelName
 
 START = date(2024, 1, 1)
 DAYS, HORIZON = 90, 7
@@ -24,9 +24,11 @@ SMALL = {"hidden_size": 8, "batch_size": 16, "batches_per_epoch": 4, "max_epochs
 CONFIG = ForecastConfig(
     horizon=HORIZON, context_length=21, validation_days=7, n_samples=50, quantile_levels=(0.1, 0.5, 0.9, 0.95),
     lstm=LstmConfig(**SMALL), tft=TftConfig(**SMALL, attention_heads=2),
+    xgboost=XgboostConfig(max_rows=5000, max_rounds=80, learning_rate=0.2, max_depth=3),
 )  # fmt: skip
 LEVELS = np.linspace(0.5, 8, 8)
-MODELS: tuple[ModelName, ...] = ("seasonal", "lstm", "tft")
+TRAINED: tuple[ModelName, ...] = ("lstm", "tft", "xgboost")
+MODELS: tuple[ModelName, ...] = ("seasonal", *TRAINED, *(model for model in CLASSICAL if model != "auto_arima"))
 
 
 def _table(y: np.ndarray, firsts: np.ndarray, *, days_after: int = HORIZON) -> tuple[pa.Table, pa.Table]:
@@ -83,7 +85,7 @@ def _check_valid(forecast: Forecast, n: int) -> None:
     assert (np.diff(forecast.cumulative_quantiles, axis=1) >= -1e-4).all()
 
 
-@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("model", [*MODELS, "auto_arima"])  # it takes a second for each series
 def test_a_forecast_is_a_valid_distribution_of_every_series(model: ModelName) -> None:
     forecast = predict(_fitted(model), _group(), cutoff=CUTOFF, config=CONFIG)
     _check_valid(forecast, 8)
@@ -104,7 +106,7 @@ def test_the_same_training_gives_the_same_bytes_and_they_give_the_same_forecast(
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
 
 
-@pytest.mark.parametrize("model", ["lstm", "tft"])
+@pytest.mark.parametrize("model", TRAINED)
 def test_another_seed_gives_other_weights(model: ModelName) -> None:
     other = fit(model, _group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=4)
     assert other.to_bytes() != _fitted(model).to_bytes()
@@ -122,10 +124,11 @@ def test_what_happens_after_the_cutoff_changes_neither_model_nor_forecast(model:
     assert forecasts[0].cumulative_quantiles.tobytes() == forecasts[1].cumulative_quantiles.tobytes()
 
 
-@pytest.mark.parametrize("model", ["lstm", "tft"])
+@pytest.mark.parametrize("model", [*TRAINED, "auto_ets", "theta"])
 def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
     longer = {"batches_per_epoch": 20, "max_epochs": 8, "learning_rate": 0.01}
-    config = CONFIG.model_copy(update={model: getattr(CONFIG, model).model_copy(update=longer)})
+    networks = {name: getattr(CONFIG, name).model_copy(update=longer) for name in ("lstm", "tft")}
+    config = CONFIG.model_copy(update=networks)
     fitted = fit(model, _group(), cutoff=CUTOFF, config=config, season=7, seed=3)
     # Of the group together: one series of eight depends on the processor's rounding in so short a training.
     mean = predict(fitted, _group(), cutoff=CUTOFF, config=config).mean.sum(0)

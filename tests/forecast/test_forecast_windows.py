@@ -2,96 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from dataclasses import replace
+from datetime import timedelta
 
-import numpy as np
-import pandas as pd
-import pyarrow as pa
 import pytest
 import torch
-from pytorch_forecasting import TimeSeriesDataSet
-from pytorch_forecasting.data.encoders import NaNLabelEncoder, TorchNormalizer
 from pytorch_forecasting.metrics import NegativeBinomialDistributionLoss
 from pytorch_forecasting.models.nn import LSTM
-from sklearn.preprocessing import StandardScaler
+from tests.forecast.data_set import SHARED_REALS, START, made_up, their_data_set
 
 from scaleinv.config import LstmConfig, TftConfig
-from scaleinv.forecast import group_arrays
 from scaleinv.forecast.history import known_at
-from scaleinv.forecast.inputs import Encoded, choose_inputs, encode
+from scaleinv.forecast.inputs import Encoded, encode
 from scaleinv.forecast.networks import NegativeBinomial, build_lstm, build_tft
 from scaleinv.forecast.predict import lstm_paths
-from scaleinv.forecast.windows import Batches, Stretch, Windows, batch
+from scaleinv.forecast.windows import Batches, Pass, Stretch, Windows, batch
 
-START = date(2024, 1, 1)
-CONTEXT, HORIZON, DAYS = 14, 7, 40
-
-
-def _data(seed: int = 0) -> Encoded:
-    """Three series of 40, 33 and 26 days in two places, with a promotion, an event and a stock-out here and there."""
-    rng = np.random.default_rng(seed)
-    firsts = np.array([0, 7, 14])
-    ids = np.repeat(["a", "b", "c"], DAYS - firsts)
-    day = np.concatenate([np.arange(first, DAYS) for first in firsts])
-    n = len(ids)
-    y = pa.array(rng.poisson(3.0, n), pa.float32())
-    panel = pa.table({
-        "unique_id": ids,
-        "ds": pa.array([START + timedelta(days=int(i)) for i in day], pa.date32()),
-        "y": y,
-        "sales": y,
-        "is_stockout": rng.random(n) < 0.1,
-        "price": pa.array(2 + rng.random(n), pa.float32()),
-        "is_promotion": rng.random(n) < 0.2,
-        "event": pa.array(np.where(day % 11 == 0, "Feast", None), pa.string()),
-        "is_benefit_day": day % 10 < 3,
-    })  # fmt: skip
-    series = pa.table({
-        "unique_id": ["a", "b", "c"], "location_id": ["L1", "L2", "L1"], "category": ["C"] * 3,
-        "department": ["D"] * 3, "region": ["R"] * 3,
-    })  # fmt: skip
-    group = group_arrays(panel, series)
-    history = known_at(group, cutoff=START + timedelta(days=DAYS - 1), horizon=HORIZON, season=7)
-    return encode(history, choose_inputs(history, context=CONTEXT, season=7))
+CONTEXT, HORIZON = 14, 7
+FIRSTS, DAYS = (0, 7, 14), 40
 
 
-def _theirs(data: Encoded) -> TimeSeriesDataSet:
-    """The same rows as a pytorch-forecasting data set that scales nothing."""
-    history = data.history
-    past = (history.day <= history.cutoff).numpy()
-    owner = np.repeat(np.arange(3), history.indptr.diff().numpy())[past]
-    day = history.day.numpy()[past]
-    same = TorchNormalizer(method="identity", center=False)
-    reals = {
-        "price": data.price, "promotion": history.is_promotion, "benefit": history.is_benefit_day,
-        "month_day": data.calendar[history.day - data.first_day, 0],
-    }  # fmt: skip
-    frame = pd.DataFrame({
-        "series": owner.astype(str),
-        "time": (day - np.array([day[owner == i].min() for i in range(3)])[owner]).astype(int),
-        "y": history.y.numpy()[past].astype(float),
-        "location_id": data.statics[:, 0].numpy()[owner].astype(str),
-        "weekday": ((day + 3) % 7).astype(str),
-        "event": data.event.numpy()[past].astype(str),
-        **{name: values.numpy()[past].astype(float) for name, values in reals.items()},
-    })  # fmt: skip
-    codes = {
-        name: NaNLabelEncoder(add_nan=False).fit(pd.Series([str(i) for i in range(n)]))
-        for name, n in (("weekday", 7), ("event", 3), ("location_id", 3))
-    }
-    return TimeSeriesDataSet(
-        frame, time_idx="time", target="y", group_ids=["series"], min_encoder_length=1, max_encoder_length=CONTEXT,
-        min_prediction_length=HORIZON, max_prediction_length=HORIZON, static_categoricals=["location_id"],
-        time_varying_known_categoricals=["weekday", "event"], time_varying_known_reals=list(reals),
-        time_varying_unknown_reals=["y"], target_normalizer=same, categorical_encoders=codes,
-        scalers={name: StandardScaler(with_mean=False, with_std=False) for name in reals},
-    )  # fmt: skip
+def _data() -> Encoded:
+    return made_up(FIRSTS, DAYS, context=CONTEXT, horizon=HORIZON)
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
 def test_a_batch_is_what_timeseriesdataset_hands_out() -> None:
     data = _data()
-    dataset = _theirs(data)
+    dataset = their_data_set(data)
     loader = dataset.to_dataloader(train=False, batch_size=len(dataset), num_workers=0)
     theirs, (their_y, _) = next(iter(loader))
     # it also cuts the past of some windows shorter than it is; those we never draw
@@ -99,7 +37,7 @@ def test_a_batch_is_what_timeseriesdataset_hands_out() -> None:
     theirs, their_y = {name: values[whole] for name, values in theirs.items()}, their_y[whole]
     windows = Windows(theirs["groups"][:, 0], theirs["decoder_time_idx"][:, 0])
     ours, (our_y, _) = batch(data, windows)
-    assert len(windows) == sum(days - HORIZON for days in (40, 33, 26))
+    assert len(windows) == sum(DAYS - first - HORIZON for first in FIRSTS)
     assert set(ours) == set(theirs)
     for name in (
         "encoder_lengths",
@@ -108,37 +46,34 @@ def test_a_batch_is_what_timeseriesdataset_hands_out() -> None:
         "groups",
         "encoder_target",
         "decoder_target",
+        "target_scale",
     ):
         torch.testing.assert_close(ours[name], theirs[name], msg=name, check_dtype=False)
     torch.testing.assert_close(our_y, their_y)
     for part in ("encoder", "decoder"):
         columns = [dataset.flat_categoricals.index(name) for name in data.inputs.categoricals]
         torch.testing.assert_close(ours[f"{part}_cat"], theirs[f"{part}_cat"][..., columns])
-        for name in ("price", "promotion", "benefit", "month_day"):
-            mine = ours[f"{part}_cont"][..., data.inputs.reals.index(name)]
-            torch.testing.assert_close(mine, theirs[f"{part}_cont"][..., dataset.reals.index(name)], msg=name)
-        scaled = ours[f"{part}_cont"][..., 0] * ours["target_scale"][:, 1:]
-        torch.testing.assert_close(scaled, theirs[f"{part}_cont"][..., dataset.reals.index("y")])
+        for mine, their in SHARED_REALS.items():
+            column = ours[f"{part}_cont"][..., data.inputs.reals.index(mine)]
+            torch.testing.assert_close(column, theirs[f"{part}_cont"][..., dataset.reals.index(their)], msg=mine)
 
 
 @pytest.mark.filterwarnings("ignore:.*does not have many workers.*")
 @pytest.mark.parametrize("model", ["lstm", "tft"])
 def test_the_models_say_the_same_on_both_batches(model: str) -> None:
     data = _data()
-    dataset = _theirs(data)
+    dataset = their_data_set(data)
     theirs, _ = next(iter(dataset.to_dataloader(train=False, batch_size=len(dataset), num_workers=0)))
     whole = theirs["encoder_lengths"] == theirs["decoder_time_idx"][:, 0].clamp(max=CONTEXT)
     theirs = {name: values[whole] for name, values in theirs.items()}
     ours, _ = batch(data, Windows(theirs["groups"][:, 0], theirs["decoder_time_idx"][:, 0]))
     for part in ("encoder", "decoder"):  # what only we compute stays, what both have is taken from them
         mixed = ours[f"{part}_cont"].clone()
-        for name in ("price", "promotion", "benefit", "month_day"):
-            mixed[..., data.inputs.reals.index(name)] = theirs[f"{part}_cont"][..., dataset.reals.index(name)]
-        y = theirs[f"{part}_cont"][..., dataset.reals.index("y")]
-        mixed[..., 0] = y / ours["target_scale"][:, 1:]
+        for mine, their in SHARED_REALS.items():
+            column = theirs[f"{part}_cont"][..., dataset.reals.index(their)]
+            mixed[..., data.inputs.reals.index(mine)] = column
         columns = [dataset.flat_categoricals.index(name) for name in data.inputs.categoricals]
         theirs |= {f"{part}_cont": mixed, f"{part}_cat": theirs[f"{part}_cat"][..., columns]}
-    theirs["target_scale"] = ours["target_scale"]
     torch.manual_seed(0)
     network = _network(model, data)
     torch.testing.assert_close(network(ours)["prediction"], network(theirs)["prediction"])
@@ -153,12 +88,19 @@ def _network(model: str, data: Encoded) -> torch.nn.Module:
 def test_no_window_sees_the_demand_that_it_is_to_forecast() -> None:
     data = _data()
     windows = Windows(torch.tensor([0, 1, 2]), torch.tensor([20, 5, 14]))
-    before, _ = batch(data, windows)
+    group = data.history.group
+    y, stockout = group.y.clone(), group.is_stockout.clone()
     for series, start in zip(windows.series.tolist(), windows.start.tolist(), strict=True):
-        row = int(data.history.indptr[series]) + start
-        data.history.y[row : row + HORIZON] += 1000
-        data.history.is_stockout[row : row + HORIZON] = True
-    after, _ = batch(data, windows)
+        ahead = slice(int(group.indptr[series]) + start, int(group.indptr[series + 1]))
+        y[ahead] += 50
+        stockout[ahead] = ~stockout[ahead]
+    history = known_at(
+        replace(group, y=y, sales=y, is_stockout=stockout), cutoff=START + timedelta(days=DAYS - 1), horizon=HORIZON,
+        season=7,
+    )  # fmt: skip
+    before, _ = batch(data, windows)
+    after, _ = batch(encode(history, data.inputs), windows)
+    assert not torch.equal(before["decoder_target"], after["decoder_target"])
     y = data.inputs.reals.index("y")
     for name in before:
         if name == "decoder_cont":  # its y is the target itself: DeepAR is taught with it, and never sees it ahead
@@ -205,6 +147,20 @@ def test_short_pasts_share_batches_so_that_others_need_no_packing() -> None:
     mixed = [x for x, _ in batches if 0 < int((x["encoder_lengths"] < CONTEXT).sum()) < 8]
     assert len(mixed) <= 1
     assert [len(y) for _, (y, _) in batches] == [8] * 10
+    assert all(x["encoder_cont"].shape[1] == int(x["encoder_lengths"].max()) for x, _ in batches)
+
+
+def test_batches_made_together_are_those_made_alone() -> None:
+    data = _data()
+    windows = Stretch(torch.full((3,), 3), torch.tensor([33, 26, 19])).draw(50, torch.Generator().manual_seed(4))
+    together = list(Pass(data, windows, batch_size=8))
+    assert [len(y) for _, (y, _) in together] == [8] * 6 + [2]
+    for at, (x, (y, weight)) in enumerate(together):
+        alone, (own_y, own_weight) = batch(data, windows[slice(8 * at, 8 * at + 8)])
+        assert set(x) == set(alone)
+        for name in alone:
+            torch.testing.assert_close(x[name], alone[name], msg=name)
+        torch.testing.assert_close((y, weight), (own_y, own_weight))
 
 
 def test_our_likelihood_is_that_of_torch() -> None:

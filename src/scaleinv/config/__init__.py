@@ -23,6 +23,7 @@ from scaleinv.config.models import (
     SyntheticConfig,
     TftConfig,
     TrainingConfig,
+    XgboostConfig,
 )
 from scaleinv.config.sources import SourceConfig
 
@@ -49,6 +50,7 @@ __all__ = [
     "SyntheticConfig",
     "TftConfig",
     "TrainingConfig",
+    "XgboostConfig",
     "config_folder",
     "environments",
     "load_config",

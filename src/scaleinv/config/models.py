@@ -15,6 +15,7 @@ from scaleinv.config.maintain import MaintainConfig
 from scaleinv.config.registry import RegistryConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
 from scaleinv.config.sources import SourceConfig
+from scaleinv.schema.words import ClassicalName, TrainedName
 
 # --- where things are ---------------------------------------------------------------------------------------------
 
@@ -221,12 +222,32 @@ class TftConfig(TrainingConfig):
     hidden_continuous_size: Positive = 8
 
 
+class XgboostConfig(Section):
+    """Gradient-boosted trees over windows."""
+
+    max_rounds: Positive = 400
+    patience: Positive = 20
+    """Rounds without a better validation loss before stopping."""
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.06
+    max_depth: Annotated[int, Field(ge=1, le=16)] = 7
+    min_child_weight: Annotated[float, Field(ge=0)] = 20.0
+    """Least sum of second derivatives in a leaf: about so many rows."""
+    subsample: Annotated[float, Field(gt=0, le=1)] = 0.8
+    columns_per_tree: Annotated[float, Field(gt=0, le=1)] = 0.7
+    variance_power: Annotated[float, Field(gt=1, lt=2)] = 1.2
+    """Of Tweedie's distribution: near 1 a Poisson's, near 2 a gamma's."""
+    max_rows: Positive = 600_000
+    """Rows drawn of a group; a row is one day of one window."""
+    days_per_window: Positive = 7
+    """Days of a window's horizon that become rows."""
+
+
 class ForecastConfig(Section):
     """Models, horizon, quantile levels."""
 
     horizon: Positive = 28
     context_length: Positive = 56
-    models: tuple[Literal["lstm", "tft"], ...] = ("lstm", "tft")
+    models: tuple[TrainedName | ClassicalName, ...] = ("lstm", "tft")
     quantile_levels: tuple[Probability, ...] = (
         0.005, 0.025, 0.1, 0.165, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.835, 0.9, 0.975, 0.995,
     )  # fmt: skip
@@ -241,6 +262,7 @@ class ForecastConfig(Section):
     seed: int = 7
     lstm: LstmConfig = LstmConfig()
     tft: TftConfig = TftConfig()
+    xgboost: XgboostConfig = XgboostConfig()
 
     @model_validator(mode="after")
     def _levels(self) -> Self:

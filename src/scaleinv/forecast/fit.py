@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import date
 from typing import Final
@@ -20,8 +21,9 @@ from scaleinv.forecast.inputs import Encoded, choose_inputs, encode
 from scaleinv.forecast.paths import normal_scores, step_correlation
 from scaleinv.forecast.predict import raw_forecast
 from scaleinv.forecast.train import train
+from scaleinv.forecast.trees import grow
 from scaleinv.forecast.windows import Batches, Pass, Stretch, Windows
-from scaleinv.schema.words import BASELINE, ModelName
+from scaleinv.schema.words import BASELINE, CLASSICAL, ModelName
 
 _MAX_VALIDATION: Final = 1500
 """Series that a training is checked on after each epoch, evenly spread over a larger group."""
@@ -30,15 +32,41 @@ _WEIGHT_EXPONENT: Final = {"lstm": 0.0, "tft": 0.5}
 
 
 def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig, season: int, seed: int) -> Fitted:
-    """``model`` fitted on what was known of the group at ``cutoff``, and calibrated; the baseline needs no training.
+    """``model`` fitted on what was known of the group at ``cutoff``, and calibrated.
+
+    The baseline and the classical models need no training: they are fitted when they forecast. What surrounds a
+    classical model's mean are its own errors as they were; nothing is stretched.
 
     Raises:
-        DataError: the group is too small, or too young, for a network.
+        DataError: the group is too small, or too young, for a model that learns.
     """
+    untrained = Fitted(
+        model=model, season=season, seed=seed, card={"n_windows": 0, "epochs": 0, "validation_loss": None}
+    )
+    if model in CLASSICAL:
+        return untrained
     if model == BASELINE:
-        card = {"n_windows": 0, "epochs": 0, "validation_loss": None}
-        return _calibrated(Fitted(model=model, season=season, seed=seed, card=card), group, cutoff, config)
+        return _calibrated(untrained, group, cutoff, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
+    learn = _trees if model == "xgboost" else _network
+    return _calibrated(learn(untrained, history, config), group, cutoff, config)
+
+
+def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> Fitted:
+    training, validation = _split(history, config)
+    data = encode(history, choose_inputs(history, context=config.context_length, season=untrained.season))
+    held_out = min(config.validation_days, config.horizon)
+    grown = grow(data, training.first, validation, held_out=held_out, config=config, seed=untrained.seed)
+    return replace(
+        untrained, card=grown.card, inputs=data.inputs, state=vars(grown.trees),
+        correlation=_step_correlation([(grown.y, grown.known, grown.predicted)], data, config),
+        options=config.model_dump(mode="json"),
+    )  # fmt: skip
+
+
+def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fitted:
+    model, season, seed = untrained.model, untrained.season, untrained.seed
+    assert model in ("lstm", "tft")
     training, validation = _split(history, config)
     options: TrainingConfig = config.lstm if model == "lstm" else config.tft
     data = encode(history, choose_inputs(history, context=config.context_length, season=season))
@@ -60,21 +88,16 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
         )
     network.load_state_dict(trained.state)
     network.to(history.day.device)  # lightning hands it back on the CPU
-    fitted = Fitted(
-        model=model,
-        season=season,
-        seed=seed,
-        card={
-            "n_windows": trained.epochs * n_batches * options.batch_size,
-            "epochs": trained.epochs,
-            "validation_loss": trained.validation_loss,
-        },
-        inputs=data.inputs,
-        state=trained.state,
+    card = {
+        "n_windows": trained.epochs * n_batches * options.batch_size,
+        "epochs": trained.epochs,
+        "validation_loss": trained.validation_loss,
+    }
+    return replace(
+        untrained, card=card, inputs=data.inputs, state=trained.state,
         correlation=_dependence(network, data, checks, config) if model == "tft" else None,
         options=config.model_dump(mode="json"),
-    )
-    return _calibrated(fitted, group, cutoff, config)
+    )  # fmt: skip
 
 
 def _calibrated(fitted: Fitted, group: Group, cutoff: date, config: ForecastConfig) -> Fitted:
@@ -108,12 +131,14 @@ def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:
 def _dependence(network: nn.Module, data: Encoded, checks: Pass, config: ForecastConfig) -> Tensor:
     """The copula between steps, from the validation windows."""
     network.eval()
-    seen = data.history.y[data.history.observed]
-    whole = bool((seen == seen.round()).all())
-    scores, observed = [], []
     with torch.inference_mode():
-        for x, (y, weight) in checks:
-            predicted = network(x)["prediction"].clamp(min=0).sort(-1).values
-            observed.append(weight > 0)
-            scores.append(normal_scores(y, weight > 0, predicted, config.quantile_levels, whole=whole))
-    return step_correlation(torch.cat(scores).double(), torch.cat(observed))
+        seen = [(y, weight > 0, network(x)["prediction"].clamp(min=0).sort(-1).values) for x, (y, weight) in checks]
+    return _step_correlation(seen, data, config)
+
+
+def _step_correlation(seen: Sequence[tuple[Tensor, Tensor, Tensor]], data: Encoded, config: ForecastConfig) -> Tensor:
+    """The same, from y, whether it is known (both (n_windows, horizon)) and the predicted quantiles of each batch."""
+    known = data.history.y[data.history.observed]
+    whole = bool((known == known.round()).all())
+    scores = [normal_scores(*one, config.quantile_levels, whole=whole) for one in seen]
+    return step_correlation(torch.cat(scores).double(), torch.cat([observed for _, observed, _ in seen]))

@@ -48,8 +48,9 @@ class Inputs:
 
     @property
     def known_reals(self) -> list[str]:
-        """What is known for each day of past and future."""
+        """What is known for each day of past and future; the first ones depend on where a window starts."""
         names = ["weekday_level"] if self.context >= self.season else []
+        names += ["relative_time"]
         names += [name for name in ("price", "promotion", "benefit") if getattr(self, name)]
         return [*names, "month_day", *(["year_sin", "year_cos"] if self.yearly else [])]
 
@@ -60,8 +61,13 @@ class Inputs:
 
     @property
     def reals(self) -> list[str]:
-        """Columns of ``*_cont`` in order."""
-        return [*self.observed_reals, *self.static_reals, *self.known_reals]
+        """Columns of ``*_cont`` in order: what varies from day to day, then what does not."""
+        return [*self.varying_reals, *self.static_reals]
+
+    @property
+    def varying_reals(self) -> list[str]:
+        """Those with a value per day."""
+        return [*self.observed_reals, *self.known_reals]
 
     @property
     def known_categoricals(self) -> list[str]:
@@ -120,16 +126,19 @@ def _varies(flags: Tensor) -> bool:
 
 @dataclass(frozen=True)
 class Encoded:
-    """A history in a model's codes; rows as in ``history``, ``statics`` is (n_series, n_statics)."""
+    """A history in a model's codes, laid out so that a window is one contiguous stretch of rows."""
 
     inputs: Inputs
     history: History
     statics: Tensor
-    event: Tensor
-    price: Tensor
-    calendar: Tensor
-    """(days, 3): day of the month, sine and cosine of the day of the year, from ``first_day``."""
-    first_day: int
+    """(n_series, n_statics)"""
+    varying: Tensor
+    """(context + rows, n) float32, ``inputs.varying_reals``; 0 where a column depends on the window.
+
+    ``context`` rows of padding stand before the first: a window that starts at row r of the history begins here at r.
+    """
+    codes: Tensor
+    """(context + rows, n) int16, ``inputs.known_categoricals``"""
 
     def __post_init__(self) -> None:
         assert self.inputs.horizon == self.history.horizon
@@ -139,19 +148,41 @@ def encode(history: History, inputs: Inputs) -> Encoded:
     """``history`` in the codes of ``inputs``; unknown texts become "unknown" or "other"."""
     group = history.group
     device = history.day.device
-    codes = [_recode(group, name, texts) for name, texts in inputs.statics.items()]
-    known = {text: code for code, text in enumerate(inputs.events, start=1)}
-    events = torch.tensor([*(known.get(text, len(known) + 1) for text in group.events), 0], device=device)
+    statics = [_recode(group, name, texts) for name, texts in inputs.statics.items()]
     first_day = int(history.day.min()) if len(history.day) else history.cutoff
+    calendar = _calendar(first_day, history.cutoff + history.horizon).to(device)[history.day - first_day]
+    reals = {
+        "y": history.y,
+        "stockout": history.is_stockout,
+        "price": _log_price(history),
+        "promotion": history.is_promotion,
+        "benefit": history.is_benefit_day,
+        **dict(zip(("month_day", "year_sin", "year_cos"), calendar.unbind(-1), strict=True)),
+    }
+    codes = {"weekday": (history.day + 3) % 7}  # 1970-01-01 was a Thursday; Monday is 0
+    if inputs.events:
+        known = {text: code for code, text in enumerate(inputs.events, start=1)}
+        events = torch.tensor([*(known.get(text, len(known) + 1) for text in group.events), 0], device=device)
+        codes["event"] = events[history.event]  # -1, an ordinary day, reads the last entry
     return Encoded(
         inputs=inputs,
         history=history,
-        statics=torch.stack(codes, 1) if codes else torch.zeros((group.n_series, 0), dtype=torch.long, device=device),
-        event=events[history.event],  # -1, an ordinary day, reads the last entry
-        price=_log_price(history),
-        calendar=_calendar(first_day, history.cutoff + history.horizon).to(device),
-        first_day=first_day,
+        statics=torch.stack(statics, 1)
+        if statics
+        else torch.zeros((group.n_series, 0), dtype=torch.long, device=device),
+        varying=_columns(reals, inputs.varying_reals, len(history.day), inputs.context, device, torch.float32),
+        codes=_columns(codes, inputs.known_categoricals, len(history.day), inputs.context, device, torch.int16),
     )
+
+
+def _columns(
+    values: Mapping[str, Tensor], names: list[str], rows: int, padding: int, device: torch.device, kind: torch.dtype
+) -> Tensor:
+    table = torch.zeros((padding + rows, len(names)), dtype=kind, device=device)
+    for at, name in enumerate(names):
+        if name in values:
+            table[padding:, at] = values[name]
+    return table
 
 
 def _recode(group: Group, name: str, texts: tuple[str, ...]) -> Tensor:

@@ -10,19 +10,21 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from scaleinv.config import ForecastConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.forecast.calibration import demand_classes
+from scaleinv.forecast.classical import classical_paths
 from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, known_at
 from scaleinv.forecast.inputs import encode
 from scaleinv.forecast.paths import cumulative_quantiles, joint_paths, mean_weights, quantiles
 from scaleinv.forecast.seasonal import seasonal_paths
+from scaleinv.forecast.trees import Trees
 from scaleinv.forecast.windows import Batch, Pass, Windows
-from scaleinv.schema.words import BASELINE
+from scaleinv.schema.words import BASELINE, CLASSICAL
 
 _CHUNK: Final = 256
 """Series at a time: memory does not grow with the group."""
@@ -56,16 +58,16 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
     _check(fitted, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
     chosen = torch.arange(group.n_series, device=history.day.device)
-    by_network = _by_network(fitted, history, config)
+    by_model = _by_model(fitted, history, config)
     mean, daily, total = raw_forecast(fitted, history, chosen, config)
     if fitted.calibration is not None:
         stretched = fitted.calibration.apply(daily, total, demand_classes(history))
-        # A network's factors are not those of the baseline that stands in for it.
-        own = (by_network | (fitted.model == BASELINE)).cpu()[:, None, None]
+        # A model's factors are not those of the baseline that stands in for it.
+        own = (by_model | (fitted.model == BASELINE)).cpu()[:, None, None]
         daily, total = torch.where(own, stretched[0], daily), torch.where(own, stretched[1], total)
     return Forecast(
         unique_id=group.unique_id,
-        fitted_model=np.where(by_network.cpu().numpy(), fitted.model, BASELINE).astype(object),
+        fitted_model=np.where(by_model.cpu().numpy(), fitted.model, BASELINE).astype(object),
         mean=mean.numpy(),
         quantiles=_ordered(daily),
         cumulative_quantiles=_ordered(total),
@@ -78,14 +80,14 @@ def raw_forecast(fitted: Fitted, history: History, chosen: Tensor, config: Forec
     mean, daily, total = torch.zeros(shape[:2]), torch.zeros(shape), torch.zeros(shape)
     wanted = torch.zeros(shape[0], dtype=torch.bool, device=chosen.device)
     wanted[chosen] = True
-    for series, piece in _pieces(fitted, history, wanted, _by_network(fitted, history, config), config):
+    for series, piece in _pieces(fitted, history, wanted, _by_model(fitted, history, config), config):
         mean[series], daily[series], total[series] = piece
     where = chosen.cpu()
     return mean[where], daily[where], total[where]
 
 
-def _by_network(fitted: Fitted, history: History, config: ForecastConfig) -> Tensor:
-    """(n_series,) whether the network forecasts it; the baseline does where a series is too young."""
+def _by_model(fitted: Fitted, history: History, config: ForecastConfig) -> Tensor:
+    """(n_series,) whether the model forecasts it; the baseline does where a series is too young."""
     if fitted.model == BASELINE:
         return torch.zeros_like(history.n_days, dtype=torch.bool)
     return history.n_days >= config.min_days
@@ -114,44 +116,57 @@ def _ordered(values: Tensor) -> npt.NDArray[np.float32]:
 
 
 def _pieces(
-    fitted: Fitted, history: History, wanted: Tensor, by_network: Tensor, config: ForecastConfig
+    fitted: Fitted, history: History, wanted: Tensor, by_model: Tensor, config: ForecastConfig
 ) -> Iterator[tuple[Tensor, Piece]]:
-    levels = config.quantile_levels
-    for series in torch.split(torch.nonzero(wanted & ~by_network).flatten(), _CHUNK):
-        paths = seasonal_paths(
-            history, series, season=fitted.season, n_samples=config.n_samples, seed=fitted.seed
-        ).cpu()
-        yield series.cpu(), (paths.mean(1), quantiles(paths, levels), cumulative_quantiles(paths, levels))
-    chosen = torch.nonzero(wanted & by_network).flatten()
-    if not len(chosen):
-        return
+    drawn = {"season": fitted.season, "n_samples": config.n_samples, "seed": fitted.seed}
+    for series in torch.split(torch.nonzero(wanted & ~by_model).flatten(), _CHUNK):
+        yield series.cpu(), _of_paths(seasonal_paths(history, series, **drawn).cpu(), config)
+    chosen = torch.nonzero(wanted & by_model).flatten()
+    if fitted.model in CLASSICAL:
+        for series in torch.split(chosen, _CHUNK):
+            yield series.cpu(), _of_paths(classical_paths(fitted.model, history, series, **drawn), config)
+    elif len(chosen):
+        yield from _by_windows(fitted, history, chosen, config)
+
+
+def _by_windows(
+    fitted: Fitted, history: History, chosen: Tensor, config: ForecastConfig
+) -> Iterator[tuple[Tensor, Piece]]:
     assert fitted.inputs is not None
+    data, windows = encode(history, fitted.inputs), Windows(chosen, history.n_days[chosen])
+    if fitted.model == "xgboost":
+        trees = Trees(**fitted.state)
+        for at in range(0, len(chosen), _CHUNK):
+            some = windows[slice(at, at + _CHUNK)]
+            mean, predicted = trees.forecast(data, some, config)
+            yield some.series.cpu(), (mean, predicted, _copula(fitted, predicted, config))
+        return
     network = fitted.network().to(history.day.device)
-    windows = Windows(chosen, history.n_days[chosen])
-    batches = Pass(encode(history, fitted.inputs), windows, batch_size=_CHUNK)
+    batches = Pass(data, windows, batch_size=_CHUNK)
     generator = torch.Generator(device=history.day.device).manual_seed(fitted.seed)
     with torch.inference_mode():
         for i, batch in enumerate(batches):
-            series = chosen[i * _CHUNK : (i + 1) * _CHUNK]
+            series = chosen[i * _CHUNK : (i + 1) * _CHUNK].cpu()
             if fitted.model == "lstm":
-                yield series.cpu(), _by_lstm(network, batch, config, generator)
+                paths = lstm_paths(network, batch, n_samples=config.n_samples, generator=generator).cpu()
+                yield series, _of_paths(paths, config)
             else:
-                assert fitted.correlation is not None
-                yield series.cpu(), _by_tft(network, batch, config, fitted.correlation, fitted.seed)
+                predicted = network(batch[0])["prediction"].cpu().clamp(min=0).sort(-1).values
+                mean = predicted @ mean_weights(config.quantile_levels).to(predicted)
+                yield series, (mean, predicted, _copula(fitted, predicted, config))
 
 
-def _by_tft(network: nn.Module, batch: Batch, config: ForecastConfig, correlation: Tensor, seed: int) -> Piece:
-    levels = config.quantile_levels
-    predicted = network(batch[0])["prediction"].cpu().clamp(min=0).sort(-1).values
-    mean = predicted @ mean_weights(levels).to(predicted)
-    paths = joint_paths(predicted, levels, correlation, config.n_samples, seed)
-    return mean, predicted, cumulative_quantiles(paths, levels)
-
-
-def _by_lstm(network: Any, batch: Batch, config: ForecastConfig, generator: torch.Generator) -> Piece:
-    paths = lstm_paths(network, batch, n_samples=config.n_samples, generator=generator).cpu()
+def _of_paths(paths: Tensor, config: ForecastConfig) -> Piece:
     levels = config.quantile_levels
     return paths.mean(1), quantiles(paths, levels), cumulative_quantiles(paths, levels)
+
+
+def _copula(fitted: Fitted, predicted: Tensor, config: ForecastConfig) -> Tensor:
+    """Cumulative quantiles of a model that gives quantiles day by day."""
+    assert fitted.correlation is not None
+    levels = config.quantile_levels
+    paths = joint_paths(predicted, levels, fitted.correlation, config.n_samples, fitted.seed)
+    return cumulative_quantiles(paths, levels)
 
 
 def lstm_paths(network: Any, batch: Batch, *, n_samples: int, generator: torch.Generator) -> Tensor:

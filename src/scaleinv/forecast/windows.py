@@ -13,6 +13,9 @@ from scaleinv.forecast.inputs import YEAR, Encoded
 Batch = tuple[dict[str, Tensor], tuple[Tensor, Tensor]]
 """``x`` as ``TimeSeriesDataSet`` hands it out, and ``(y, weight)``, both (n_windows, horizon)."""
 _RECENT = 14
+_PAST = frozenset(("encoder_cat", "encoder_cont", "encoder_target"))
+_AT_ONCE = 8
+"""Batches that are made together: a gather costs the same for few windows as for many."""
 
 
 @dataclass(frozen=True)
@@ -67,8 +70,10 @@ class Batches:
         drawn = self.stretch.draw(self.batch_size * self.n_batches, self.generator)
         short = (drawn.start < self.data.inputs.context).long()
         drawn = drawn[torch.argsort(short, stable=True)]
-        for i in torch.randperm(self.n_batches, generator=self.generator).tolist():
-            yield batch(self.data, drawn[slice(i * self.batch_size, (i + 1) * self.batch_size)])
+        order = torch.randperm(self.n_batches, generator=self.generator).to(drawn.start.device)
+        for some in torch.split(order, _AT_ONCE):
+            rows = (some[:, None] * self.batch_size + torch.arange(self.batch_size, device=some.device)).flatten()
+            yield from split(batch(self.data, drawn[rows]), self.batch_size)
 
 
 class Pass:
@@ -81,8 +86,48 @@ class Pass:
         return -(-len(self.windows) // self.batch_size)
 
     def __iter__(self) -> Iterator[Batch]:
-        for i in range(0, len(self.windows), self.batch_size):
-            yield batch(self.data, self.windows[slice(i, i + self.batch_size)])
+        at_once = _AT_ONCE * self.batch_size
+        for i in range(0, len(self.windows), at_once):
+            yield from split(batch(self.data, self.windows[slice(i, i + at_once)]), self.batch_size)
+
+
+@dataclass(frozen=True)
+class Stretched:
+    """Windows before they are padded: all axes 1 are the context's days and the horizon's, the first one oldest."""
+
+    y: Tensor
+    """(n_windows, context + horizon) demand; 0 before a series' first day and after the cutoff."""
+    cont: Tensor
+    """(n_windows, context + horizon, n_reals) in the order of ``Inputs.reals``."""
+    cat: Tensor
+    """(n_windows, context + horizon, n_categoricals)"""
+    scale: Tensor
+    """(n_windows,) one plus the mean of the context."""
+    weight: Tensor
+    """(n_windows, horizon) 1 where demand is known, 0 on stock-out days, missing ones and those after the cutoff."""
+
+
+def stretch(data: Encoded, windows: Windows) -> Stretched:
+    """Each window as one piece of the history's rows, with what its past says of it; two gathers in all."""
+    history, inputs = data.history, data.inputs
+    context, days = inputs.context, inputs.context + inputs.horizon
+    begin = history.indptr[windows.series] + windows.start
+    varying = _rows(data.varying, begin, days)
+    y = varying[..., 0].clone()
+    if bool((windows.start < context).any()):  # what stands before a series' first day is another's
+        y *= windows.start[:, None] >= torch.arange(context, -inputs.horizon, -1, device=y.device)
+    mean = y[:, :context].sum(1) / windows.start.clamp(max=context)
+    _fill(data, windows, varying, y, mean)
+    statics = _static_reals(data, windows, mean)
+    return Stretched(
+        y=y,
+        cont=torch.cat([varying, statics[:, None].expand(-1, days, -1)], -1),
+        cat=torch.cat(
+            [data.statics[windows.series][:, None].expand(-1, days, -1), _rows(data.codes, begin, days).long()], -1
+        ),
+        scale=1 + mean,
+        weight=_rows(history.observed[:, None], begin, inputs.horizon)[..., 0].float(),
+    )
 
 
 def batch(data: Encoded, windows: Windows) -> Batch:
@@ -90,35 +135,43 @@ def batch(data: Encoded, windows: Windows) -> Batch:
 
     ``target_scale`` is (0, 1 + mean of the context): demand is divided by it on the way in, multiplied on the way out.
     """
-    history, inputs = data.history, data.inputs
-    context, horizon = inputs.context, inputs.horizon
-    step = torch.arange(-context, horizon, device=windows.series.device)
-    position = windows.start[:, None] + step
-    row = history.indptr[windows.series][:, None] + position.clamp(min=0)
-    valid = position >= 0
-    y = history.y[row] * valid
+    context, horizon = data.inputs.context, data.inputs.horizon
+    made = stretch(data, windows)
     length = windows.start.clamp(max=context)
-    mean = y[:, :context].sum(1) / length
-    scale = 1 + mean
-    reals = _reals(data, windows, row, y, mean, scale)
-    cont = torch.stack([reals[name].expand(y.shape) for name in inputs.reals], -1).float()
-    cat = _categoricals(data, windows, row)
-    past, weight = slice(None, context), history.observed[row[:, context:]].float()
     order = _left_aligned(length, context)
     x = {
-        "encoder_cat": _take(cat[:, past], order, length),
-        "encoder_cont": _take(cont[:, past], order, length),
-        "encoder_target": _take(y[:, past, None], order, length)[..., 0],
+        "encoder_cat": _take(made.cat[:, :context], order, length),
+        "encoder_cont": _take(made.cont[:, :context], order, length),
+        "encoder_target": _take(made.y[:, :context, None], order, length)[..., 0],
         "encoder_lengths": length,
-        "decoder_cat": cat[:, context:],
-        "decoder_cont": cont[:, context:],
-        "decoder_target": y[:, context:],
+        "decoder_cat": made.cat[:, context:],
+        "decoder_cont": made.cont[:, context:],
+        "decoder_target": made.y[:, context:],
         "decoder_lengths": torch.full_like(length, horizon),
-        "decoder_time_idx": position[:, context:],
+        "decoder_time_idx": windows.start[:, None] + torch.arange(horizon, device=length.device),
         "groups": windows.series[:, None],
-        "target_scale": torch.stack([torch.zeros_like(scale), scale], 1),
+        "target_scale": torch.stack([torch.zeros_like(made.scale), made.scale], 1),
     }
-    return x, (y[:, context:], weight)
+    return x, (made.y[:, context:], made.weight)
+
+
+def split(made: Batch, size: int) -> Iterator[Batch]:
+    """Batches of ``size`` windows, each no wider than its longest past."""
+    x, (y, weight) = made
+    for i in range(0, len(y), size):
+        some = slice(i, i + size)
+        width = int(x["encoder_lengths"][some].max())
+        yield (
+            {name: values[some, :width] if name in _PAST else values[some] for name, values in x.items()},
+            (y[some], weight[some]),
+        )
+
+
+def _rows(table: Tensor, begin: Tensor, length: int) -> Tensor:
+    """(n_windows, length, n_columns): ``length`` rows of ``table`` from each of ``begin`` on, copied as one piece."""
+    rows, columns = table.shape
+    pieces = table.as_strided((rows - length + 1, length * columns), (columns, 1))
+    return torch.index_select(pieces, 0, begin).view(-1, length, columns)
 
 
 def _left_aligned(length: Tensor, context: int) -> Tensor | None:
@@ -137,41 +190,36 @@ def _take(values: Tensor, order: Tensor | None, length: Tensor) -> Tensor:
     return taken * inside[..., None]
 
 
-def _categoricals(data: Encoded, windows: Windows, row: Tensor) -> Tensor:
-    columns = [column[:, None].expand(row.shape) for column in data.statics[windows.series].unbind(1)]
-    columns.append((data.history.day[row] + 3) % 7)  # 1970-01-01 was a Thursday; Monday is 0
-    if data.inputs.events:
-        columns.append(data.event[row])
-    return torch.stack(columns, -1)
+def _fill(data: Encoded, windows: Windows, varying: Tensor, y: Tensor, mean: Tensor) -> None:
+    """Columns of ``varying`` that depend on where a window starts; in place."""
+    inputs, scale = data.inputs, 1 + mean[:, None]
+    at = {name: varying[..., i] for i, name in enumerate(inputs.varying_reals)}
+    torch.div(y, scale, out=at["y"])
+    if inputs.stockout:
+        at["stockout"][:, inputs.context :] = 0
+    if "weekday_level" in at:
+        torch.div(_weekday_level(data, windows, y, mean), scale, out=at["weekday_level"])
+    step = torch.arange(-inputs.context, inputs.horizon, device=y.device)
+    at["relative_time"][:] = step / inputs.context
 
 
-def _reals(data: Encoded, windows: Windows, row: Tensor, y: Tensor, mean: Tensor, scale: Tensor) -> dict[str, Tensor]:
-    """Column -> (n_windows, 1) or (n_windows, context + horizon)."""
+def _static_reals(data: Encoded, windows: Windows, mean: Tensor) -> Tensor:
+    """(n_windows, n_static_reals): what the past of each window says of its series."""
     history, inputs = data.history, data.inputs
     base = mean + 0.1
     far = _mean_before(data, windows, 0, YEAR, history.sums) + 0.1
     reals = {
-        "y": y / scale[:, None],
-        "level": base.log()[:, None],
-        "recent_level": ((_mean_before(data, windows, 0, _RECENT, history.sums) + 0.1) / base).log()[:, None],
-        "long_level": (far / base).log()[:, None],
-        "sale_share": _mean_before(data, windows, 0, YEAR, history.sales)[:, None],
+        "level": base.log(),
+        "recent_level": ((_mean_before(data, windows, 0, _RECENT, history.sums) + 0.1) / base).log(),
+        "long_level": (far / base).log(),
+        "sale_share": _mean_before(data, windows, 0, YEAR, history.sales),
         # It ends with the context: where all series begin on one day, an age is the date in disguise, and a network
         # would carry on whatever trend those weeks had (docs/decisions.md).
-        "age": (windows.start.clamp(max=inputs.context) / inputs.context)[:, None],
-        "price": data.price[row],
-        "promotion": history.is_promotion[row].float(),
-        "benefit": history.is_benefit_day[row].float(),
+        "age": windows.start.clamp(max=inputs.context) / inputs.context,
     }
-    calendar = data.calendar[history.day[row] - data.first_day]
-    reals |= dict(zip(("month_day", "year_sin", "year_cos"), calendar.unbind(-1), strict=True))
-    if inputs.stockout:
-        reals["stockout"] = history.is_stockout[row] * (row < (history.indptr[windows.series] + windows.start)[:, None])
-    if "weekday_level" in inputs.known_reals:
-        reals["weekday_level"] = _weekday_level(data, windows, y, mean) / scale[:, None]
     if inputs.yearly:
-        reals["year_ago"] = _year_ago(data, windows)[:, None]
-    return reals
+        reals["year_ago"] = _year_ago(data, windows)
+    return torch.stack([reals[name] for name in inputs.static_reals], 1).float()
 
 
 def _mean_before(data: Encoded, windows: Windows, end: int, days: int, running: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from scaleinv.pipeline.groups import Card, Request, load_group, message, request
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.schema import table
-from scaleinv.schema.words import BASELINE
+from scaleinv.schema.words import BASELINE, UNTRAINED, ModelName
 
 
 def work(walk: Walk) -> Outcome:
@@ -53,7 +53,7 @@ def forecast_group(request: Request) -> Card:
         if request.model == BASELINE:
             raise
         fallen = error
-        files = _stage_all(request, group, lake, _baseline(request, group))
+        files = _stage_all(request, group, lake, _untrained(request, group, BASELINE))
     rows = group.n_series * len(files)
     return {
         "fingerprint": request.fingerprint,
@@ -86,8 +86,8 @@ def _load(request: Request, group: Group, lake: Lake) -> Fitted:
         DataError: it was not trained.
         LakeError: it was, and is not there.
     """
-    if request.model == BASELINE:
-        return _baseline(request, group)
+    if request.model in UNTRAINED:
+        return _untrained(request, group, request.model)
     where = {"as_of": request.as_of, "model": request.model, "group_id": request.group_id}
     (row,) = lake.read(table("gold/training_ledger"), where=where, columns=["artefact", "error"]).to_pylist()
     if row["artefact"] is None:
@@ -98,9 +98,9 @@ def _load(request: Request, group: Group, lake: Lake) -> Fitted:
     return Fitted.from_bytes(content)
 
 
-def _baseline(request: Request, group: Group) -> Fitted:
+def _untrained(request: Request, group: Group, model: ModelName) -> Fitted:
     return fit(
-        BASELINE,
+        model,
         group,
         cutoff=min(request.cutoffs),
         config=request.forecast,

@@ -12,7 +12,7 @@ from scaleinv.pipeline.groups import Card, Request, load_group, message, request
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
-from scaleinv.schema.words import BASELINE
+from scaleinv.schema.words import BASELINE, CLASSICAL
 
 
 def work(walk: Walk) -> Outcome:
@@ -20,9 +20,8 @@ def work(walk: Walk) -> Outcome:
     config = walk.config
     cutoff = cutoffs(walk.as_of, config.evaluation.holdout_days, config.evaluation.refresh_days)[0]
     stage = next(stage for stage in STAGES if stage.name == "train")
-    todo = requests(
-        walk, kind="train", models=config.forecast.models, cutoffs=[cutoff], fingerprint=walk.fingerprint(stage)
-    )
+    learning = [model for model in config.forecast.models if model not in CLASSICAL]
+    todo = requests(walk, kind="train", models=learning, cutoffs=[cutoff], fingerprint=walk.fingerprint(stage))
     cards = run_groups(walk, train_group, todo, _failed)
     ledger = table("gold/training_ledger")
     rows = [{name: card[name] for name in ledger.names} | {"as_of": walk.as_of} for card in cards]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 DemandClass = Literal["smooth", "erratic", "intermittent", "lumpy", "no_demand"]
 DEMAND_CLASSES: Final[tuple[DemandClass, ...]] = ("smooth", "erratic", "intermittent", "lumpy", "no_demand")
@@ -16,9 +16,15 @@ AbcClass = Literal["A", "B", "C"]
 ABC_CLASSES: Final[tuple[AbcClass, ...]] = ("A", "B", "C")
 """Share of sales value: A up to 80 %, B up to 95 %, C the rest."""
 
-ModelName = Literal["seasonal", "lstm", "tft"]
+ClassicalName = Literal["auto_arima", "auto_ets", "theta", "croston_sba", "tsb", "adida", "imapa"]
+"""Models of one series, fitted anew for each forecast."""
+TrainedName = Literal["lstm", "tft", "xgboost"]
+"""Models that are trained on a group."""
+ModelName = Literal["seasonal"] | TrainedName | ClassicalName
+CLASSICAL: Final[tuple[ClassicalName, ...]] = get_args(ClassicalName)
 BASELINE: Final[ModelName] = "seasonal"
 """The model that every other must beat and that every failed group falls back to."""
+UNTRAINED: Final[tuple[ModelName, ...]] = (BASELINE, *CLASSICAL)
 
 PolicyMethod = Literal["quantile", "root", "seed"]
 POLICY_METHODS: Final[tuple[PolicyMethod, ...]] = ("quantile", "root", "seed")

@@ -1,0 +1,266 @@
+"""Gradient-boosted trees (XGBoost) over windows: one row per day to forecast, of what was known when it was forecast.
+
+Where demand is counted, the trees give its mean (Tweedie deviance, Jørgensen 1987) and a negative binomial stands
+around it, whose dispersion is read off the validation days by the size of the mean; where demand is no whole number,
+they give the quantiles themselves (pinball loss).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import xgboost
+from torch import Tensor
+
+from scaleinv.config import ForecastConfig, XgboostConfig
+from scaleinv.forecast.counts import negative_binomial_quantiles
+from scaleinv.forecast.inputs import Encoded
+from scaleinv.forecast.paths import mean_weights
+from scaleinv.forecast.windows import Stretch, Windows, stretch
+
+_Floats = npt.NDArray[np.float32]
+_WEEKS: Final = 4
+"""The same weekday of so many weeks before."""
+_BINS: Final = 40
+"""Classes of the mean, of equal count, that have a dispersion of their own."""
+_MAX_BIN: Final = 128
+"""Values of a column that a tree tells apart."""
+_CHUNK: Final = 2048
+"""Windows at a time."""
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Days to forecast of some windows, window by window: what a tree sees, and what came."""
+
+    seen: _Floats
+    """(n_rows, n_columns)"""
+    y: _Floats
+    """(n_rows,)"""
+    level: _Floats
+    """(n_rows,) mean of the window's context + 0.1: what the trees start from."""
+    counts: npt.NDArray[np.bool_]
+    """(n_rows,) the day's demand is known."""
+
+    @property
+    def scale(self) -> _Floats:
+        """(n_rows,) 1 + mean of the window's context: what quantiles are divided by."""
+        return self.level + np.float32(0.9)
+
+    def usable(self) -> Rows:
+        """Those whose demand is known."""
+        keep = self.counts
+        return Rows(self.seen[keep], self.y[keep], self.level[keep], keep[keep])
+
+
+def rows_of(data: Encoded, windows: Windows, steps: Tensor) -> Rows:
+    """The rows of ``steps`` (n_windows, n_steps; 0 is the first day to forecast)."""
+    parts = [_rows(data, windows[slice(i, i + _CHUNK)], steps[i : i + _CHUNK]) for i in range(0, len(windows), _CHUNK)]
+    return Rows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
+
+
+def _rows(data: Encoded, windows: Windows, steps: Tensor) -> tuple[_Floats, _Floats, _Floats, npt.NDArray[np.bool_]]:
+    inputs = data.inputs
+    context, season = inputs.context, inputs.season
+    made = stretch(data, windows)
+    n, n_steps = steps.shape
+    ahead = (context + steps)[..., None]
+    observed = len(inputs.observed_reals)
+    cont = made.cont[..., observed:].gather(1, ahead.expand(-1, -1, made.cont.shape[-1] - observed))
+    cat = made.cat.gather(1, ahead.expand(-1, -1, made.cat.shape[-1])).float()
+    past, scale = made.y[:, :context], made.scale[:, None]
+    weeks = torch.arange(1, _WEEKS + 1, device=steps.device) * season
+    same_day = (context + steps % season)[..., None] - weeks
+    lags = past.gather(1, same_day.clamp(min=0).flatten(1)).view(n, n_steps, _WEEKS) / scale[..., None]
+    recent = past[:, -4 * season :]
+    price = made.cont[..., inputs.reals.index("price")] if inputs.price else None
+    columns = [
+        (past[:, -season:].mean(1, keepdim=True) / scale),
+        (recent.mean(1, keepdim=True) / scale),
+        (recent.std(1, keepdim=True) / scale),
+        (recent.amax(1, keepdim=True) / scale),
+        (recent > 0).float().mean(1, keepdim=True),
+        _since_last_sale(past)[:, None],
+    ]
+    facts = torch.cat(columns, 1)[:, None].expand(-1, n_steps, -1)
+    parts = [cat, cont, lags, lags.mean(-1, keepdim=True), facts]
+    if price is not None:
+        usual = price[:, context - 4 * season : context].mean(1)
+        parts.append((price.gather(1, context + steps) - usual[:, None])[..., None])
+    seen = torch.cat(parts, -1).flatten(0, 1)
+    y = made.y[:, context:].gather(1, steps)
+    known = made.weight.gather(1, steps) > 0
+    level = (made.scale - 0.9)[:, None].expand_as(y)
+    return seen.cpu().numpy(), y.flatten().cpu().numpy(), level.flatten().cpu().numpy(), known.flatten().cpu().numpy()
+
+
+def _since_last_sale(past: Tensor) -> Tensor:
+    """(n_windows,) days since the last sale, at most the context."""
+    days = torch.arange(past.shape[1], 0, -1, device=past.device)
+    return torch.where(past > 0, days, past.shape[1] + 1).amin(1).float()
+
+
+def _column_kinds(data: Encoded) -> list[str]:
+    """XGBoost's feature types: codes, then quantities."""
+    n_codes = len(data.inputs.categoricals)
+    n = n_codes + len(data.inputs.reals) - len(data.inputs.observed_reals) + _WEEKS + 1 + 6 + data.inputs.price
+    return ["c"] * n_codes + ["q"] * (n - n_codes)
+
+
+@dataclass(frozen=True)
+class Trees:
+    """Fitted trees as tensors that can be stored; ``dispersion`` is empty where they give quantiles."""
+
+    booster: Tensor
+    """uint8"""
+    log_mean: Tensor
+    """(n_bins,) middle of each class of means."""
+    dispersion: Tensor
+    """(n_bins,) (variance - mean) / mean²."""
+
+    def forecast(self, data: Encoded, windows: Windows, config: ForecastConfig) -> tuple[Tensor, Tensor]:
+        """(n_windows, horizon) mean and (n_windows, horizon, n_quantiles) quantiles."""
+        rows = rows_of(data, windows, _every_step(windows, config.horizon))
+        mean, predicted = self.read(rows, config)
+        shape = (len(windows), config.horizon)
+        return mean.view(shape), predicted.view(*shape, -1)
+
+    def read(self, rows: Rows, config: ForecastConfig) -> tuple[Tensor, Tensor]:
+        """(n_rows,) mean and (n_rows, n_quantiles) quantiles."""
+        booster = xgboost.Booster({"nthread": torch.get_num_threads()})
+        booster.load_model(bytearray(self.booster.numpy().tobytes()))
+        levels = config.quantile_levels
+        if not len(self.dispersion):
+            predicted = torch.from_numpy(booster.inplace_predict(rows.seen) * rows.scale[:, None])
+            predicted = predicted.clamp(min=0).sort(-1).values
+            return predicted @ mean_weights(levels).to(predicted), predicted
+        mean = torch.from_numpy(booster.inplace_predict(rows.seen, base_margin=np.log(rows.level)))
+        at = mean.clamp(min=1e-6).log()
+        right = torch.searchsorted(self.log_mean, at).clamp(1, len(self.log_mean) - 1)
+        gap = (self.log_mean[right] - self.log_mean[right - 1]).clamp(min=1e-9)
+        share = ((at - self.log_mean[right - 1]) / gap).clamp(0, 1)
+        spread = torch.lerp(self.dispersion[right - 1], self.dispersion[right], share)
+        return mean, negative_binomial_quantiles(mean, spread, levels)
+
+
+@dataclass(frozen=True)
+class Grown:
+    """Trees, how growing them went, and how the validation windows look to trees that have not seen them."""
+
+    trees: Trees
+    card: dict[str, Any]
+    y: Tensor
+    """(n_windows, horizon)"""
+    known: Tensor
+    """(n_windows, horizon)"""
+    predicted: Tensor
+    """(n_windows, horizon, n_quantiles)"""
+
+
+def grow(
+    data: Encoded, first: Tensor, validation: Windows, *, held_out: int, config: ForecastConfig, seed: int
+) -> Grown:
+    """Trees grown from days of windows that start at ``first`` (n_series,) or later.
+
+    A first set sees only days before the last ``held_out`` ones; on the validation windows it tells how many trees are
+    right and how far demand spreads around them. So many are then grown anew with the last days, which say most.
+    """
+    options, counted = config.xgboost, _is_counted(data)
+    known = _drawn(data, first, held_out, config, seed)
+    checked = rows_of(data, validation, _every_step(validation, config.horizon))
+    parameters = _parameters(options, config, counted=counted, seed=seed)
+    kinds = _column_kinds(data)
+    training = _matrix(known, kinds, counted=counted)
+    found: dict[str, dict[str, list[float]]] = {}
+    judge = xgboost.train(
+        parameters, training, options.max_rounds, evals_result=found, early_stopping_rounds=options.patience,
+        evals=[(_matrix(checked.usable(), kinds, counted=counted, like=training), "validation")], verbose_eval=False,
+    )  # fmt: skip
+    rounds = judge.best_iteration + 1
+    judge = judge[:rounds]
+    log_mean = dispersion = torch.zeros(0)
+    if counted:
+        mean = judge.inplace_predict(checked.seen, base_margin=np.log(checked.level))
+        log_mean, dispersion = _dispersion(checked.y[checked.counts], mean[checked.counts])
+    shape = (len(validation), config.horizon)
+    _, predicted = Trees(_stored(judge), log_mean, dispersion).read(checked, config)
+    everything = _drawn(data, first, 0, config, seed + 1)
+    final = xgboost.train(parameters, _matrix(everything, kinds, counted=counted), rounds)
+    ((_, losses),) = found["validation"].items()
+    return Grown(
+        trees=Trees(_stored(final), log_mean, dispersion),
+        card={"n_windows": len(known.y) + len(everything.y), "epochs": rounds, "validation_loss": float(min(losses))},
+        y=torch.from_numpy(checked.y).view(shape),
+        known=torch.from_numpy(checked.counts).view(shape),
+        predicted=predicted.view(*shape, -1),
+    )
+
+
+def _stored(booster: Any) -> Tensor:
+    return torch.frombuffer(bytearray(booster.save_raw("ubj")), dtype=torch.uint8)
+
+
+def _is_counted(data: Encoded) -> bool:
+    seen = data.history.y[data.history.observed]
+    return bool((seen == seen.round()).all())
+
+
+def _every_step(windows: Windows, horizon: int) -> Tensor:
+    return torch.arange(horizon, device=windows.start.device).expand(len(windows), -1)
+
+
+def _drawn(data: Encoded, first: Tensor, held_out: int, config: ForecastConfig, seed: int) -> Rows:
+    """Rows of windows at random, some days of each; only days that lie before the last ``held_out``."""
+    options = config.xgboost
+    generator = torch.Generator().manual_seed(seed)
+    last = data.history.n_days - held_out - 1
+    windows = Stretch(first, last).draw(-(-options.max_rows // options.days_per_window), generator)
+    order = torch.rand((len(windows), config.horizon), generator=generator).argsort(1)
+    steps = order[:, : options.days_per_window].to(windows.start.device)
+    rows = rows_of(data, windows, steps)
+    inside = (windows.start[:, None] + steps <= last[windows.series][:, None]).flatten().cpu().numpy()
+    return replace(rows, counts=rows.counts & inside).usable()
+
+
+def _matrix(rows: Rows, kinds: list[str], *, counted: bool, like: Any = None) -> Any:
+    return xgboost.QuantileDMatrix(
+        rows.seen,
+        label=rows.y if counted else rows.y / rows.scale,
+        weight=None if counted else rows.scale,
+        base_margin=np.log(rows.level) if counted else None,
+        feature_types=kinds,
+        enable_categorical=True,
+        max_bin=_MAX_BIN,
+        ref=like,
+        nthread=torch.get_num_threads(),
+    )
+
+
+def _parameters(options: XgboostConfig, config: ForecastConfig, *, counted: bool, seed: int) -> dict[str, Any]:
+    loss: dict[str, Any] = (
+        {"objective": "reg:tweedie", "tweedie_variance_power": options.variance_power}
+        if counted
+        else {"objective": "reg:quantileerror", "quantile_alpha": list(config.quantile_levels)}
+    )
+    return loss | {
+        "eta": options.learning_rate, "max_depth": options.max_depth, "min_child_weight": options.min_child_weight,
+        "subsample": options.subsample, "colsample_bytree": options.columns_per_tree, "max_bin": _MAX_BIN,
+        "tree_method": "hist", "nthread": torch.get_num_threads(), "seed": seed,
+    }  # fmt: skip
+
+
+def _dispersion(y: _Floats, mean: _Floats) -> tuple[Tensor, Tensor]:
+    """Log mean and dispersion of classes of the mean, by moments: sum of (y - mean)² - y over sum of mean²."""
+    order = np.argsort(mean, kind="stable")
+    n_bins = max(2, min(_BINS, len(order) // 500))
+    log_mean, spread = [], []
+    for part in np.array_split(order, n_bins):
+        m, actual = mean[part].astype(np.float64), y[part].astype(np.float64)
+        excess = ((actual - m) ** 2 - actual).sum() / max((m**2).sum(), 1e-9)
+        log_mean.append(float(np.log(max(m.mean(), 1e-6))))
+        spread.append(float(np.clip(excess, 1e-3, 50)))
+    return torch.tensor(log_mean), torch.tensor(spread)

@@ -1,0 +1,83 @@
+"""What the trees see, and the two kinds of distribution they give."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from tests.forecast.data_set import made_up
+
+from scaleinv.config import ForecastConfig, XgboostConfig
+from scaleinv.forecast.inputs import Encoded
+from scaleinv.forecast.trees import _column_kinds, _drawn, grow, rows_of
+from scaleinv.forecast.windows import Windows
+
+CONTEXT, HORIZON, DAYS = 28, 7, 120
+CONFIG = ForecastConfig(
+    horizon=HORIZON, context_length=CONTEXT, quantile_levels=(0.1, 0.25, 0.5, 0.75, 0.9),
+    xgboost=XgboostConfig(max_rows=20_000, max_rounds=60, learning_rate=0.2, max_depth=3),
+)  # fmt: skip
+
+
+def _data() -> Encoded:
+    return made_up([0, 0, 30, 60], DAYS, context=CONTEXT, horizon=HORIZON)
+
+
+def test_a_row_is_a_day_with_what_was_known_at_its_windows_start() -> None:
+    data = _data()
+    windows = Windows(torch.tensor([0, 2]), torch.tensor([50, 10]))
+    steps = torch.tensor([[0, 6], [3, 5]])
+    rows = rows_of(data, windows, steps)
+    kinds = _column_kinds(data)
+    assert rows.seen.shape == (4, len(kinds))
+    history = data.history
+    n_codes, n_reals = len(data.inputs.categoricals), len(data.inputs.reals) - len(data.inputs.observed_reals)
+    for row, (window, step) in enumerate([(0, 0), (0, 6), (1, 3), (1, 5)]):
+        series, start = int(windows.series[window]), int(windows.start[window])
+        past = history.y[int(history.indptr[series]) : int(history.indptr[series]) + start].numpy()[-CONTEXT:]
+        mean = past.sum() / min(start, CONTEXT)
+        assert rows.level[row] == pytest.approx(mean + 0.1)
+        assert rows.y[row] == history.y[int(history.indptr[series]) + start + step]
+        padded = np.concatenate([np.zeros(CONTEXT - len(past)), past])
+        lags = [padded[CONTEXT + step % 7 - 7 * week] / (1 + mean) for week in (1, 2, 3, 4)]
+        at = n_codes + n_reals
+        assert rows.seen[row, at : at + 4] == pytest.approx(lags, abs=1e-6)
+        assert rows.seen[row, at + 5] == pytest.approx(padded[-7:].mean() / (1 + mean), abs=1e-6)
+        day = int(history.day[int(history.indptr[series]) + start + step])
+        assert rows.seen[row, data.inputs.categoricals.index("weekday")] == (day + 3) % 7
+
+
+@pytest.mark.parametrize("held_out", [0, 7])
+def test_rows_are_drawn_of_days_that_are_known_and_not_held_out(held_out: int) -> None:
+    data = _data()
+    marked = replace(data, varying=data.varying.clone())
+    history = data.history
+    for series, days in enumerate(history.n_days.tolist()):
+        row = CONTEXT + int(history.indptr[series])
+        marked.varying[row : row + days, 0] = torch.arange(days)  # demand tells the day
+    rows = _drawn(marked, torch.full((4,), 14), held_out, CONFIG, 0)
+    assert len(rows.y) > 10_000
+    assert rows.counts.all()
+    assert rows.y.max() == DAYS - held_out - 1
+    assert rows.y.min() >= 14
+
+
+@pytest.mark.parametrize("counted", [True, False])
+def test_counts_get_a_negative_binomial_and_other_demand_its_quantiles(counted: bool) -> None:
+    data = _data()
+    if not counted:
+        data.varying[:, 0] *= 0.37
+        data.history.y.mul_(0.37)
+    days = data.history.n_days
+    validation = Windows(torch.arange(4), days - HORIZON)
+    grown = grow(data, torch.full((4,), 14), validation, held_out=HORIZON, config=CONFIG, seed=1)
+    assert bool(len(grown.trees.dispersion)) == counted
+    mean, predicted = grown.trees.forecast(data, Windows(torch.arange(4), days), CONFIG)
+    assert mean.shape == (4, HORIZON)
+    assert predicted.shape == (4, HORIZON, 5)
+    assert bool((predicted == predicted.round()).all()) == counted
+    unit = 1.0 if counted else 0.37
+    assert float(mean.mean()) == pytest.approx(3 * unit, rel=0.25)  # made_up draws from a Poisson of mean 3
+    assert predicted.mean((0, 1)).numpy() == pytest.approx(np.array([1, 2, 3, 4, 5]) * unit, rel=0.35)
