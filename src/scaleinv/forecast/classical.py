@@ -7,6 +7,7 @@ the model's own errors of the last weeks, so that days of one week hang together
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -65,7 +66,7 @@ def _fitted(
 def _model(model: ClassicalName, season: int) -> Any:
     from statsforecast import models
 
-    made = {
+    made: dict[ClassicalName, Callable[[], Any]] = {
         "auto_arima": lambda: models.AutoARIMA(season_length=season, alias=model),
         "auto_ets": lambda: models.AutoETS(season_length=season, alias=model),
         "theta": lambda: models.DynamicOptimizedTheta(season_length=season, alias=model),
