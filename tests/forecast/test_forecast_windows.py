@@ -139,6 +139,25 @@ def test_windows_are_drawn_evenly_and_the_same_with_the_same_seed() -> None:
     assert torch.equal(drawn.start, again.start)
 
 
+def test_weights_and_half_life_say_how_often_a_window_is_drawn() -> None:
+    stretch = Stretch(
+        torch.tensor([3, 5, 9, 2]), torch.tensor([5, 4, 9, 7]), weight=torch.tensor([1.0, 9.0, 2.0, 0.5]), half_life=2.0
+    )
+    drawn = stretch.draw(50_000, torch.Generator().manual_seed(1))
+    expected = {
+        (series, start): weight * 0.5 ** ((last - start) / 2)
+        for series, first, last, weight in ((0, 3, 5, 1.0), (2, 9, 9, 2.0), (3, 2, 7, 0.5))
+        for start in range(first, last + 1)
+    }
+    pairs, counts = torch.unique(torch.stack([drawn.series, drawn.start], 1), dim=0, return_counts=True)
+    assert [tuple(pair) for pair in pairs.tolist()] == sorted(expected)
+    wanted = torch.tensor([expected[key] for key in sorted(expected)])
+    torch.testing.assert_close(counts / 50_000, wanted / wanted.sum(), rtol=0.1, atol=0.002)
+    even = replace(stretch, half_life=None).draw(50_000, torch.Generator().manual_seed(1))
+    assert torch.bincount(even.series).tolist() == pytest.approx([50_000 * w / 8 for w in (3, 0, 2, 3)], rel=0.05)
+    assert torch.bincount(even.start[even.series == 3])[2:].tolist() == pytest.approx([50_000 / 16] * 6, rel=0.1)
+
+
 def test_short_pasts_share_batches_so_that_others_need_no_packing() -> None:
     data = _data()
     batches = Batches(

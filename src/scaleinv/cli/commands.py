@@ -217,7 +217,10 @@ def forecasts(
     as_of: AsOf = None,
     set_: Sets = None,
     conf: Conf = None,
-    model: Annotated[str | None, typer.Option("--model", help="seasonal, lstm or tft; default: the champion.")] = None,
+    model: Annotated[
+        str | None,
+        typer.Option("--model", help="seasonal, one of forecast.models, or a pool (lstm+tft); default: the champion."),
+    ] = None,
     cutoff: Annotated[
         datetime | None,
         typer.Option("--cutoff", formats=["%Y-%m-%d"], help="A backtest's cutoff; default: the as-of day."),

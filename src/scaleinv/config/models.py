@@ -187,6 +187,17 @@ class FeaturesConfig(Section):
         return as_of - timedelta(days=self.history_days - 1)
 
 
+class SamplingConfig(Section):
+    """Which windows a network sees more often. By default all windows are alike."""
+
+    value_exponent: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """A series is drawn in proportion to its mean daily sales value to this power."""
+    sale_share_exponent: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """And to the share of its days with a sale to this power: what never sells teaches little."""
+    half_life: Positive | None = None
+    """Days; a window that starts so much earlier is half as likely."""
+
+
 class TrainingConfig(Section):
     """How one network is trained; the number of steps is fixed, never the time, so that a rerun gives the same."""
 
@@ -200,6 +211,7 @@ class TrainingConfig(Section):
     patience: Positive = 4
     """Epochs without a better validation loss before stopping."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    sampling: SamplingConfig = SamplingConfig()
 
 
 class LstmConfig(TrainingConfig):
@@ -289,6 +301,8 @@ class EvaluationConfig(Section):
     """How often the hold-out is replayed, each time with other lead times."""
     season: Positive = 7
     """Period of the seasonal baseline and of MASE's scale, days."""
+    pool: bool = True
+    """Whether the mean of the trained models' quantiles stands for election beside them (two models or more)."""
 
     @model_validator(mode="after")
     def _refresh(self) -> Self:

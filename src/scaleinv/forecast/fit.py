@@ -11,7 +11,7 @@ from typing import Final
 import torch
 from torch import Tensor, nn
 
-from scaleinv.config import ForecastConfig, TrainingConfig
+from scaleinv.config import ForecastConfig, SamplingConfig, TrainingConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.forecast.calibration import calibrate
 from scaleinv.forecast.fitted import Fitted, build
@@ -72,7 +72,8 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fit
     data = encode(history, choose_inputs(history, context=config.context_length, season=season))
     # `batches_per_epoch` is an upper bound: a small group has seen all its windows earlier.
     n_batches = min(options.batches_per_epoch, -(-training.count // options.batch_size))
-    batches = Batches(data, training, batch_size=options.batch_size, n_batches=n_batches, seed=seed)
+    drawn = _weighted(training, history, options.sampling)
+    batches = Batches(data, drawn, batch_size=options.batch_size, n_batches=n_batches, seed=seed)
     checks = Pass(data, validation, batch_size=options.batch_size)
     with torch.random.fork_rng():
         torch.manual_seed(seed)
@@ -126,6 +127,21 @@ def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:
         )
     checked = able[:: -(-len(able) // _MAX_VALIDATION)]
     return training, Windows(checked, days[checked] - held_out)
+
+
+def _weighted(training: Stretch, history: History, sampling: SamplingConfig) -> Stretch:
+    """The same windows, some of them likelier; a series is judged by all that was known of it."""
+    end = history.indptr[:-1] + history.n_days
+    days = history.n_days.clamp(min=1)
+    weight = None
+    if sampling.value_exponent or sampling.sale_share_exponent:
+        mean = (history.sums[end] - history.sums[history.indptr[:-1]]) / days
+        share = (history.sales[end] - history.sales[history.indptr[:-1]]) / days
+        price = history.price[(end - 1).clamp(min=0)].clamp(min=1e-3)
+        # What never sold is drawn now and then: its forecast is learnt, too.
+        value = ((mean + 0.01) * price) ** sampling.value_exponent
+        weight = value * (share + 0.01) ** sampling.sale_share_exponent
+    return replace(training, weight=weight, half_life=sampling.half_life)
 
 
 def _dependence(network: nn.Module, data: Encoded, checks: Pass, config: ForecastConfig) -> Tensor:

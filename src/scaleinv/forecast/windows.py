@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -38,18 +39,41 @@ class Stretch:
 
     first: Tensor
     last: Tensor
+    weight: Tensor | None = None
+    """(n_series,) how much likelier a window of one series is drawn than one of another; none: all alike."""
+    half_life: float | None = None
+    """A window that starts so many days earlier is half as likely to be drawn; none: all days alike."""
+
+    @property
+    def counts(self) -> Tensor:
+        """(n_series,) how many windows each series has."""
+        return (self.last - self.first + 1).clamp(min=0)
 
     @property
     def count(self) -> int:
         """How many windows there are."""
-        return int((self.last - self.first + 1).clamp(min=0).sum())
+        return int(self.counts.sum())
 
     def draw(self, n: int, generator: torch.Generator) -> Windows:
-        """``n`` of them at random, each as likely as any other."""
-        ends = (self.last - self.first + 1).clamp(min=0).cumsum(0)
-        picked = torch.randint(int(ends[-1]), (n,), generator=generator).to(ends.device)
-        series = torch.searchsorted(ends, picked, right=True)
-        return Windows(series, self.last[series] - (ends[series] - 1 - picked))
+        """``n`` of them at random."""
+        if self.weight is None and self.half_life is None:
+            ends = self.counts.cumsum(0)
+            picked = torch.randint(int(ends[-1]), (n,), generator=generator).to(ends.device)
+            series = torch.searchsorted(ends, picked, right=True)
+            return Windows(series, self.last[series] - (ends[series] - 1 - picked))
+        counts = self.counts.double()
+        decay = 0.5 ** (1 / self.half_life) if self.half_life else 1.0
+        # a geometric series from the last start backwards
+        mass = (1 - decay**counts) / (1 - decay) if decay < 1 else counts
+        ends = (mass if self.weight is None else mass * self.weight.double()).cumsum(0)
+        picked = torch.rand(n, generator=generator, dtype=torch.float64).to(ends.device) * ends[-1]
+        series = torch.searchsorted(ends, picked, right=True).clamp(max=len(ends) - 1)
+        share = torch.rand(n, generator=generator, dtype=torch.float64).to(ends.device)
+        if decay < 1:
+            back = torch.log1p(-share * (1 - decay ** counts[series])) / math.log(decay)
+        else:
+            back = share * counts[series]
+        return Windows(series, self.last[series] - torch.minimum(back.long(), self.counts[series] - 1))
 
 
 class Batches:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -16,6 +16,9 @@ from scaleinv.pipeline.nights import panel_of
 from scaleinv.pipeline.walk import Walk
 
 Floats = NDArray[np.float64]
+POOLED = "+"
+"""Between the members of a pool."""
+_PARTS = ("mean", "quantiles", "cumulative_quantiles")
 _PANEL_COLUMNS = ["unique_id", "ds", "y", "is_stockout"]
 
 
@@ -75,20 +78,51 @@ def groups(walk: Walk) -> Iterator[Rows]:
         walk.progress.count(done + 1, len(names), "groups")
 
 
-def distributions(walk: Walk, rows: Rows, *, cutoff: date, model: str) -> Distributions:
-    """The forecasts that ``model`` made for the group at ``cutoff``."""
-    found = walk.read("gold/forecasts", cutoff=cutoff, model=model, group_id=rows.group_id).sort_by("unique_id")
-    if not found["unique_id"].combine_chunks().equals(rows.series["unique_id"].combine_chunks()):
+def distributions(walk: Walk, group_id: str, series: pa.Table, *, cutoff: date, model: str) -> Distributions:
+    """The forecasts that ``model`` made at ``cutoff`` of the group's ``series``, sorted by ``unique_id``.
+
+    A pool (``lstm+tft``) is the mean of its members' quantiles, level by level: Lichtendahl, Grushka-Cockayne &
+    Winkler, Is it better to average probabilities or quantiles?, Management Science 59 (2013).
+    """
+    return pooled([_of_model(walk, group_id, series, cutoff, one) for one in model.split(POOLED)])
+
+
+def of_champions(
+    walk: Walk, group_id: str, series: pa.Table, champions: Mapping[str, str], *, cutoff: date
+) -> Distributions:
+    """The forecasts of the group's ``series``, each from the champion of its demand class."""
+    chosen = np.asarray([champions[name] for name in series["demand_class"].to_pylist()], dtype=np.str_)
+    merged: Distributions | None = None
+    for model in sorted(set(chosen.tolist())):
+        found = distributions(walk, group_id, series, cutoff=cutoff, model=model)
+        if merged is None:
+            merged = found
+            continue
+        mine = chosen == model
+        for name in _PARTS:
+            getattr(merged, name)[mine] = getattr(found, name)[mine]
+    assert merged is not None
+    return merged
+
+
+def pooled(members: Sequence[Distributions]) -> Distributions:
+    """Mean of the members' quantiles."""
+    return Distributions(**{name: sum(getattr(one, name) for one in members) / len(members) for name in _PARTS})
+
+
+def _of_model(walk: Walk, group_id: str, series: pa.Table, cutoff: date, model: str) -> Distributions:
+    found = walk.read("gold/forecasts", cutoff=cutoff, model=model, group_id=group_id).sort_by("unique_id")
+    if not found["unique_id"].combine_chunks().equals(series["unique_id"].combine_chunks()):
         raise DataError(
             explain(
-                f"gold/forecasts of {model} at {cutoff} does not hold exactly the series of group {rows.group_id}",
-                expected=f"{rows.n_series} series",
+                f"gold/forecasts of {model} at {cutoff} does not hold exactly the series of group {group_id}",
+                expected=f"{series.num_rows} series",
                 found=f"{found.num_rows} series",
                 do="run scaleinv forecast again for this as_of",
             )
         )
     horizon, n_quantiles = walk.config.forecast.horizon, len(walk.config.forecast.quantile_levels)
-    shape = (rows.n_series, horizon, n_quantiles)
+    shape = (series.num_rows, horizon, n_quantiles)
     return Distributions(
         mean=_flat(found["mean"]).reshape(shape[:2]),
         quantiles=_flat(found["quantiles"]).reshape(shape),

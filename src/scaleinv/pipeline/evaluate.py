@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -21,10 +21,10 @@ from scaleinv.evaluation import (
     scored_series,
     statistics,
 )
-from scaleinv.pipeline.arrays import Rows, distributions, groups
+from scaleinv.pipeline.arrays import POOLED, Rows, distributions, groups
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
-from scaleinv.schema.words import BASELINE
+from scaleinv.schema.words import BASELINE, UNTRAINED
 
 OVERALL = "overall"
 _SLICES = (OVERALL, "demand_class", "category", "abc_class")
@@ -35,10 +35,12 @@ def work(walk: Walk) -> Outcome:
     config = walk.config
     cutoff = cutoffs(walk.as_of, config.evaluation.holdout_days, config.evaluation.refresh_days)[0]
     models = (BASELINE, *config.forecast.models)
-    sums: dict[str, dict[str, Sums]] = {model: {name: {} for name in _SLICES} for model in models}
+    pool = [model for model in models if model not in UNTRAINED] if config.evaluation.pool else []
+    names = [*models, *([POOLED.join(pool)] if len(pool) > 1 else [])]
+    sums: dict[str, dict[str, Sums]] = {model: {name: {} for name in _SLICES} for model in names}
     for rows in groups(walk):
         labels = {name: rows.text(name) for name in _SLICES[1:]} | {OVERALL: np.full(rows.n_series, "all")}
-        for model, stats in _score(walk, rows, cutoff, models).items():
+        for model, stats in _score(walk, rows, cutoff, names).items():
             for name in _SLICES:
                 sums[model][name] = added(sums[model][name], label_sums(stats, labels[name]))
     walk.overwrite("gold/accuracy", _accuracy(walk, cutoff, sums))
@@ -46,7 +48,7 @@ def work(walk: Walk) -> Outcome:
     return Outcome()
 
 
-def _score(walk: Walk, rows: Rows, cutoff: Any, models: tuple[str, ...]) -> dict[str, Statistics]:
+def _score(walk: Walk, rows: Rows, cutoff: Any, models: Sequence[str]) -> dict[str, Statistics]:
     days = walk.config.evaluation.holdout_days
     first = cutoff + timedelta(days=1)
     y = rows.window(rows.y, first, days)
@@ -58,7 +60,7 @@ def _score(walk: Walk, rows: Rows, cutoff: Any, models: tuple[str, ...]) -> dict
     weights = rows.numbers("unit_price") * rows.numbers("mean_demand")
     scored = {}
     for model in models:
-        found = distributions(walk, rows, cutoff=cutoff, model=model)
+        found = distributions(walk, rows.group_id, rows.series, cutoff=cutoff, model=model)
         scored[model] = statistics(
             y,
             usable,

@@ -15,7 +15,7 @@ from scaleinv.errors import DataError, explain
 from scaleinv.evaluation import cutoffs
 from scaleinv.inventory import Policies, ProtectionDemand, Replay, policies, protection_demand, replay
 from scaleinv.lake import StagedFile
-from scaleinv.pipeline.arrays import Distributions, Floats, Rows, distributions, groups
+from scaleinv.pipeline.arrays import Distributions, Floats, Rows, groups, of_champions
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.review import MONDAY, review_phase
@@ -80,7 +80,7 @@ def work(walk: Walk) -> Outcome:
     sums, stretched, n_series = _Sums(), 0, 0
     for rows in groups(walk):
         terms = _terms(walk, rows, night)
-        found = _of_champions(walk, rows, night, walk.as_of)
+        found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=walk.as_of)
         demand = _protection(walk, found, terms, night)
         stretched += demand.n_beyond_horizon
         n_series += rows.n_series
@@ -171,22 +171,6 @@ def _keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
 # --- policies -----------------------------------------------------------------------------------------------------
 
 
-def _of_champions(walk: Walk, rows: Rows, night: _Night, cutoff: date) -> Distributions:
-    """Each series' forecast from the champion of its demand class."""
-    chosen = np.asarray([night.champions[name] for name in rows.text("demand_class").tolist()], dtype=np.str_)
-    merged: Distributions | None = None
-    for model in sorted(set(chosen.tolist())):
-        found = distributions(walk, rows, cutoff=cutoff, model=model)
-        if merged is None:
-            merged = found
-            continue
-        mine = chosen == model
-        for name in ("mean", "quantiles", "cumulative_quantiles"):
-            getattr(merged, name)[mine] = getattr(found, name)[mine]
-    assert merged is not None
-    return merged
-
-
 def _protection(walk: Walk, found: Distributions, terms: _Terms, night: _Night) -> ProtectionDemand:
     config = walk.config
     return protection_demand(
@@ -256,7 +240,7 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
     }
     backtest: dict[str, list[Policies]] = {method: [] for method in POLICY_METHODS}
     for cutoff in night.cutoffs:
-        found = _of_champions(walk, rows, night, cutoff)
+        found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=cutoff)
         demand = _protection(walk, found, terms, night)
         for method in POLICY_METHODS:
             backtest[method].append(_policies(walk, demand, found, terms, method))

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from scaleinv.errors import ConfigError, LakeError, explain
+from scaleinv.pipeline.arrays import POOLED, Distributions, distributions, of_champions
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 
@@ -29,9 +29,18 @@ def write_forecasts(walk: Walk, out: Path, *, model: str | None = None, cutoff: 
         LakeError: there are no such forecasts.
     """
     known = ("seasonal", *walk.config.forecast.models)
-    if model is not None and model not in known:
-        raise ConfigError(explain(f"there is no model {model!r}", expected=", ".join(known), do="correct --model"))
-    return _write(out, _long_forms(walk, model, cutoff or walk.as_of), walk)
+    if model is not None and not set(model.split(POOLED)) <= set(known):
+        raise ConfigError(
+            explain(
+                f"there is no model {model!r}",
+                expected=f"{', '.join(known)}, or several of them ({POOLED.join(known[:2])})",
+                do="correct --model",
+            )
+        )
+    day = cutoff or walk.as_of
+    if str(day) not in walk.lake.partition_values(table("gold/forecasts"), "cutoff", where={"as_of": walk.as_of}):
+        raise _nothing(walk, "gold/forecasts")
+    return _write(out, _long_forms(walk, model, day), walk)
 
 
 def write_table(walk: Walk, name: str, out: Path) -> int:
@@ -73,30 +82,24 @@ def _nothing(walk: Walk, name: str) -> LakeError:
 
 def _long_forms(walk: Walk, model: str | None, cutoff: date) -> Iterator[pa.Table]:
     champions = {row["demand_class"]: row["model"] for row in walk.read("gold/champions").to_pylist()}
-    wanted = [model] if model else sorted(set(champions.values()))
     for group in walk.groups():
-        found = walk.read("gold/forecasts", cutoff=cutoff, model=wanted, group_id=group)
+        series = walk.read("gold/series", columns=["unique_id", "demand_class"], group_id=group).sort_by("unique_id")
         if model is None:
-            facts = walk.read("gold/series", columns=["unique_id", "demand_class"], group_id=group)
-            chosen = pa.array([champions[name] for name in facts["demand_class"].to_pylist()])
-            owner = pc.index_in(found["unique_id"], value_set=facts["unique_id"].combine_chunks())
-            found = found.filter(pc.equal(found["model"], chosen.take(owner.combine_chunks())))
-        if found.num_rows:
-            yield _long(found.sort_by("unique_id"), cutoff, walk.config.forecast.quantile_levels)
+            found = of_champions(walk, group, series, champions, cutoff=cutoff)
+        else:
+            found = distributions(walk, group, series, cutoff=cutoff, model=model)
+        yield _long(series["unique_id"], found, cutoff, walk.config.forecast.quantile_levels)
 
 
-def _long(found: pa.Table, cutoff: date, levels: tuple[float, ...]) -> pa.Table:
-    mean = np.asarray(found["mean"].combine_chunks().flatten())
-    n = found.num_rows
-    horizon = len(mean) // n
-    quantiles = np.asarray(found["quantiles"].combine_chunks().flatten()).reshape(n * horizon, len(levels))
+def _long(ids: pa.ChunkedArray, found: Distributions, cutoff: date, levels: tuple[float, ...]) -> pa.Table:
+    n, horizon = found.mean.shape
     days = np.datetime64(cutoff, "D") + 1 + np.arange(horizon)
     row = np.repeat(np.arange(n), horizon)
     columns: dict[str, object] = {
-        "unique_id": found["unique_id"].combine_chunks().take(pa.array(row)),
+        "unique_id": ids.combine_chunks().take(pa.array(row)),
         "ds": pa.array(np.tile(days, n)),
-        "mean": mean,
+        "mean": found.mean.ravel().astype(np.float32),
     }
     for at, level in enumerate(levels):
-        columns[f"q{round(level * 1000):03d}"] = quantiles[:, at]
+        columns[f"q{round(level * 1000):03d}"] = found.quantiles[..., at].ravel().astype(np.float32)
     return pa.table(columns)

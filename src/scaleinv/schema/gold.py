@@ -166,7 +166,7 @@ FORECAST = (
         ("as_of", "cutoff", "model", "slice", "value", "metric"),
         (
             AS_OF, CUTOFF,
-            Column("model", TEXT, "the model"),
+            Column("model", TEXT, "the model, or a pool of several: lstm+tft"),
             Column("slice", TEXT, "overall, demand_class, category, abc_class or group_id"),
             Column("value", TEXT, "which one of the slice"),
             Column("metric", TEXT, "mae, rmse, mape, wape, bias, mase, rmsse, wql, scaled_pinball, coverage_<level>"),
@@ -181,7 +181,7 @@ FORECAST = (
         (
             AS_OF,
             Column("demand_class", TEXT, "smooth, erratic, intermittent, lumpy or no_demand"),
-            Column("model", TEXT, "the model chosen"),
+            Column("model", TEXT, "the model chosen, or a pool of several: lstm+tft"),
             Column("wql", FLOAT, "its weighted quantile loss", nullable=True),
             Column("runner_up", TEXT, "the next best", nullable=True),
             Column("runner_up_wql", FLOAT, "its weighted quantile loss", nullable=True),
