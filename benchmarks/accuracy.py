@@ -6,8 +6,8 @@
 For each cutoff the stages up to ``evaluate`` run as on any night, with ``as_of`` the last of the ``--days`` that follow
 the cutoff: nothing later than the cutoff reaches a model. The scores are those of ``gold/accuracy`` (docs/metrics.md),
 so WQL is the mean over 0.1 … 0.9 of 2 x pinball / demand, and ``scaled_pinball`` M5's. ``seasonal``, whole weeks of the
-last eight drawn again, is the reference of the same run. Seconds are those of the workers together, as the ledger of the
-night has them. The last line is one JSON object.
+last eight drawn again, is the reference of the same run. Seconds are those of the workers together, as the ledger has
+them. The last line is one JSON object.
 """
 
 from __future__ import annotations

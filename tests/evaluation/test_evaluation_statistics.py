@@ -21,6 +21,7 @@ from scaleinv.evaluation import (
     label_sums,
     metric_names,
     metrics,
+    order_cost,
     scales,
     scored_series,
     statistics,
@@ -346,3 +347,33 @@ def test_labels_and_rows_must_fit() -> None:
         aggregate(one, ["a"])
     with pytest.raises(ValueError, match="do not fit together"):
         scales([1, 2], [0, 1], [True, True], 7)
+
+
+def test_the_cost_of_an_order_is_the_newsvendors() -> None:
+    levels = (0.1, 0.5, 0.9)
+    # cumulative quantiles of two days, three series
+    cumulative = np.array([[[0, 1, 2], [1, 3, 5]], [[0, 0, 4], [0, 2, 8]], [[1, 1, 1], [2, 2, 2]]], float)
+    y = np.array([[2.0, 3.0], [1.0, 1.0], [5.0, 5.0]])
+    usable = np.array([[True, True], [True, True], [True, False]])
+    cost = order_cost(y, usable, cumulative, levels, [2, 9, 2], [0.9, 0.7, 0.5], [10.0, 1.0, 1.0])
+    # 5 wanted, 5 ordered; 2 wanted, 5 ordered (half-way from 2 to 8): 3 left over at 0.3; the third ran out of stock
+    np.testing.assert_allclose(cost, [0.0, 0.9, 0.0])
+    short = order_cost(y, usable, cumulative, levels, [1, 1, 1], [0.5, 0.1, 0.99], [10.0, 2.0, 1.0])
+    # 1 short of 2 at 0.5 x 10; 1 short of 1 at 0.1 x 2; beyond the last level: 4 short of 5 at 0.9
+    np.testing.assert_allclose(short, [5.0, 0.2, 3.6])
+
+
+@given(st.floats(0.05, 0.95), st.integers(0, 2**32 - 1))
+def test_no_quantile_costs_less_than_the_target(target: float, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    levels = np.linspace(0.05, 0.95, 19)
+    demand = rng.gamma(2.0, 5.0, size=4000)
+    right = np.broadcast_to(np.quantile(demand, levels), (4000, 1, 19))
+    costs = [
+        order_cost(
+            demand[:, None], np.ones((4000, 1), bool), right * factor, levels, np.ones(4000), np.full(4000, target),
+            np.ones(4000),
+        ).sum()
+        for factor in (1.0, 0.7, 1.4)
+    ]  # fmt: skip
+    assert costs[0] <= min(costs[1:])

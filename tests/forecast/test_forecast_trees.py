@@ -11,7 +11,7 @@ from tests.forecast.data_set import made_up
 
 from scaleinv.config import ForecastConfig, XgboostConfig
 from scaleinv.forecast.inputs import Encoded
-from scaleinv.forecast.trees import _column_kinds, _drawn, grow, rows_of
+from scaleinv.forecast.trees import _drawn, grow, rows_of
 from scaleinv.forecast.windows import Windows
 
 CONTEXT, HORIZON, DAYS = 28, 7, 120
@@ -30,8 +30,6 @@ def test_a_row_is_a_day_with_what_was_known_at_its_windows_start() -> None:
     windows = Windows(torch.tensor([0, 2]), torch.tensor([50, 10]))
     steps = torch.tensor([[0, 6], [3, 5]])
     rows = rows_of(data, windows, steps)
-    kinds = _column_kinds(data)
-    assert rows.seen.shape == (4, len(kinds))
     history = data.history
     n_codes, n_reals = len(data.inputs.categoricals), len(data.inputs.reals) - len(data.inputs.observed_reals)
     for row, (window, step) in enumerate([(0, 0), (0, 6), (1, 3), (1, 5)]):

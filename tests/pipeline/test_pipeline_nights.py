@@ -215,11 +215,21 @@ def test_an_increment_is_what_a_rebuild_would_be_and_the_past_stays(
     assert bases(wednesday.lake) == {MONDAY: MONDAY, WEDNESDAY: MONDAY}
     based = gold(wednesday)
     n_based = wednesday.lake.rows(table("gold/panel")) - len(then["gold/panel"])
+    written = wednesday.lake.read(
+        table("gold/panel"), where={"as_of": WEDNESDAY}, columns=["unique_id", "ds"]
+    ).to_pylist()
+    ahead = {
+        name: [row["ds"] for row in written if row["unique_id"] == name and row["ds"] > WEDNESDAY]
+        for name in ("P2@S1", "P2@S2")
+    }
     whole = gold(walk(WEDNESDAY, "features", force=True))
     assert bases(wednesday.lake)[WEDNESDAY] == WEDNESDAY
     for name in whole:
         assert based[name] == whole[name], name
     assert n_based < 0.75 * len(whole["gold/panel"]), "only what may differ is written"
+    horizon = wednesday.config.forecast.horizon
+    assert sorted(ahead["P2@S2"]) == [MONDAY + dt.timedelta(days=horizon + n) for n in (1, 2)], "the others stand"
+    assert len(ahead["P2@S1"]) == horizon, "the strike is nearer, or not so long ago"
     # What the files say, told apart by a person:
     rows = {(row["unique_id"], row["ds"].isoformat()): row for row in based["gold/panel"]}
     assert rows["P3@S2", day(-10)]["sales"] == next(

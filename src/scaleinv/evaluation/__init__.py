@@ -14,7 +14,7 @@ from scaleinv.evaluation.metrics import (
     scored_series,
 )
 from scaleinv.evaluation.scales import Scales, scales
-from scaleinv.evaluation.statistics import Statistics, cumulative_coverage, statistics
+from scaleinv.evaluation.statistics import Statistics, cumulative_coverage, order_cost, statistics
 
 __all__ = [
     "M5_LEVELS",
@@ -31,6 +31,7 @@ __all__ = [
     "label_sums",
     "metric_names",
     "metrics",
+    "order_cost",
     "scales",
     "scored_series",
     "statistics",

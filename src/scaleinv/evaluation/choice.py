@@ -18,7 +18,7 @@ class Champion:
 
 
 def champion(scores: Mapping[str, Mapping[str, float]], labels: Iterable[str], baseline: str) -> dict[str, Champion]:
-    """Per label the model with the lowest score (WQL).
+    """Per label the model with the lowest score (the cost of its orders).
 
     Ties go to the simpler model: the baseline first, then the order in which ``scores`` names the models. A model
     without a score (nan, or the label is missing) loses to any that has one and is never the runner-up; where none

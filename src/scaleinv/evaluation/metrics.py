@@ -17,7 +17,9 @@ WQL_LEVELS: Final = tuple(tenth / 10 for tenth in range(1, 10))
 M5_LEVELS: Final = (0.005, 0.025, 0.165, 0.25, 0.5, 0.75, 0.835, 0.975, 0.995)
 """Levels of M5's scaled pinball loss; all nine or it is not defined."""
 _SAME_LEVEL = 1e-9
-_PLAIN: Final = ("n_days", "demand", "error", "absolute_error", "squared_error", "relative_error", "n_relative")
+_PLAIN: Final = (
+    "n_days", "demand", "error", "absolute_error", "squared_error", "relative_error", "n_relative", "order_cost",
+)  # fmt: skip
 _RATIOS: Final = ("mase", "rmsse", "scaled_pinball")
 
 Sums = dict[str, _Floats]
@@ -27,7 +29,7 @@ Sums = dict[str, _Floats]
 def metric_names(levels: Sequence[float]) -> tuple[str, ...]:
     """Names of the metrics that :func:`aggregate` gives for these quantile levels, in its order."""
     coverage = tuple(f"coverage_{level:g}" for level in levels)
-    return ("mae", "rmse", "mape", "wape", "bias", "mase", "rmsse", "wql", "scaled_pinball", *coverage)
+    return ("mae", "rmse", "mape", "wape", "bias", "mase", "rmsse", "wql", "scaled_pinball", "order_cost", *coverage)
 
 
 def aggregate(stats: Statistics, by: ArrayLike) -> dict[str, dict[str, float]]:
@@ -40,6 +42,7 @@ def aggregate(stats: Statistics, by: ArrayLike) -> dict[str, dict[str, float]]:
     mean over those of the levels 0.1, 0.2 … 0.9 that the forecast has, and no others, of 2 * sum pinball / sum y.
     Mean over the label's series: ``mase``, ``rmsse`` (equal weights) and ``scaled_pinball`` (mean over M5's nine
     levels, series weighted by ``weight``). A series without scored days or without a scale above zero has no share.
+    Summed up: ``order_cost``, in money.
 
     Args:
         stats: sums per series.
@@ -118,6 +121,7 @@ def _metrics(values: _Floats, levels: Sequence[float]) -> dict[str, float]:
         "wape": _share(plain["absolute_error"], plain["demand"]),
         "bias": _share(plain["error"], plain["demand"]),
         "wql": _share(2 * losses.mean(), plain["demand"]) if len(losses) else np.nan,
+        "order_cost": plain["order_cost"],
         **{name: ratios[2 * at] / ratios[2 * at + 1] for at, name in enumerate(_RATIOS)},
         **{f"coverage_{level:g}": covered[at] / plain["n_days"] for at, level in enumerate(levels)},
     }

@@ -40,6 +40,8 @@ class Statistics:
     pinball_scale: _Floats
     weight: _Floats
     """Weight of the series in ``scaled_pinball``."""
+    order_cost: _Floats
+    """What orders would have cost, money: :func:`order_cost`; nan where nobody asked."""
 
 
 def statistics(
@@ -100,6 +102,7 @@ def statistics(
             rmsse_scale=scale.rmsse,
             pinball_scale=scale.pinball,
             weight=weight,
+            order_cost=np.full(n_series, np.nan),
         )
 
 
@@ -136,6 +139,54 @@ def cumulative_coverage(
     at_step = quantiles[np.arange(n_series), days - 1] if horizon else np.full((n_series, len(levels)), np.nan)
     undefined = np.full((n_series, 1), np.nan)
     return statistics(total[:, None], scored[:, None], undefined, at_step[:, None], levels)
+
+
+def order_cost(
+    y: ArrayLike,
+    usable: ArrayLike,
+    cumulative_quantiles: ArrayLike,
+    levels: Sequence[float],
+    step: ArrayLike,
+    target: ArrayLike,
+    value: ArrayLike,
+) -> _Floats:
+    """What ordering up to each series' ``target`` quantile would have cost: the newsvendor's loss, in money.
+
+    The order covers the demand of days 1 … ``step``. A unit that is missing costs ``target`` of the unit's value, one
+    left over ``1 - target`` of it, which is the ratio of costs that makes the target the best quantile to order
+    (Arrow, Harris & Marschak 1951; docs/metrics.md). Between two levels the quantile is read off in a straight line,
+    beyond the outer ones it is theirs.
+
+    Args:
+        y: (n_series, horizon) demand as sold.
+        usable: (n_series, horizon) the day's sales are its demand; a series with another day up to ``step`` costs 0.
+        cumulative_quantiles: (n_series, horizon, n_quantiles) quantiles of the demand of steps 1 … h together.
+        levels: the quantile levels, rising.
+        step: (n_series,) days that an order must last; outside 1 … horizon it is the nearest of both.
+        target: (n_series,) level of the quantile that is ordered up to.
+        value: (n_series,) value of a unit.
+
+    Returns:
+        (n_series,) cost; nan where the forecast is.
+    """
+    demand, quantiles = np.asarray(y, dtype=np.float64), np.asarray(cumulative_quantiles, dtype=np.float64)
+    n_series, horizon = demand.shape
+    if not n_series:
+        return np.zeros(0)
+    days = np.clip(np.asarray(step, dtype=np.int64), 1, horizon)
+    within = np.arange(horizon) < days[:, None]
+    scored = ~(within & ~np.asarray(usable, dtype=bool)).any(axis=1)
+    total = np.where(within & scored[:, None], demand, 0).sum(axis=1)
+    at, grid = quantiles[np.arange(n_series), days - 1], np.asarray(levels, dtype=np.float64)
+    wanted = np.clip(np.asarray(target, dtype=np.float64), grid[0], grid[-1])
+    upper = np.clip(np.searchsorted(grid, wanted), 1, len(grid) - 1) if len(grid) > 1 else np.zeros(n_series, np.int64)
+    lower = np.maximum(upper - 1, 0)
+    share = (wanted - grid[lower]) / np.where(upper > lower, grid[upper] - grid[lower], 1.0)
+    rows = np.arange(n_series)
+    ordered = at[rows, lower] + share * (at[rows, upper] - at[rows, lower])
+    short = total - ordered
+    loss = np.maximum(wanted * short, (wanted - 1) * short) * np.asarray(value, dtype=np.float64)
+    return np.where(scored, loss, 0.0)
 
 
 def _quantile_sums(

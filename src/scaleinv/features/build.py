@@ -107,12 +107,15 @@ def _panel(
 ) -> DataFrame:
     """Rows of ``gold/panel``: all of them, or those that may differ from the base's."""
     wanted = ["unique_id", "sku_id", "location_id", "group_id", "region", "unit_price", "first_ds", "is_short"]
-    lives = since(alive.select(*wanted), prices, base)
+    # Days that were ahead of the base, and still are.
+    known_ahead = last if base is None else last - (as_of - base.as_of)
+    ahead = (as_of + timedelta(days=1), known_ahead)
+    lives = since(alive.select(*wanted), prices, base, ahead=ahead)
     sales, again = silver["sales"], None
     if base is not None:
         lives = _kept(lives)
-        changed = _kept(changed_days(alive, silver, base, first=first))
-        some = sales_of(lives, changed, sales, base)
+        changed = _kept(changed_days(alive, silver, base, first=first, last=known_ahead))
+        some = sales_of(lives, changed.where(F.col("date") <= F.lit(base.as_of)), sales, base)
         if some is not None:
             sales = _hold(some, held)
             n_sales = sales.count()
@@ -139,7 +142,8 @@ def _panel(
 
 def _whole(spans: DataFrame) -> DataFrame:
     """``spans`` as if all days of their series were to be made."""
-    return spans.withColumn("since", F.col("first_ds"))
+    none = F.lit(None).cast("date")
+    return spans.withColumns({"since": F.col("first_ds"), "gap_start": none, "gap_end": none})
 
 
 def _kept(frame: DataFrame) -> DataFrame:

@@ -53,19 +53,22 @@ def prices_since(prices: DataFrame, base: Base | None) -> DataFrame:
     return price_spans(now, base.silver["prices"].join(touched, _SERIES, "left_semi"))
 
 
-def since(lives: DataFrame, spans: DataFrame, base: Base | None) -> DataFrame:
+def since(lives: DataFrame, spans: DataFrame, base: Base | None, *, ahead: tuple[date, date]) -> DataFrame:
     """``lives`` with ``since``: from which day on a series' rows are made anew; all of them without a base.
 
     That is the day after the base, or an earlier one on which a price changes; the whole life of a series that is new,
-    or bears another group, region or regular price.
+    or bears another group, region or regular price. Where no price changes, the base's rows of the days that were
+    ahead then and are still ahead stay: ``gap_start`` to ``gap_end``, null where none do.
 
     Args:
         lives: a row per series.
         spans: :func:`prices_since`.
         base: the night that this one is based on.
+        ahead: first and last day that were ahead of the base and still are; the last before the first: none.
     """
+    none = F.lit(None).cast("date")
     if base is None:
-        return lives.withColumn("since", F.col("first_ds"))
+        return lives.select("*", F.col("first_ds").alias("since"), none.alias("gap_start"), none.alias("gap_end"))
     seen = base.series.select(
         "unique_id", *[F.col(name).alias(f"_{name}") for name in ("group_id", "region", "unit_price", "first_ds")]
     )
@@ -81,18 +84,31 @@ def since(lives: DataFrame, spans: DataFrame, base: Base | None) -> DataFrame:
     tail = F.least(F.lit(base.as_of + timedelta(days=1)), "_changes")
     # A series that the base does not know has nulls here.
     day = F.when(same, F.greatest("first_ds", tail)).otherwise(F.col("first_ds"))
-    return found.select(*lives.columns, day.alias("since"))
+    first, last = ahead
+    stays = same & (F.coalesce("_changes", F.lit(date.max)) > F.lit(last)) & F.lit(first <= last)
+    return found.select(
+        *lives.columns,
+        day.alias("since"),
+        *[F.when(stays, F.lit(end)).alias(name) for name, end in (("gap_start", first), ("gap_end", last))],
+    )
 
 
-def changed_days(lives: DataFrame, silver: Frames, base: Base, *, first: date) -> DataFrame:
-    """sku_id, location_id, date, no row twice: days up to the base of which something else is known by now."""
+def changed_days(lives: DataFrame, silver: Frames, base: Base, *, first: date, last: date) -> DataFrame:
+    """sku_id, location_id, date, no row twice: days of the base's panel of which something else is known by now.
+
+    Args:
+        lives: a row per series.
+        silver: what is known now.
+        base: the night that this one is based on.
+        first: the first day of both panels.
+        last: the last day of the base's; what was sold after its night is not meant.
+    """
     known = [base.later[name].select(*_KEY) for name in ("sales", "stock", "hourly_sales") if name in base.later]
-    spans = {"first": first, "last": base.as_of}
-    now, before = region_days(silver, **spans), region_days(base.silver, **spans)
+    now, before = (region_days(of, first=first, last=last) for of in (silver, base.silver))
     announced = now.exceptAll(before).select("region", "date").distinct()
     around = lives.join(announced, "region").select(*_KEY)
-    days = reduce(DataFrame.unionByName, [*known, around])
-    return days.where(F.col("date") <= F.lit(base.as_of)).distinct()
+    happened = reduce(DataFrame.unionByName, known).where(F.col("date") <= F.lit(base.as_of))
+    return happened.unionByName(around).distinct()
 
 
 def sales_of(lives: DataFrame, changed: DataFrame, sales: DataFrame, base: Base) -> DataFrame | None:

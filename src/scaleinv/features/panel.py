@@ -21,6 +21,7 @@ _SERIES = ["sku_id", "location_id"]
 _KEY = [*_SERIES, "date"]
 SALES_PER_PART: Final = 250_000
 """Sales that are hashed at once; a worker's core holds some 50 MB of them."""
+_LIMITS = ("start", "end", "since", "gap_start", "gap_end")
 _LONG_AGO, _FOR_EVER = date(1900, 1, 1), date(9999, 12, 31)
 
 
@@ -45,17 +46,28 @@ def priced_spans(lives: DataFrame, spans: DataFrame, *, parts: int) -> DataFrame
 
 
 def days_of(spans: DataFrame, *, last: date) -> DataFrame:
-    """One row per series and day from its ``since`` to ``last``: ``spans`` with ``date``."""
+    """One row per series and day from its ``since`` to ``last``, but for its gap: ``spans`` with ``date``."""
     start, end = F.greatest("start", "since"), F.least(F.col("end"), F.lit(last))
-    day = F.explode(F.sequence(start, end)).alias("date")
-    return spans.where(start <= end).select(*_without(spans, "start", "end", "since"), day)
+    around = F.concat(
+        _sequence(start, F.least(end, F.date_sub("gap_start", 1))),
+        _sequence(F.greatest(start, F.date_add("gap_end", 1)), end),
+    )
+    days = F.when(F.col("gap_start").isNull(), F.sequence(start, end)).otherwise(around)
+    names = _without(spans, *_LIMITS)
+    return spans.where(start <= end).select(*names, F.explode(days).alias("date"))
 
 
 def some_days_of(spans: DataFrame, days: DataFrame) -> DataFrame:
-    """As :func:`days_of`, for the ``days`` (sku_id, location_id, date; no row twice) of a life before ``since``."""
-    inside = F.col("date").between(F.greatest("start", "first_ds"), F.col("end")) & (F.col("date") < F.col("since"))
-    names = _without(spans, "start", "end", "since")
-    return spans.join(days, _SERIES).where(inside).select(*names, "date")
+    """As :func:`days_of`, for the ``days`` (sku_id, location_id, date; no row twice) of a life that it leaves out."""
+    inside = F.col("date").between(F.greatest("start", "first_ds"), F.col("end"))
+    in_gap = F.coalesce(F.col("date").between(F.col("gap_start"), F.col("gap_end")), F.lit(False))
+    left_out = (F.col("date") < F.col("since")) | in_gap
+    return spans.join(days, _SERIES).where(inside & left_out).select(*_without(spans, *_LIMITS), "date")
+
+
+def _sequence(start: Column, end: Column) -> Column:
+    """The days from ``start`` to ``end``; none if it ends before."""
+    return F.when(start <= end, F.sequence(start, end)).otherwise(F.array().cast("array<date>"))
 
 
 def with_sales(days: DataFrame, sales: DataFrame, stock: DataFrame | None, *, as_of: date) -> DataFrame:

@@ -20,7 +20,7 @@ from scaleinv.config import ForecastConfig, XgboostConfig
 from scaleinv.forecast.counts import negative_binomial_quantiles
 from scaleinv.forecast.inputs import Encoded
 from scaleinv.forecast.paths import mean_weights
-from scaleinv.forecast.windows import Stretch, Windows, stretch
+from scaleinv.forecast.windows import Stretch, Stretched, Windows, stretch
 
 _Floats = npt.NDArray[np.float32]
 _WEEKS: Final = 4
@@ -64,51 +64,51 @@ def rows_of(data: Encoded, windows: Windows, steps: Tensor) -> Rows:
 
 
 def _rows(data: Encoded, windows: Windows, steps: Tensor) -> tuple[_Floats, _Floats, _Floats, npt.NDArray[np.bool_]]:
-    inputs = data.inputs
-    context, season = inputs.context, inputs.season
+    context = data.inputs.context
     made = stretch(data, windows)
-    n, n_steps = steps.shape
-    ahead = (context + steps)[..., None]
-    observed = len(inputs.observed_reals)
-    cont = made.cont[..., observed:].gather(1, ahead.expand(-1, -1, made.cont.shape[-1] - observed))
-    cat = made.cat.gather(1, ahead.expand(-1, -1, made.cat.shape[-1])).float()
-    past, scale = made.y[:, :context], made.scale[:, None]
-    weeks = torch.arange(1, _WEEKS + 1, device=steps.device) * season
-    same_day = (context + steps % season)[..., None] - weeks
-    lags = past.gather(1, same_day.clamp(min=0).flatten(1)).view(n, n_steps, _WEEKS) / scale[..., None]
-    recent = past[:, -4 * season :]
-    price = made.cont[..., inputs.reals.index("price")] if inputs.price else None
-    columns = [
-        (past[:, -season:].mean(1, keepdim=True) / scale),
-        (recent.mean(1, keepdim=True) / scale),
-        (recent.std(1, keepdim=True) / scale),
-        (recent.amax(1, keepdim=True) / scale),
-        (recent > 0).float().mean(1, keepdim=True),
-        _since_last_sale(past)[:, None],
-    ]
-    facts = torch.cat(columns, 1)[:, None].expand(-1, n_steps, -1)
-    parts = [cat, cont, lags, lags.mean(-1, keepdim=True), facts]
-    if price is not None:
-        usual = price[:, context - 4 * season : context].mean(1)
-        parts.append((price.gather(1, context + steps) - usual[:, None])[..., None])
-    seen = torch.cat(parts, -1).flatten(0, 1)
+    seen = torch.stack([values.expand(steps.shape) for values in _seen(data, windows, made, steps).values()], -1)
     y = made.y[:, context:].gather(1, steps)
     known = made.weight.gather(1, steps) > 0
     level = (made.scale - 0.9)[:, None].expand_as(y)
-    return seen.cpu().numpy(), y.flatten().cpu().numpy(), level.flatten().cpu().numpy(), known.flatten().cpu().numpy()
+    return (
+        seen.flatten(0, 1).cpu().numpy(), y.flatten().cpu().numpy(), level.flatten().cpu().numpy(),
+        known.flatten().cpu().numpy(),
+    )  # fmt: skip
+
+
+def _seen(data: Encoded, windows: Windows, made: Stretched, steps: Tensor) -> dict[str, Tensor]:
+    """Column -> (n_windows, n_steps) or (n_windows, 1): what a tree sees of each day to forecast, codes first."""
+    inputs = data.inputs
+    context, season = inputs.context, inputs.season
+    month = min(4 * season, context)
+    ahead = context + steps
+    past, scale = made.y[:, :context], made.scale[:, None]
+    recent = past[:, -month:]
+    columns = {name: made.cat[..., i].gather(1, ahead).float() for i, name in enumerate(inputs.categoricals)}
+    reals = list(enumerate(inputs.reals))[len(inputs.observed_reals) :]
+    columns |= {name: made.cont[..., i].gather(1, ahead) for i, name in reals}
+    same_day = context + steps % season
+    weeks = [past.gather(1, (same_day - week * season).clamp(min=0)) / scale for week in range(1, _WEEKS + 1)]
+    columns |= {f"week_{week}": values for week, values in enumerate(weeks, start=1)}
+    columns |= {
+        "weeks_mean": torch.stack(weeks).mean(0),
+        "last_week": past[:, -season:].mean(1, keepdim=True) / scale,
+        "last_month": recent.mean(1, keepdim=True) / scale,
+        "last_month_spread": recent.std(1, keepdim=True) / scale,
+        "last_month_most": recent.amax(1, keepdim=True) / scale,
+        "last_month_sale_share": (recent > 0).float().mean(1, keepdim=True),
+        "days_since_sale": _since_last_sale(past)[:, None],
+    }
+    if inputs.price:
+        price = made.cont[..., inputs.reals.index("price")]
+        columns["price_change"] = price.gather(1, ahead) - price[:, context - month : context].mean(1, keepdim=True)
+    return columns
 
 
 def _since_last_sale(past: Tensor) -> Tensor:
     """(n_windows,) days since the last sale, at most the context."""
     days = torch.arange(past.shape[1], 0, -1, device=past.device)
     return torch.where(past > 0, days, past.shape[1] + 1).amin(1).float()
-
-
-def _column_kinds(data: Encoded) -> list[str]:
-    """XGBoost's feature types: codes, then quantities."""
-    n_codes = len(data.inputs.categoricals)
-    n = n_codes + len(data.inputs.reals) - len(data.inputs.observed_reals) + _WEEKS + 1 + 6 + data.inputs.price
-    return ["c"] * n_codes + ["q"] * (n - n_codes)
 
 
 @dataclass(frozen=True)
@@ -173,7 +173,8 @@ def grow(
     known = _drawn(data, first, held_out, config, seed)
     checked = rows_of(data, validation, _every_step(validation, config.horizon))
     parameters = _parameters(options, config, counted=counted, seed=seed)
-    kinds = _column_kinds(data)
+    n_codes = len(data.inputs.categoricals)
+    kinds = ["c"] * n_codes + ["q"] * (known.seen.shape[1] - n_codes)
     training = _matrix(known, kinds, counted=counted)
     found: dict[str, dict[str, list[float]]] = {}
     judge = xgboost.train(

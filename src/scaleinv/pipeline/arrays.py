@@ -68,6 +68,46 @@ class Distributions:
     """(n_series, horizon, n_quantiles)"""
 
 
+@dataclass(frozen=True)
+class LeadTimes:
+    """Lead-time distributions of tonight's vendors."""
+
+    vendors: NDArray[np.str_]
+    """(n_vendors,) sorted."""
+    probability: Floats
+    """(n_vendors, max_lead_time + 1) of 0, 1, 2 … days."""
+
+    @property
+    def mean(self) -> Floats:
+        """(n_vendors,) days."""
+        return self.probability @ np.arange(self.probability.shape[1])
+
+    def of(self, rows: Rows) -> NDArray[np.int64]:
+        """(n_series,) which row is the series' vendor.
+
+        Raises:
+            DataError: a vendor has none.
+        """
+        wanted = rows.text("vendor_id")
+        at = np.minimum(np.searchsorted(self.vendors, wanted), len(self.vendors) - 1)
+        unknown = self.vendors[at] != wanted
+        if unknown.any():
+            which = sorted(set(wanted[unknown].tolist()))
+            raise DataError(
+                explain("vendors without lead times in gold/lead_times", which=which, do="run features again")
+            )
+        return at.astype(np.int64)
+
+
+def lead_times(walk: Walk) -> LeadTimes:
+    """Tonight's ``gold/lead_times``."""
+    found = walk.read("gold/lead_times").sort_by("vendor_id")
+    return LeadTimes(
+        vendors=np.asarray(found["vendor_id"].to_pylist(), dtype=np.str_),
+        probability=np.asarray(found["probability"].to_pylist(), dtype=np.float64),
+    )
+
+
 def groups(walk: Walk) -> Iterator[Rows]:
     """Tonight's groups, one at a time: memory holds one group, however many there are."""
     names, tonight = walk.groups(), panel_of(walk)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -17,11 +18,12 @@ from scaleinv.evaluation import (
     cutoffs,
     label_sums,
     metrics,
+    order_cost,
     scales,
     scored_series,
     statistics,
 )
-from scaleinv.pipeline.arrays import POOLED, Rows, distributions, groups
+from scaleinv.pipeline.arrays import POOLED, LeadTimes, Rows, distributions, groups, lead_times
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE, UNTRAINED
@@ -38,9 +40,10 @@ def work(walk: Walk) -> Outcome:
     pool = [model for model in models if model not in UNTRAINED] if config.evaluation.pool else []
     names = [*models, *([POOLED.join(pool)] if len(pool) > 1 else [])]
     sums: dict[str, dict[str, Sums]] = {model: {name: {} for name in _SLICES} for model in names}
+    vendors = lead_times(walk)
     for rows in groups(walk):
         labels = {name: rows.text(name) for name in _SLICES[1:]} | {OVERALL: np.full(rows.n_series, "all")}
-        for model, stats in _score(walk, rows, cutoff, names).items():
+        for model, stats in _score(walk, rows, vendors, cutoff, names).items():
             for name in _SLICES:
                 sums[model][name] = added(sums[model][name], label_sums(stats, labels[name]))
     walk.overwrite("gold/accuracy", _accuracy(walk, cutoff, sums))
@@ -48,7 +51,7 @@ def work(walk: Walk) -> Outcome:
     return Outcome()
 
 
-def _score(walk: Walk, rows: Rows, cutoff: Any, models: Sequence[str]) -> dict[str, Statistics]:
+def _score(walk: Walk, rows: Rows, vendors: LeadTimes, cutoff: Any, models: Sequence[str]) -> dict[str, Statistics]:
     days = walk.config.evaluation.holdout_days
     first = cutoff + timedelta(days=1)
     y = rows.window(rows.y, first, days)
@@ -58,18 +61,19 @@ def _score(walk: Walk, rows: Rows, cutoff: Any, models: Sequence[str]) -> dict[s
     kept = np.concatenate(([0], np.cumsum(known)))[rows.indptr]
     scale = scales(rows.y[known], kept, ~rows.is_stockout[known], walk.config.evaluation.season)
     weights = rows.numbers("unit_price") * rows.numbers("mean_demand")
+    levels = walk.config.forecast.quantile_levels
+    # An order of the evening must last until the next one has come (inventory/protection.py).
+    step = np.rint(vendors.mean[vendors.of(rows)] + rows.numbers("review_period") - 1).astype(np.int64)
+    targets = walk.config.inventory.targets
+    target = np.asarray([targets[name].value for name in rows.text("abc_class").tolist()], dtype=np.float64)
     scored = {}
     for model in models:
         found = distributions(walk, rows.group_id, rows.series, cutoff=cutoff, model=model)
-        scored[model] = statistics(
-            y,
-            usable,
-            found.mean[:, :days],
-            found.quantiles[:, :days],
-            walk.config.forecast.quantile_levels,
-            scale,
-            weights=weights,
+        daily = statistics(y, usable, found.mean[:, :days], found.quantiles[:, :days], levels, scale, weights=weights)
+        cost = order_cost(
+            y, usable, found.cumulative_quantiles[:, :days], levels, step, target, rows.numbers("unit_price")
         )
+        scored[model] = replace(daily, order_cost=cost)
     return scored
 
 
@@ -90,21 +94,21 @@ def _accuracy(walk: Walk, cutoff: Any, sums: Mapping[str, Mapping[str, Sums]]) -
 
 
 def _champions(walk: Walk, sums: Mapping[str, Sums]) -> pa.Table:
-    levels = walk.config.forecast.quantile_levels
-    wql = {
-        model: {label: found["wql"] for label, found in metrics(part, levels).items()} for model, part in sums.items()
-    }
+    """Chosen by the cost of orders; where nothing was ordered or everything sold out, by WQL."""
+    found = {model: metrics(part, walk.config.forecast.quantile_levels) for model, part in sums.items()}
     classes = sorted({label for part in sums.values() for label in part})
-    chosen = champion(wql, classes, BASELINE)
-    rows = [
-        {
-            "as_of": walk.as_of, "demand_class": label, "model": best.model, "wql": _number(best.score),
-            "runner_up": best.runner_up, "runner_up_wql": _number(best.runner_up_score),
-        }
-        for label, best in chosen.items()
-    ]  # fmt: skip
-    for row in rows:
-        walk.progress.say(f"{row['demand_class']}: {row['model']}")
+    rows = []
+    for label in classes:
+        scores = {model: part[label] for model, part in found.items() if label in part}
+        by = "order_cost" if any(one["order_cost"] > 0 for one in scores.values()) else "wql"
+        best = champion({model: {label: one[by]} for model, one in scores.items()}, [label], BASELINE)[label]
+        walk.progress.say(f"{label}: {best.model}")
+        first, second = scores.get(best.model, {}), scores.get(best.runner_up or "", {})
+        rows.append({
+            "as_of": walk.as_of, "demand_class": label, "model": best.model, "runner_up": best.runner_up,
+            **{name: _number(first.get(name, np.nan)) for name in ("order_cost", "wql")},
+            **{f"runner_up_{name}": _number(second.get(name, np.nan)) for name in ("order_cost", "wql")},
+        })  # fmt: skip
     return rows_of(table("gold/champions"), rows)
 
 

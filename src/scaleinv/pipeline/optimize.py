@@ -11,11 +11,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scaleinv.errors import DataError, explain
 from scaleinv.evaluation import cutoffs
 from scaleinv.inventory import Policies, ProtectionDemand, Replay, policies, protection_demand, replay
 from scaleinv.lake import StagedFile
-from scaleinv.pipeline.arrays import Distributions, Floats, Rows, groups, of_champions
+from scaleinv.pipeline.arrays import Distributions, Floats, LeadTimes, Rows, groups, lead_times, of_champions
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.review import MONDAY, review_phase
@@ -32,8 +31,7 @@ class _Night:
     """What every group needs."""
 
     champions: dict[str, str]
-    vendors: list[str]
-    lead_time_probability: Floats
+    lead_times: LeadTimes
     has_truth: bool
     has_old: bool
     """some old levels are known: series whose are not are left out of the replay, so that all serve the same demand"""
@@ -102,13 +100,11 @@ def work(walk: Walk) -> Outcome:
 
 def _night(walk: Walk) -> _Night:
     config = walk.config.evaluation
-    lead_times = walk.read("gold/lead_times").sort_by("vendor_id")
     days = cutoffs(walk.as_of, config.holdout_days, config.refresh_days)
     champions = walk.read("gold/champions").to_pylist()
     return _Night(
         champions={row["demand_class"]: row["model"] for row in champions},
-        vendors=lead_times["vendor_id"].to_pylist(),
-        lead_time_probability=np.asarray(lead_times["probability"].to_pylist(), dtype=np.float64),
+        lead_times=lead_times(walk),
         has_truth=walk.lake.rows(table("silver/true_demand")) > 0,
         has_old=any(
             _old_levels_known(walk.read("gold/series", columns=list(_OLD), group_id=name)).any()
@@ -135,17 +131,10 @@ def _replay_days(walk: Walk, first_cutoff: date) -> list[tuple[date, int]]:
 def _terms(walk: Walk, rows: Rows, night: _Night) -> _Terms:
     targets = walk.config.inventory.targets
     classes = rows.text("abc_class")
-    vendor_ids = rows.text("vendor_id")
-    vendor = np.searchsorted(np.asarray(night.vendors, dtype=np.str_), vendor_ids)
-    vendor = np.minimum(vendor, len(night.vendors) - 1)
-    unknown = np.asarray(night.vendors, dtype=np.str_)[vendor] != vendor_ids
-    if unknown.any():
-        which = sorted(set(vendor_ids[unknown].tolist()))
-        raise DataError(explain("vendors without lead times in gold/lead_times", which=which, do="run features again"))
     return _Terms(
         kind=np.asarray([targets[name].kind for name in classes.tolist()], dtype=np.str_),
         target=np.asarray([targets[name].value for name in classes.tolist()], dtype=np.float64),
-        vendor=vendor.astype(np.int64),
+        vendor=night.lead_times.of(rows),
         review_period=rows.numbers("review_period").astype(np.int64),
         review_date=_day_numbers(rows.series["review_date"]),
         unit_cost=rows.numbers("unit_cost"),
@@ -176,7 +165,7 @@ def _protection(walk: Walk, found: Distributions, terms: _Terms, night: _Night) 
     return protection_demand(
         found.cumulative_quantiles,
         np.asarray(config.forecast.quantile_levels),
-        night.lead_time_probability,
+        night.lead_times.probability,
         terms.vendor,
         terms.review_period,
         key=terms.key,
@@ -261,7 +250,7 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
         result = replay(
             wanted[given], point[given], up_to[given], refresh,
             terms.min_order_quantity[given], terms.order_multiple[given],
-            night.lead_time_probability, terms.vendor[given], terms.review_period[given],
+            night.lead_times.probability, terms.vendor[given], terms.review_period[given],
             n_warmup=walk.config.evaluation.warmup_days, key=terms.key[given], seed=walk.config.inventory.seed,
             n_replications=walk.config.evaluation.replications, review_phase=phase[given],
         )  # fmt: skip
