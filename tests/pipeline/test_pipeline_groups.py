@@ -44,7 +44,7 @@ def walk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Walk:
     monkeypatch.setenv("SCALEINV_HOME", str(tmp_path))
     monkeypatch.setattr(Walk, "ray", lambda walk: None)
     monkeypatch.setattr(groups, "fan_out", in_this_process)
-    walk = Walk(load_config("test"), AS_OF)
+    walk = Walk(load_config("test", overrides=["forecast.models=[lstm, tft]"]), AS_OF)
     night = {"as_of": AS_OF, "group_id": "one", "unique_id": "a@b"}
     days = [FIRST + dt.timedelta(days=n) for n in range((AS_OF - FIRST).days + 1 + walk.config.forecast.horizon)]
     walk.overwrite("gold/series", rows(table("gold/series"), night))

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -132,6 +133,34 @@ def test_forecasts_policies_and_orders_can_be_taken_away(straight: tuple[Path, s
     assert forecasts.column_names[:5] == ["unique_id", "ds", "mean", "q005", "q025"]
     assert forecasts.num_rows == 36 * 28
     assert pq.read_table(out["policies"]).num_rows == 36
+
+
+def test_every_model_and_the_pool_of_the_trained_ones_are_scored(straight: tuple[Path, str], tmp_path: Path) -> None:
+    home, _ = straight
+    lake = lake_of(home)
+    pool = "lstm+tft+xgboost"
+    accuracy = lake.read(TABLES["gold/accuracy"]).to_pylist()
+    scored = {row["model"] for row in accuracy if row["metric"] == "order_cost" and row["score"] > 0}
+    assert scored == {"seasonal", "lstm", "tft", "xgboost", "croston_sba", pool}
+    costs = {
+        (row["value"], row["model"]): row["score"]
+        for row in accuracy
+        if (row["slice"], row["metric"]) == ("demand_class", "order_cost")
+    }
+    for row in lake.read(TABLES["gold/champions"]).to_pylist():
+        mine = {model: cost for (name, model), cost in costs.items() if name == row["demand_class"]}
+        assert row["order_cost"] == mine[row["model"]] == min(mine.values())
+        assert row["runner_up_order_cost"] == mine[row["runner_up"]] >= row["order_cost"]
+    parts = []
+    for model in (*pool.split("+"), pool):
+        path = tmp_path / f"{model}.parquet"
+        run(home, "forecasts", "--env", "test", "--as-of", "2022-07-19", "--model", model, "--out", str(path))
+        parts.append(pq.read_table(path))
+    for column in ("mean", "q500", "q975"):
+        members = [part[column].to_numpy() for part in parts[:-1]]
+        np.testing.assert_allclose(parts[-1][column].to_numpy(), np.mean(members, axis=0), rtol=1e-5, atol=1e-6)
+    said = run(home, "forecasts", "--env", "test", "--model", "lstm+x", "--out", str(tmp_path / "x"), status=2)
+    assert "there is no model 'lstm+x'" in said
 
 
 @pytest.mark.timeout(1800)
