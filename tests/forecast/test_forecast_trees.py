@@ -47,6 +47,27 @@ def test_a_row_is_a_day_with_what_was_known_at_its_windows_start() -> None:
         assert rows.seen[row, data.inputs.categoricals.index("weekday")] == (day + 3) % 7
 
 
+def test_a_row_sees_neither_the_days_ahead_nor_other_series() -> None:
+    data = _data()
+    windows = Windows(torch.tensor([1, 2]), torch.tensor([50, 10]))
+    steps = torch.arange(HORIZON).expand(2, -1)
+    before = rows_of(data, windows, steps)
+    changed = replace(data, varying=data.varying.clone())
+    history, names = data.history, data.inputs.varying_reals
+    own = torch.zeros(len(data.varying), dtype=torch.bool)
+    for series, start in zip(windows.series.tolist(), windows.start.tolist(), strict=True):
+        row = CONTEXT + int(history.indptr[series])
+        own[row : row + start] = True
+        ahead = slice(row + start, CONTEXT + int(history.indptr[series + 1]))
+        changed.varying[ahead, names.index("y")] += 50
+        changed.varying[ahead, names.index("stockout")] += 1
+        own[ahead] = True
+    changed.varying[~own] += 3
+    after = rows_of(changed, windows, steps)
+    np.testing.assert_array_equal(before.seen, after.seen)
+    assert (after.y > before.y).all()
+
+
 @pytest.mark.parametrize("held_out", [0, 7])
 def test_rows_are_drawn_of_days_that_are_known_and_not_held_out(held_out: int) -> None:
     data = _data()

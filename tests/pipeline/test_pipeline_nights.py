@@ -81,6 +81,7 @@ def history(data: Path, *, ahead: int = 0) -> None:
     deliver(data, "assortment", [f"{sku},{shop},,{day(0) if sku == 'P5' else ''}" for sku in SKUS for shop in SHOPS])
     # P0 has a regular price and promotions in it; P1 has prices with gaps; the others have none.
     regular = [f"P0,{shop},{day(-74)},{day(90)},3,no" for shop in SHOPS]
+    regular.append(f"P4,S2,{day(-74)},{day(90)},7,no")
     deliver(data, "prices", [*regular, f"P0,S1,{day(-20)},{day(-14)},2,yes", f"P1,S1,{day(-30)},{day(-3)},4,no"])
     deliver(data, "calendar", [f"N,{day(-40)},Fair,no", f"N,{day(-5)},,yes", f"W,{day(20)},Feast,no"])
     deliver(data, "weather", [f"{region},{day(n)},{n % 9},0.5,," for region in "NW" for n in range(-74, 10)])
@@ -109,6 +110,7 @@ def two_days(data: Path) -> None:
         f"P1,S1,{day(-30)},{day(-1)},4,no",  # the same price, for longer
         f"P1,S2,{day(-8)},{day(30)},5,no",  # the first price ever, of a week ago
         f"P0,S2,{day(1)},{day(6)},1,yes",
+        f"P4,S2,{day(29)},{day(40)},8,no",  # from the first day on that Monday did not reach
     ]
     deliver(data, "prices", prices, "2")
     deliver(data, "calendar", [f"N,{day(3)},Strike,no"], "2")
@@ -220,7 +222,7 @@ def test_an_increment_is_what_a_rebuild_would_be_and_the_past_stays(
     ).to_pylist()
     ahead = {
         name: [row["ds"] for row in written if row["unique_id"] == name and row["ds"] > WEDNESDAY]
-        for name in ("P2@S1", "P2@S2")
+        for name in ("P2@S1", "P2@S2", "P4@S2")
     }
     whole = gold(walk(WEDNESDAY, "features", force=True))
     assert bases(wednesday.lake)[WEDNESDAY] == WEDNESDAY
@@ -228,7 +230,8 @@ def test_an_increment_is_what_a_rebuild_would_be_and_the_past_stays(
         assert based[name] == whole[name], name
     assert n_based < 0.75 * len(whole["gold/panel"]), "only what may differ is written"
     horizon = wednesday.config.forecast.horizon
-    assert sorted(ahead["P2@S2"]) == [MONDAY + dt.timedelta(days=horizon + n) for n in (1, 2)], "the others stand"
+    for name in ("P2@S2", "P4@S2"):
+        assert sorted(ahead[name]) == [MONDAY + dt.timedelta(days=horizon + n) for n in (1, 2)], "the others stand"
     assert len(ahead["P2@S1"]) == horizon, "the strike is nearer, or not so long ago"
     # What the files say, told apart by a person:
     rows = {(row["unique_id"], row["ds"].isoformat()): row for row in based["gold/panel"]}
@@ -237,6 +240,7 @@ def test_an_increment_is_what_a_rebuild_would_be_and_the_past_stays(
         for row in then["gold/panel"]
         if (row["unique_id"], row["ds"].isoformat()) == ("P3@S2", day(-10))
     )
+    assert [rows["P4@S2", day(n)]["price"] for n in (0, 28, 29, 30)] == [7.0, 7.0, 8.0, 8.0]
     assert rows["P4@S1", day(-30)]["demand_method"] == "daily_likelihood"
     assert [rows["P0@S2", day(n)]["promotion_depth"] for n in (0, 1)] == [0.0, pytest.approx(2 / 3)]
     assert [rows["P1@S2", day(n)]["price"] for n in (-20, 5)] == [5.0, 5.0], (

@@ -151,6 +151,16 @@ def test_a_stage_needs_those_before_it_with_the_same_options(config: Config) -> 
 
 
 @pytest.mark.usefixtures("stubs")
+@pytest.mark.parametrize(
+    "setting", ["evaluation.pool=false", "inventory.targets.A={fill_rate: null, cycle_service_level: 0.9}"]
+)
+def test_what_a_champion_is_chosen_by_is_not_passed_over(config: Config, setting: str) -> None:
+    Walk(config, AS_OF).run(STAGES)
+    assert Walk(config, AS_OF).up_to_date(BY_NAME["evaluate"])
+    assert not Walk(load_config("local", overrides=[setting]), AS_OF).up_to_date(BY_NAME["evaluate"])
+
+
+@pytest.mark.usefixtures("stubs")
 def test_new_files_do_not_stop_the_night(config: Config, tmp_path: Path) -> None:
     Walk(config, AS_OF).run(STAGES[:1])
     (tmp_path / "data" / "sales" / "new.csv").write_text("rows\n")

@@ -13,7 +13,16 @@ from pyspark.sql import functions as F
 
 from scaleinv.config import FeaturesConfig
 from scaleinv.errors import DataError, explain
-from scaleinv.features.changes import Base, begins_later, changed_days, prices_since, replaced, sales_of, since
+from scaleinv.features.changes import (
+    Base,
+    announced_since,
+    begins_later,
+    changed_days,
+    prices_since,
+    replaced,
+    sales_of,
+    since,
+)
 from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
 from scaleinv.features.lives import lives, selling_days, without_stock
@@ -110,12 +119,13 @@ def _panel(
     # Days that were ahead of the base, and still are.
     known_ahead = last if base is None else last - (as_of - base.as_of)
     ahead = (as_of + timedelta(days=1), known_ahead)
-    lives = since(alive.select(*wanted), prices, base, ahead=ahead)
+    announced = None if base is None else _kept(announced_since(silver, base, first=first, last=known_ahead))
+    lives = since(alive.select(*wanted), prices, announced, base, ahead=ahead)
     sales, again = silver["sales"], None
-    if base is not None:
+    if base is not None and announced is not None:
         lives = _kept(lives)
-        changed = _kept(changed_days(alive, silver, base, first=first, last=known_ahead))
-        some = sales_of(lives, changed.where(F.col("date") <= F.lit(base.as_of)), sales, base)
+        changed = _kept(changed_days(alive, announced, base))
+        some = sales_of(lives, changed, sales, base)
         if some is not None:
             sales = _hold(some, held)
             n_sales = sales.count()

@@ -53,28 +53,42 @@ def prices_since(prices: DataFrame, base: Base | None) -> DataFrame:
     return price_spans(now, base.silver["prices"].join(touched, _SERIES, "left_semi"))
 
 
-def since(lives: DataFrame, spans: DataFrame, base: Base | None, *, ahead: tuple[date, date]) -> DataFrame:
+def announced_since(silver: Frames, base: Base, *, first: date, last: date) -> DataFrame:
+    """Region and date, no row twice: days from ``first`` to ``last`` of which something else is announced by now."""
+    now, before = (region_days(of, first=first, last=last) for of in (silver, base.silver))
+    return now.exceptAll(before).select("region", "date").distinct()
+
+
+def since(
+    lives: DataFrame, spans: DataFrame, announced: DataFrame | None, base: Base | None, *, ahead: tuple[date, date]
+) -> DataFrame:
     """``lives`` with ``since``: from which day on a series' rows are made anew; all of them without a base.
 
     That is the day after the base, or an earlier one on which a price changes; the whole life of a series that is new,
-    or bears another group, region or regular price. Where no price changes, the base's rows of the days that were
-    ahead then and are still ahead stay: ``gap_start`` to ``gap_end``, null where none do.
+    or bears another group, region or regular price. Where no price changes, and nothing that is announced for the
+    region, the base's rows of the days that were ahead then and still are stay: ``gap_start`` to ``gap_end``, null
+    where none do.
 
     Args:
         lives: a row per series.
         spans: :func:`prices_since`.
+        announced: :func:`announced_since` to the last day of ``ahead``; none without a base.
         base: the night that this one is based on.
         ahead: first and last day that were ahead of the base and still are; the last before the first: none.
     """
     none = F.lit(None).cast("date")
-    if base is None:
+    if base is None or announced is None:
         return lives.select("*", F.col("first_ds").alias("since"), none.alias("gap_start"), none.alias("gap_end"))
     seen = base.series.select(
         "unique_id", *[F.col(name).alias(f"_{name}") for name in ("group_id", "region", "unit_price", "first_ds")]
     )
     # The unit price stands where no price is known.
     priced = spans.groupBy(*_SERIES).agg(F.min("changes").alias("_changes"), F.lit(True).alias("_is_priced"))
-    found = lives.join(seen, "unique_id", "left").join(priced, _SERIES, "left")
+    first, last = ahead
+    restless = (
+        announced.where(F.col("date") >= F.lit(first)).select("region", F.lit(True).alias("_restless")).distinct()
+    )
+    found = lives.join(seen, "unique_id", "left").join(priced, _SERIES, "left").join(restless, "region", "left")
     same = (
         (F.col("_group_id") == F.col("group_id"))
         & (F.col("_region") == F.col("region"))
@@ -84,31 +98,29 @@ def since(lives: DataFrame, spans: DataFrame, base: Base | None, *, ahead: tuple
     tail = F.least(F.lit(base.as_of + timedelta(days=1)), "_changes")
     # A series that the base does not know has nulls here.
     day = F.when(same, F.greatest("first_ds", tail)).otherwise(F.col("first_ds"))
-    first, last = ahead
-    stays = same & (F.coalesce("_changes", F.lit(date.max)) > F.lit(last)) & F.lit(first <= last)
+    stays = same & F.col("_restless").isNull() & (F.coalesce("_changes", F.lit(date.max)) > F.lit(last))
     return found.select(
         *lives.columns,
         day.alias("since"),
-        *[F.when(stays, F.lit(end)).alias(name) for name, end in (("gap_start", first), ("gap_end", last))],
+        *[
+            F.when(stays & F.lit(first <= last), F.lit(end)).alias(name)
+            for name, end in (("gap_start", first), ("gap_end", last))
+        ],
     )
 
 
-def changed_days(lives: DataFrame, silver: Frames, base: Base, *, first: date, last: date) -> DataFrame:
-    """sku_id, location_id, date, no row twice: days of the base's panel of which something else is known by now.
+def changed_days(lives: DataFrame, announced: DataFrame, base: Base) -> DataFrame:
+    """sku_id, location_id, date, no row twice: days up to the base of which something else is known by now.
 
     Args:
         lives: a row per series.
-        silver: what is known now.
+        announced: :func:`announced_since`.
         base: the night that this one is based on.
-        first: the first day of both panels.
-        last: the last day of the base's; what was sold after its night is not meant.
     """
     known = [base.later[name].select(*_KEY) for name in ("sales", "stock", "hourly_sales") if name in base.later]
-    now, before = (region_days(of, first=first, last=last) for of in (silver, base.silver))
-    announced = now.exceptAll(before).select("region", "date").distinct()
     around = lives.join(announced, "region").select(*_KEY)
-    happened = reduce(DataFrame.unionByName, known).where(F.col("date") <= F.lit(base.as_of))
-    return happened.unionByName(around).distinct()
+    days = reduce(DataFrame.unionByName, [*known, around])
+    return days.where(F.col("date") <= F.lit(base.as_of)).distinct()
 
 
 def sales_of(lives: DataFrame, changed: DataFrame, sales: DataFrame, base: Base) -> DataFrame | None:

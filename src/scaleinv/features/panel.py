@@ -58,11 +58,9 @@ def days_of(spans: DataFrame, *, last: date) -> DataFrame:
 
 
 def some_days_of(spans: DataFrame, days: DataFrame) -> DataFrame:
-    """As :func:`days_of`, for the ``days`` (sku_id, location_id, date; no row twice) of a life that it leaves out."""
-    inside = F.col("date").between(F.greatest("start", "first_ds"), F.col("end"))
-    in_gap = F.coalesce(F.col("date").between(F.col("gap_start"), F.col("gap_end")), F.lit(False))
-    left_out = (F.col("date") < F.col("since")) | in_gap
-    return spans.join(days, _SERIES).where(inside & left_out).select(*_without(spans, *_LIMITS), "date")
+    """As :func:`days_of`, for the ``days`` (sku_id, location_id, date; no row twice) of a life before ``since``."""
+    inside = F.col("date").between(F.greatest("start", "first_ds"), F.col("end")) & (F.col("date") < F.col("since"))
+    return spans.join(days, _SERIES).where(inside).select(*_without(spans, *_LIMITS), "date")
 
 
 def _sequence(start: Column, end: Column) -> Column:

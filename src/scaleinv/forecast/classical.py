@@ -42,8 +42,7 @@ def classical_paths(
     errors = torch.where(torch.isfinite(fitted), y - fitted, 0.0)
     back = season_rows(life.cpu(), horizon=history.horizon, season=season, n_samples=n_samples, seed=seed)
     paths = (mean[:, None] + errors[start[1:].cpu()[:, None, None] + back]).clamp(min=0)
-    whole = bool((y == y.round()).all())
-    return paths.round() if whole else paths
+    return paths.round() if history.is_counted else paths
 
 
 def _fitted(

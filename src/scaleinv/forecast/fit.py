@@ -48,20 +48,25 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
     if model == BASELINE:
         return _calibrated(untrained, group, cutoff, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
-    learn = _trees if model == "xgboost" else _network
-    return _calibrated(learn(untrained, history, config), group, cutoff, config)
+    if model == "xgboost":
+        trees, judge = _trees(untrained, history, config)
+        # Trees remember: those are calibrated that have not seen the last days.
+        return replace(trees, calibration=_calibrated(judge, group, cutoff, config).calibration)
+    return _calibrated(_network(untrained, history, config), group, cutoff, config)
 
 
-def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> Fitted:
+def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> tuple[Fitted, Fitted]:
+    """The trees that forecast, and those that have not seen the validation days."""
     training, validation = _split(history, config)
     data = encode(history, choose_inputs(history, context=config.context_length, season=untrained.season))
     held_out = min(config.validation_days, config.horizon)
     grown = grow(data, training.first, validation, held_out=held_out, config=config, seed=untrained.seed)
-    return replace(
-        untrained, card=grown.card, inputs=data.inputs, state=vars(grown.trees),
+    trees = replace(
+        untrained, card=grown.card, inputs=data.inputs, state=grown.trees.state,
         correlation=_step_correlation([(grown.y, grown.known, grown.predicted)], data, config),
         options=config.model_dump(mode="json"),
     )  # fmt: skip
+    return trees, replace(trees, state=grown.judge.state)
 
 
 def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fitted:
@@ -118,7 +123,7 @@ def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:
     if len(able) < config.min_series or training.count == 0:
         raise DataError(
             explain(
-                "the group is too small or too young to train a network on",
+                "the group is too small or too young to train a model on",
                 expected=f"{config.min_series} series of {config.min_days + held_out} days, one of them "
                 f"{config.min_days + held_out + config.horizon} days",
                 found=f"{len(able)} such series, the longest life is {int(days.max()) if len(days) else 0} days",
@@ -154,7 +159,6 @@ def _dependence(network: nn.Module, data: Encoded, checks: Pass, config: Forecas
 
 def _step_correlation(seen: Sequence[tuple[Tensor, Tensor, Tensor]], data: Encoded, config: ForecastConfig) -> Tensor:
     """The same, from y, whether it is known (both (n_windows, horizon)) and the predicted quantiles of each batch."""
-    known = data.history.y[data.history.observed]
-    whole = bool((known == known.round()).all())
+    whole = data.history.is_counted
     scores = [normal_scores(*one, config.quantile_levels, whole=whole) for one in seen]
     return step_correlation(torch.cat(scores).double(), torch.cat([observed for _, observed, _ in seen]))

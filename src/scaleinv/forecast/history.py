@@ -48,6 +48,12 @@ class History:
     squares: Tensor
     """(rows + 1,) running sum of squares of ``y``."""
 
+    @property
+    def is_counted(self) -> bool:
+        """Whether demand, where it was seen, is in whole units."""
+        seen = self.y[self.observed]
+        return bool((seen == seen.round()).all())
+
 
 def day_number(day: date) -> int:
     """Days since 1970-01-01."""

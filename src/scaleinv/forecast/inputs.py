@@ -1,4 +1,4 @@
-"""What the networks see of a history: which columns, which vocabularies, fixed when a model is fitted."""
+"""What networks and trees see of a history: which columns, which vocabularies, fixed when a model is fitted."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Forecast:
     unique_id: npt.NDArray[np.object_]
     """(n_series,)"""
     fitted_model: npt.NDArray[np.object_]
-    """(n_series,) the model that made it: the baseline for a series too young for the network."""
+    """(n_series,) the model that made it: the baseline for a series too young for it."""
     mean: npt.NDArray[np.float32]
     """(n_series, horizon)"""
     quantiles: npt.NDArray[np.float32]

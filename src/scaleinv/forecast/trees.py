@@ -8,6 +8,7 @@ they give the quantiles themselves (pinball loss).
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -101,12 +102,15 @@ def _seen(data: Encoded, windows: Windows, made: Stretched, steps: Tensor) -> di
     }
     if inputs.price:
         price = made.cont[..., inputs.reals.index("price")]
-        columns["price_change"] = price.gather(1, ahead) - price[:, context - month : context].mean(1, keepdim=True)
+        # What stands before a series' first day is another's.
+        own = windows.start[:, None] >= torch.arange(month, 0, -1, device=steps.device)
+        usual = (price[:, context - month : context] * own).sum(1, keepdim=True) / own.sum(1, keepdim=True)
+        columns["price_change"] = price.gather(1, ahead) - usual
     return columns
 
 
 def _since_last_sale(past: Tensor) -> Tensor:
-    """(n_windows,) days since the last sale, at most the context."""
+    """(n_windows,) days since the last sale; where the context has none, one more than its days."""
     days = torch.arange(past.shape[1], 0, -1, device=past.device)
     return torch.where(past > 0, days, past.shape[1] + 1).amin(1).float()
 
@@ -122,6 +126,17 @@ class Trees:
     dispersion: Tensor
     """(n_bins,) (variance - mean) / mean²."""
 
+    @property
+    def state(self) -> dict[str, Tensor]:
+        """For storing: what makes the same trees again."""
+        return {"booster": self.booster, "log_mean": self.log_mean, "dispersion": self.dispersion}
+
+    @cached_property
+    def _loaded(self) -> Any:
+        booster = xgboost.Booster({"nthread": torch.get_num_threads()})
+        booster.load_model(bytearray(self.booster.numpy().tobytes()))
+        return booster
+
     def forecast(self, data: Encoded, windows: Windows, config: ForecastConfig) -> tuple[Tensor, Tensor]:
         """(n_windows, horizon) mean and (n_windows, horizon, n_quantiles) quantiles."""
         rows = rows_of(data, windows, _every_step(windows, config.horizon))
@@ -131,14 +146,12 @@ class Trees:
 
     def read(self, rows: Rows, config: ForecastConfig) -> tuple[Tensor, Tensor]:
         """(n_rows,) mean and (n_rows, n_quantiles) quantiles."""
-        booster = xgboost.Booster({"nthread": torch.get_num_threads()})
-        booster.load_model(bytearray(self.booster.numpy().tobytes()))
         levels = config.quantile_levels
         if not len(self.dispersion):
-            predicted = torch.from_numpy(booster.inplace_predict(rows.seen) * rows.scale[:, None])
-            predicted = predicted.clamp(min=0).sort(-1).values
+            found = self._loaded.inplace_predict(rows.seen).reshape(len(rows.y), len(levels))
+            predicted = torch.from_numpy(found * rows.scale[:, None]).clamp(min=0).sort(-1).values
             return predicted @ mean_weights(levels).to(predicted), predicted
-        mean = torch.from_numpy(booster.inplace_predict(rows.seen, base_margin=np.log(rows.level)))
+        mean = torch.from_numpy(self._loaded.inplace_predict(rows.seen, base_margin=np.log(rows.level)))
         at = mean.clamp(min=1e-6).log()
         right = torch.searchsorted(self.log_mean, at).clamp(1, len(self.log_mean) - 1)
         gap = (self.log_mean[right] - self.log_mean[right - 1]).clamp(min=1e-9)
@@ -152,6 +165,8 @@ class Grown:
     """Trees, how growing them went, and how the validation windows look to trees that have not seen them."""
 
     trees: Trees
+    judge: Trees
+    """Those."""
     card: dict[str, Any]
     y: Tensor
     """(n_windows, horizon)"""
@@ -169,7 +184,7 @@ def grow(
     A first set sees only days before the last ``held_out`` ones; on the validation windows it tells how many trees are
     right and how far demand spreads around them. So many are then grown anew with the last days, which say most.
     """
-    options, counted = config.xgboost, _is_counted(data)
+    options, counted = config.xgboost, data.history.is_counted
     known = _drawn(data, first, held_out, config, seed)
     checked = rows_of(data, validation, _every_step(validation, config.horizon))
     parameters = _parameters(options, config, counted=counted, seed=seed)
@@ -188,12 +203,14 @@ def grow(
         mean = judge.inplace_predict(checked.seen, base_margin=np.log(checked.level))
         log_mean, dispersion = _dispersion(checked.y[checked.counts], mean[checked.counts])
     shape = (len(validation), config.horizon)
-    _, predicted = Trees(_stored(judge), log_mean, dispersion).read(checked, config)
+    unseen = Trees(_stored(judge), log_mean, dispersion)
+    _, predicted = unseen.read(checked, config)
     everything = _drawn(data, first, 0, config, seed + 1)
     final = xgboost.train(parameters, _matrix(everything, kinds, counted=counted), rounds)
     ((_, losses),) = found["validation"].items()
     return Grown(
         trees=Trees(_stored(final), log_mean, dispersion),
+        judge=unseen,
         card={"n_windows": len(known.y) + len(everything.y), "epochs": rounds, "validation_loss": float(min(losses))},
         y=torch.from_numpy(checked.y).view(shape),
         known=torch.from_numpy(checked.counts).view(shape),
@@ -203,11 +220,6 @@ def grow(
 
 def _stored(booster: Any) -> Tensor:
     return torch.frombuffer(bytearray(booster.save_raw("ubj")), dtype=torch.uint8)
-
-
-def _is_counted(data: Encoded) -> bool:
-    seen = data.history.y[data.history.observed]
-    return bool((seen == seen.round()).all())
 
 
 def _every_step(windows: Windows, horizon: int) -> Tensor:

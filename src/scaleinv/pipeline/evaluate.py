@@ -23,7 +23,7 @@ from scaleinv.evaluation import (
     scored_series,
     statistics,
 )
-from scaleinv.pipeline.arrays import POOLED, LeadTimes, Rows, distributions, groups, lead_times
+from scaleinv.pipeline.arrays import POOLED, LeadTimes, Rows, distributions, groups, lead_times, pooled
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE, UNTRAINED
@@ -67,8 +67,10 @@ def _score(walk: Walk, rows: Rows, vendors: LeadTimes, cutoff: Any, models: Sequ
     targets = walk.config.inventory.targets
     target = np.asarray([targets[name].value for name in rows.text("abc_class").tolist()], dtype=np.float64)
     scored = {}
+    single = [model for model in models if POOLED not in model]
+    made = {model: distributions(walk, rows.group_id, rows.series, cutoff=cutoff, model=model) for model in single}
     for model in models:
-        found = distributions(walk, rows.group_id, rows.series, cutoff=cutoff, model=model)
+        found = pooled([made[one] for one in model.split(POOLED)])
         daily = statistics(y, usable, found.mean[:, :days], found.quantiles[:, :days], levels, scale, weights=weights)
         cost = order_cost(
             y, usable, found.cumulative_quantiles[:, :days], levels, step, target, rows.numbers("unit_price")

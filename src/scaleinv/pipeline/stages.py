@@ -82,9 +82,9 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         "evaluate",
         "accuracy on the held-out days; champion per demand class",
-        ("gold/panel", "gold/series", "gold/forecasts"),
+        ("gold/panel", "gold/series", "gold/lead_times", "gold/forecasts"),
         ("gold/accuracy", "gold/champions"),
-        _BACKTEST,
+        ("evaluation", "inventory"),
     ),
     Stage(
         "optimize",
