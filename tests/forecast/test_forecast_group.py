@@ -145,7 +145,7 @@ def test_columns_that_never_vary_are_left_out() -> None:
     lives: dict[str, tuple[int, list[float | None]]] = {"a": (0, [1.0] * n), "b": (0, [2.0] * n)}
     plain = known_at(_group(lives), cutoff=START + timedelta(days=n - 1), horizon=7, season=7)
     inputs = choose_inputs(plain, context=14, season=7)
-    assert inputs.known_reals == ["weekday_level", "month_day"]
+    assert inputs.known_reals == ["weekday_level", "relative_time", "month_day"]
     assert (inputs.categoricals, inputs.observed_reals) == (["weekday"], ["y"])
     rich = _group(
         lives, is_stockout=[i == 3 for i in range(2 * n)], is_promotion=[i % 9 == 0 for i in range(2 * n)],
@@ -155,7 +155,7 @@ def test_columns_that_never_vary_are_left_out() -> None:
     inputs = choose_inputs(
         known_at(rich, cutoff=START + timedelta(days=n - 1), horizon=7, season=7), context=14, season=7
     )
-    assert inputs.known_reals == ["weekday_level", "price", "promotion", "benefit", "month_day"]
+    assert inputs.known_reals == ["weekday_level", "relative_time", "price", "promotion", "benefit", "month_day"]
     assert (inputs.categoricals, inputs.observed_reals) == (["weekday", "event"], ["y", "stockout"])
 
 
@@ -167,5 +167,5 @@ def test_texts_that_training_did_not_see_get_their_own_code() -> None:
     changed: list[object] = ["Feast", "Strike", None, None, None, None]
     new = group_arrays(_panel(lives, event=changed), _series("a", "b", location_id=["L2", "L9"]))
     data = encode(known_at(new, cutoff=START + timedelta(days=2), horizon=1, season=7), inputs)
-    assert data.event[:3].tolist() == [1, 2, 0]
+    assert data.codes[inputs.context :, 1][:3].tolist() == [1, 2, 0]
     assert data.statics[:, 0].tolist() == [2, 0]

@@ -8,6 +8,7 @@ from functools import cache
 import numpy as np
 import pyarrow as pa
 import pytest
+import torch
 
 from scaleinv.config import ForecastConfig, LstmConfig, TftConfig, XgboostConfig
 from scaleinv.errors import DataError
@@ -137,11 +138,18 @@ def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
     assert mean.sum() == pytest.approx(truth.sum(), rel=0.25)
 
 
-def test_training_and_validation_share_no_target() -> None:
-    history = known_at(_group(), cutoff=CUTOFF, horizon=HORIZON, season=7)
-    training, validation = _split(history, CONFIG)
-    assert int((training.last + HORIZON).max()) <= int(validation.start.min())
-    assert ((validation.start + CONFIG.validation_days) == history.n_days).all()
+@pytest.mark.parametrize(("n", "n_checked"), [(8, 8), (60, 20), (4600, 1150)])
+def test_training_and_validation_share_no_target(n: int, n_checked: int) -> None:
+    days = DAYS if n < 1000 else 50  # after which 7 more are known of the group, and not read
+    group = group_arrays(*_table(_demand(n, days + HORIZON), np.zeros(n, int)))
+    cutoff = START + timedelta(days=days - 1)
+    training, validation = _split(known_at(group, cutoff=cutoff, horizon=HORIZON, season=7), CONFIG)
+    assert len(validation) == n_checked
+    assert (validation.start + CONFIG.validation_days == days).all()
+    assert (training.last[validation.series] + HORIZON <= validation.start).all()
+    others = torch.ones(n, dtype=torch.bool)
+    others[validation.series] = False
+    assert (training.last[others] + HORIZON == days).all(), "to the last day that is known"
 
 
 @pytest.mark.parametrize("model", MODELS)

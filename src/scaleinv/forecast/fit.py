@@ -27,6 +27,8 @@ from scaleinv.schema.words import BASELINE, CLASSICAL, ModelName
 
 _MAX_VALIDATION: Final = 1500
 """Series that a training is checked on after each epoch, evenly spread over a larger group."""
+_MANY: Final = 60
+"""Series from which on not all of them are checked, but a third at most."""
 _WEIGHT_EXPONENT: Final = {"lstm": 0.0, "tft": 0.5}
 """How much less a window of a large series counts: a likelihood has no scale to be tamed, a pinball loss has."""
 
@@ -114,13 +116,16 @@ def _calibrated(fitted: Fitted, group: Group, cutoff: date, config: ForecastConf
 
 
 def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:
-    """Windows to train on, and one per checked series over the last ``validation_days``, which they do not touch."""
+    """Windows to train on, and one per checked series over the last ``validation_days``, which they do not touch.
+
+    A larger group has series that are not checked, and these are trained on to their last day: the youngest weeks say
+    most of what comes (docs/forecasting.md).
+    """
     days = history.n_days
     held_out = min(config.validation_days, config.horizon)
     first = torch.full_like(days, config.min_days)
-    training = Stretch(first=first, last=days - held_out - config.horizon)
     able = torch.nonzero(days - held_out >= config.min_days).flatten()
-    if len(able) < config.min_series or training.count == 0:
+    if len(able) < config.min_series or Stretch(first, days - held_out - config.horizon).count == 0:
         raise DataError(
             explain(
                 "the group is too small or too young to train a model on",
@@ -130,8 +135,11 @@ def _split(history: History, config: ForecastConfig) -> tuple[Stretch, Windows]:
                 do="nothing: it falls back to the baseline; or group differently (features.group_by)",
             )
         )
-    checked = able[:: -(-len(able) // _MAX_VALIDATION)]
-    return training, Windows(checked, days[checked] - held_out)
+    every = max(1 if len(able) < _MANY else 3, -(-len(able) // _MAX_VALIDATION))
+    checked = able[::every]
+    last = days - config.horizon
+    last[checked] -= held_out
+    return Stretch(first, last), Windows(checked, days[checked] - held_out)
 
 
 def _weighted(training: Stretch, history: History, sampling: SamplingConfig) -> Stretch:

@@ -92,12 +92,18 @@ class Batches:
 
     def __iter__(self) -> Iterator[Batch]:
         drawn = self.stretch.draw(self.batch_size * self.n_batches, self.generator)
-        short = (drawn.start < self.data.inputs.context).long()
-        drawn = drawn[torch.argsort(short, stable=True)]
-        order = torch.randperm(self.n_batches, generator=self.generator).to(drawn.start.device)
-        for some in torch.split(order, _AT_ONCE):
-            rows = (some[:, None] * self.batch_size + torch.arange(self.batch_size, device=some.device)).flatten()
-            yield from split(batch(self.data, drawn[rows]), self.batch_size)
+        short = drawn.start < self.data.inputs.context
+        drawn = drawn[torch.argsort(short.long(), stable=True)]
+        # Those that are made together have all a full past, but for one lot: padding takes longer than all else.
+        n_full = int((~short).sum()) // self.batch_size
+        parts = (self._shuffled(n_full), n_full + self._shuffled(self.n_batches - n_full))
+        lots = [lot for part in parts for lot in torch.split(part, _AT_ONCE) if len(lot)]
+        for at in self._shuffled(len(lots)).tolist():
+            rows = (lots[at][:, None] * self.batch_size + torch.arange(self.batch_size)).flatten()
+            yield from split(batch(self.data, drawn[rows.to(drawn.start.device)]), self.batch_size)
+
+    def _shuffled(self, n: int) -> Tensor:
+        return torch.randperm(n, generator=self.generator)
 
 
 class Pass:
@@ -136,19 +142,22 @@ def stretch(data: Encoded, windows: Windows) -> Stretched:
     history, inputs = data.history, data.inputs
     context, days = inputs.context, inputs.context + inputs.horizon
     begin = history.indptr[windows.series] + windows.start
-    varying = _rows(data.varying, begin, days)
-    y = varying[..., 0].clone()
+    n_varying, n_statics = data.varying.shape[1], data.statics.shape[1]
+    cont = data.varying.new_empty(len(windows), days, len(inputs.reals))
+    cont[..., :n_varying] = _rows(data.varying, begin, days)
+    y = cont[..., 0].clone()
     if bool((windows.start < context).any()):  # what stands before a series' first day is another's
         y *= windows.start[:, None] >= torch.arange(context, -inputs.horizon, -1, device=y.device)
     mean = y[:, :context].sum(1) / windows.start.clamp(max=context)
-    _fill(data, windows, varying, y, mean)
-    statics = _static_reals(data, windows, mean)
+    _fill(data, windows, cont, y, mean)
+    cont[..., n_varying:] = _static_reals(data, windows, mean)[:, None]
+    cat = data.statics.new_empty(len(windows), days, len(inputs.categoricals))
+    cat[..., :n_statics] = data.statics[windows.series][:, None]
+    cat[..., n_statics:] = _rows(data.codes, begin, days)
     return Stretched(
         y=y,
-        cont=torch.cat([varying, statics[:, None].expand(-1, days, -1)], -1),
-        cat=torch.cat(
-            [data.statics[windows.series][:, None].expand(-1, days, -1), _rows(data.codes, begin, days).long()], -1
-        ),
+        cont=cont,
+        cat=cat,
         scale=1 + mean,
         weight=_rows(history.observed[:, None], begin, inputs.horizon)[..., 0].float(),
     )
@@ -214,10 +223,10 @@ def _take(values: Tensor, order: Tensor | None, length: Tensor) -> Tensor:
     return taken * inside[..., None]
 
 
-def _fill(data: Encoded, windows: Windows, varying: Tensor, y: Tensor, mean: Tensor) -> None:
-    """Columns of ``varying`` that depend on where a window starts; in place."""
+def _fill(data: Encoded, windows: Windows, cont: Tensor, y: Tensor, mean: Tensor) -> None:
+    """Columns of ``cont`` that depend on where a window starts; in place."""
     inputs, scale = data.inputs, 1 + mean[:, None]
-    at = {name: varying[..., i] for i, name in enumerate(inputs.varying_reals)}
+    at = {name: cont[..., i] for i, name in enumerate(inputs.varying_reals)}
     torch.div(y, scale, out=at["y"])
     if inputs.stockout:
         at["stockout"][:, inputs.context :] = 0
@@ -271,4 +280,6 @@ def _weekday_level(data: Encoded, windows: Windows, y: Tensor, mean: Tensor) -> 
     age = torch.arange(weeks * season, 0, -1, device=y.device).view(weeks, season)
     days = (windows.start[:, None, None] >= age).sum(1)
     level: Tensor = (past.sum(1) + mean[:, None]) / (days + 1)
-    return level[:, torch.arange(-context, data.inputs.horizon, device=y.device) % season]
+    width = context + data.inputs.horizon
+    # Column i is the weekday of day i - context; a repeat copies faster than an index picks.
+    return torch.tile(torch.roll(level, context % season, 1), (1, width // season + 1))[:, :width]
