@@ -12,8 +12,8 @@ from scaleinv.schema.units import check_unit, registry
 
 CHAMPIONS = table("gold/champions")
 ROW = {
-    "as_of": dt.date(2026, 1, 1), "demand_class": "smooth", "model": "tft", "wql": 0.5,
-    "runner_up": None, "runner_up_wql": None,
+    "as_of": dt.date(2026, 1, 1), "demand_class": "smooth", "model": "tft", "order_cost": 9.0, "wql": 0.5,
+    "runner_up": None, "runner_up_order_cost": None, "runner_up_wql": None,
 }  # fmt: skip
 
 
@@ -46,7 +46,7 @@ def test_check_gives_the_contracts_order_and_types() -> None:
 
 
 def test_check_names_missing_and_unknown_columns() -> None:
-    data = rows({}).rename_columns(["as_of", "class", "model", "wql", "runner_up", "runner_up_wql"])
+    data = rows({}).rename_columns({"demand_class": "class"})
     with pytest.raises(DataError, match=r"missing demand_class, unknown class"):
         check(data, CHAMPIONS)
 
