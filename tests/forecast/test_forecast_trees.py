@@ -10,6 +10,7 @@ import torch
 from tests.forecast.data_set import made_up
 
 from scaleinv.config import ForecastConfig, XgboostConfig
+from scaleinv.errors import DataError
 from scaleinv.forecast.inputs import Encoded
 from scaleinv.forecast.trees import _drawn, grow, rows_of
 from scaleinv.forecast.windows import Windows
@@ -100,3 +101,26 @@ def test_counts_get_a_negative_binomial_and_other_demand_its_quantiles(counted: 
     unit = 1.0 if counted else 0.37
     assert float(mean.mean()) == pytest.approx(3 * unit, rel=0.25)  # made_up draws from a Poisson of mean 3
     assert predicted.mean((0, 1)).numpy() == pytest.approx(np.array([1, 2, 3, 4, 5]) * unit, rel=0.35)
+
+
+def test_a_group_of_which_nothing_is_known_lately_is_refused() -> None:
+    data = _data()
+    history = data.history
+    for series, days in enumerate(history.n_days.tolist()):
+        end = int(history.indptr[series]) + days
+        history.observed[end - HORIZON : end] = False
+    validation = Windows(torch.arange(4), history.n_days - HORIZON)
+    with pytest.raises(DataError, match="falls back to the baseline"):
+        grow(data, torch.full((4,), 14), validation, held_out=HORIZON, config=CONFIG, seed=1)
+
+
+def test_a_group_that_never_sold_gets_no_demand() -> None:
+    data = _data()
+    data.varying[:, 0] = 0
+    data.history.y.zero_()
+    days = data.history.n_days
+    grown = grow(data, torch.full((4,), 14), Windows(torch.arange(4), days - HORIZON), held_out=HORIZON, config=CONFIG,
+                 seed=1)  # fmt: skip
+    mean, predicted = grown.trees.forecast(data, Windows(torch.arange(4), days), CONFIG)
+    assert float(mean.max()) < 0.1
+    assert not predicted[..., :-1].any()

@@ -18,6 +18,7 @@ import xgboost
 from torch import Tensor
 
 from scaleinv.config import ForecastConfig, XgboostConfig
+from scaleinv.errors import DataError, explain
 from scaleinv.forecast.counts import negative_binomial_quantiles
 from scaleinv.forecast.inputs import Encoded
 from scaleinv.forecast.paths import mean_weights
@@ -153,10 +154,11 @@ class Trees:
             return predicted @ mean_weights(levels).to(predicted), predicted
         mean = torch.from_numpy(self._loaded.inplace_predict(rows.seen, base_margin=np.log(rows.level)))
         at = mean.clamp(min=1e-6).log()
-        right = torch.searchsorted(self.log_mean, at).clamp(1, len(self.log_mean) - 1)
-        gap = (self.log_mean[right] - self.log_mean[right - 1]).clamp(min=1e-9)
-        share = ((at - self.log_mean[right - 1]) / gap).clamp(0, 1)
-        spread = torch.lerp(self.dispersion[right - 1], self.dispersion[right], share)
+        right = torch.searchsorted(self.log_mean, at).clamp(max=len(self.log_mean) - 1)
+        left = (right - 1).clamp(min=0)
+        gap = (self.log_mean[right] - self.log_mean[left]).clamp(min=1e-9)
+        share = ((at - self.log_mean[left]) / gap).clamp(0, 1)
+        spread = torch.lerp(self.dispersion[left], self.dispersion[right], share)
         return mean, negative_binomial_quantiles(mean, spread, levels)
 
 
@@ -187,6 +189,15 @@ def grow(
     options, counted = config.xgboost, data.history.is_counted
     known = _drawn(data, first, held_out, config, seed)
     checked = rows_of(data, validation, _every_step(validation, config.horizon))
+    if not len(known.y) or not checked.counts.any():
+        raise DataError(
+            explain(
+                "trees have nothing to be grown from or checked on",
+                expected="days whose demand is known, before and in the validation days",
+                found=f"{len(known.y)} days before and {int(checked.counts.sum())} in them",
+                do="nothing: the group falls back to the baseline",
+            )
+        )
     parameters = _parameters(options, config, counted=counted, seed=seed)
     n_codes = len(data.inputs.categoricals)
     kinds = ["c"] * n_codes + ["q"] * (known.seen.shape[1] - n_codes)
@@ -269,7 +280,7 @@ def _parameters(options: XgboostConfig, config: ForecastConfig, *, counted: bool
 def _dispersion(y: _Floats, mean: _Floats) -> tuple[Tensor, Tensor]:
     """Log mean and dispersion of classes of the mean, by moments: sum of (y - mean)² - y over sum of mean²."""
     order = np.argsort(mean, kind="stable")
-    n_bins = max(2, min(_BINS, len(order) // 500))
+    n_bins = max(1, min(_BINS, len(order) // 500))
     log_mean, spread = [], []
     for part in np.array_split(order, n_bins):
         m, actual = mean[part].astype(np.float64), y[part].astype(np.float64)
