@@ -5,9 +5,10 @@
 
 For each cutoff the stages up to ``evaluate`` run as on any night, with ``as_of`` the last of the ``--days`` that follow
 the cutoff: nothing later than the cutoff reaches a model. The scores are those of ``gold/accuracy`` (docs/metrics.md),
-so WQL is the mean over 0.1 … 0.9 of 2 x pinball / demand, and ``scaled_pinball`` M5's. ``seasonal``, whole weeks of the
-last eight drawn again, is the reference of the same run. Seconds are those of the workers together, as the ledger has
-them. The last line is one JSON object.
+so WQL is the mean over 0.1 … 0.9 of 2 x pinball / demand, and ``scaled_pinball`` M5's. Three references are scored on
+the same days: ``seasonal``, whole weeks of the last eight drawn again; ``empirical``, the quantiles of the last 56
+days; ``weekday``, a negative binomial around the mean of the last 28 days times their weekday's share of the location's
+demand. Seconds are those of the workers together, as the ledger has them. The last line is one JSON object.
 """
 
 from __future__ import annotations
@@ -21,14 +22,20 @@ from pathlib import Path
 from statistics import fmean
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import torch
+from numpy.typing import NDArray
 
 from scaleinv.config import load_config
+from scaleinv.evaluation import aggregate, scales, statistics
+from scaleinv.forecast.counts import negative_binomial_quantiles
 from scaleinv.lake import Lake
 from scaleinv.schema import table
 from walk import picked, walked
 
 MEASURES = ("wql", "scaled_pinball", "wape", "bias")
+Floats = NDArray[np.float64]
 
 
 def scored(env: str, cutoff: date, days: int, settings: list[str]) -> dict[str, Any]:
@@ -40,13 +47,15 @@ def scored(env: str, cutoff: date, days: int, settings: list[str]) -> dict[str, 
         arguments = ["--env", env, "--as-of", str(as_of), "--until", "evaluate"]
         arguments += [part for setting in settings for part in ("--set", setting)]
         stages, seconds, peak = walked(arguments, Path(temporary))
-        lake = Lake(load_config(env, overrides=settings).lake)
+        config = load_config(env, overrides=settings)
+        lake = Lake(config.lake)
         accuracy, ledger = lake.read(table("gold/accuracy")), lake.read(table("gold/training_ledger"))
         return {
             "cutoff": str(cutoff), "seconds": round(seconds, 1), "stages": stages, "peak_gib": round(peak / 2**30, 2),
             "series": lake.read(table("gold/series"), columns=["unique_id"]).num_rows,
             "training_seconds": trained(ledger),
-            "models": {model: scores(accuracy, model) for model in sorted(set(accuracy["model"].to_pylist()))},
+            "models": {model: scores(accuracy, model) for model in sorted(set(accuracy["model"].to_pylist()))}
+            | references(lake, cutoff, days, config.forecast.quantile_levels),
             "by_demand_class": {
                 row["value"] + " " + row["model"]: round(row["score"], 4)
                 for row in picked(accuracy, slice="demand_class", metric="wql") if row["score"] is not None
@@ -59,6 +68,78 @@ def scores(accuracy: pa.Table, model: str) -> dict[str, float]:
     found = {row["metric"]: row["score"] for row in picked(accuracy, model=model, slice="overall")}
     wanted = [*MEASURES, *sorted(name for name in found if name.startswith("coverage_"))]
     return {name: round(found[name], 4) for name in wanted if found.get(name) is not None}
+
+
+def references(lake: Lake, cutoff: date, days: int, levels: tuple[float, ...]) -> dict[str, dict[str, float]]:
+    """The measures of what nobody has to train."""
+    series = lake.read(table("gold/series")).sort_by("unique_id")
+    panel = lake.read(table("gold/panel"), columns=["unique_id", "ds", "y", "is_stockout"])
+    ids = series["unique_id"].combine_chunks()
+    panel = panel.filter(pa.compute.is_valid(panel["y"]))
+    owner = pa.compute.index_in(panel["unique_id"], value_set=ids).to_numpy()
+    age = (np.datetime64(cutoff, "D") - panel["ds"].to_numpy().astype("datetime64[D]")).astype(np.int64)
+    y, usable = panel["y"].to_numpy().astype(np.float64), ~panel["is_stockout"].to_numpy()
+    order = np.lexsort((-age, owner))
+    owner, age, y, usable = (values[order] for values in (owner, age, y, usable))
+    known = age >= 0
+    indptr = np.searchsorted(owner[known], np.arange(len(ids) + 1))
+    scale = scales(y[known], indptr, usable[known], 7)
+    weights = series["unit_price"].to_numpy() * series["mean_demand"].to_numpy()
+
+    def grid(first: int, n: int) -> tuple[Floats, NDArray[np.bool_]]:
+        """(n_series, n) demand from the day of age ``first`` on, and whether it is usable."""
+        inside = (age <= first) & (age > first - n)
+        values, known = np.full((len(ids), n), np.nan), np.zeros((len(ids), n), bool)
+        values[owner[inside], first - age[inside]] = y[inside]
+        known[owner[inside], first - age[inside]] = usable[inside]
+        return values, known
+
+    actual, scored = grid(-1, days)
+    mean, empirical = recent_quantiles(*grid(55, 56), days, levels)
+    made = {
+        "empirical": (mean, empirical),
+        "weekday": by_weekday(*grid(27, 28), np.unique(series["location_id"], return_inverse=True)[1], days, levels),
+    }
+    measures = [*MEASURES, *(f"coverage_{level:g}" for level in levels)]
+    found = {}
+    for name, (expected, quantiles) in made.items():
+        sums = statistics(actual, scored, expected, quantiles, levels, scale, weights=weights)
+        score = aggregate(sums, np.full(len(ids), "all"))["all"]
+        found[name] = {measure: round(score[measure], 4) for measure in measures}
+    return found
+
+
+def recent_quantiles(
+    y: Floats, usable: NDArray[np.bool_], days: int, levels: tuple[float, ...]
+) -> tuple[Floats, Floats]:
+    """Mean (n_series, days) and quantiles of all usable days alike; a series without one sells nothing."""
+    values = np.where(usable, y, np.nan)
+    values[~usable.any(1)] = 0
+    quantiles = np.nanquantile(values, levels, axis=1).T
+    shape = (len(y), days)
+    return np.broadcast_to(np.nanmean(values, 1)[:, None], shape), np.broadcast_to(
+        quantiles[:, None], (*shape, len(levels))
+    )
+
+
+def by_weekday(
+    y: Floats, usable: NDArray[np.bool_], location: NDArray[np.int64], days: int, levels: tuple[float, ...]
+) -> tuple[Floats, Floats]:
+    """Mean (n_series, days) and quantiles: a series' mean x its location's weekdays, dispersed as its own days are."""
+    values = np.where(usable, y, np.nan)
+    values[~usable.any(1)] = 0
+    mean = np.nanmean(values, 1)
+    sold = np.zeros((location.max() + 1, y.shape[1]))
+    np.add.at(sold, location, np.nan_to_num(values))
+    weekday = sold.reshape(len(sold), -1, 7).sum(1)
+    share = 7 * weekday / np.maximum(weekday.sum(1, keepdims=True), 1e-9)
+    expected = mean[:, None] * share[location][:, np.arange(days) % 7]
+    excess = np.nanvar(values, 1) - mean
+    dispersion = np.clip(excess / np.maximum(mean**2, 1e-9), 0.05, 20.0)
+    quantiles = negative_binomial_quantiles(
+        torch.from_numpy(expected), torch.from_numpy(dispersion)[:, None].expand(-1, days), levels
+    )
+    return expected, quantiles.numpy()
 
 
 def trained(ledger: pa.Table) -> dict[str, float]:

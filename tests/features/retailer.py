@@ -115,8 +115,10 @@ def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: 
 
     silver = frames(spark, rows, shuffled=shuffled)
     with ExitStack() as held:
-        n_sales = len(rows["sales"])
-        gold = build_features(silver, keep, held, as_of=as_of, horizon=HORIZON, config=config, n_sales=n_sales)
+        n_sales, n_prices = len(rows["sales"]), len(rows["prices"])
+        gold = build_features(
+            silver, keep, held, as_of=as_of, horizon=HORIZON, config=config, n_sales=n_sales, n_prices=n_prices
+        )
         return {
             name: check(frame.toArrow(), table(name)).sort_by([(k, "ascending") for k in table(name).key])
             for name, frame in (panel | gold).items()

@@ -106,10 +106,10 @@ def test_the_group_is_a_safe_name(gold: dict[str, pa.Table]) -> None:
 
 
 def test_a_hundred_shards_have_a_hundred_names(spark: SparkSession) -> None:
-    from scaleinv.features.series import _grouped
+    from scaleinv.features.series import grouped
 
     series = spark.range(3000).selectExpr("CAST(id AS string) AS unique_id", "'c' AS category")
-    found = _grouped(series, FeaturesConfig(max_group_size=25)).select("group_id").distinct().toArrow()
+    found = grouped(series, FeaturesConfig(max_group_size=25)).select("group_id").distinct().toArrow()
     assert sorted(found["group_id"].to_pylist()) == sorted(f"c-{n:02d}" for n in range(120))
 
 
@@ -136,6 +136,7 @@ def test_days_are_not_moved_to_their_sales(spark: SparkSession, monkeypatch: pyt
         build_features(
             frames(spark, retailer()), lambda rows, _: (rows, None), held, as_of=AS_OF, horizon=HORIZON, config=config,
             n_sales=6 * SALES_PER_PART,
+            n_prices=1000,
         )  # fmt: skip
     assert parts == [7, 7]
 

@@ -29,7 +29,7 @@ from scaleinv.features.lives import lives, selling_days, without_stock
 from scaleinv.features.measures import life_sums, measures, moved_measures, night_features
 from scaleinv.features.panel import SALES_PER_PART, days_of, panel, priced_spans, some_days_of, with_sales
 from scaleinv.features.position import stock_position
-from scaleinv.features.series import placed, series
+from scaleinv.features.series import grouped, placed, series
 
 Frames = Mapping[str, DataFrame]
 Keep = Callable[[DataFrame, bool], tuple[DataFrame, DataFrame | None]]
@@ -44,6 +44,7 @@ def build(
     horizon: int,
     config: FeaturesConfig,
     n_sales: int,
+    n_prices: int,
     lines: DataFrame | None = None,
     base: Base | None = None,
 ) -> dict[str, DataFrame]:
@@ -61,6 +62,7 @@ def build(
         horizon: days after ``as_of`` for which the panel holds covariates.
         config: history, groups, lead times.
         n_sales: rows of sales, about; as many parts are made of a panel that no part takes much memory.
+        n_prices: rows of prices, about.
         lines: sku_id, location_id and date of all sales, a key more than once; cheaper than ``silver["sales"]`` where
             that adds up several loads.
         base: an earlier night that this one may be based on.
@@ -69,14 +71,14 @@ def build(
         DataError: there are no sales up to ``as_of``, ``as_of`` lies beyond the data, nothing is on sale, or a vendor
             has no lead times.
     """
-    prices = _begun(prices_since(silver["prices"], base), held)
+    prices = _begun(prices_since(silver["prices"], base, n_prices=n_prices), held)
     sold = _kept(selling_days(silver["sales"] if lines is None else lines))
     _check_days(sold, as_of, config.closed_days)
     first, last = config.first_day(as_of), as_of + timedelta(days=horizon)
-    alive = placed(lives(silver, sold, as_of=as_of, first=first), silver, config)
-    gaps = _hold(without_stock(alive, silver, as_of=as_of), held)
+    there = _kept(placed(lives(silver, sold, as_of=as_of, first=first), silver))
+    gaps = _hold(without_stock(there, silver, as_of=as_of), held)
     short = gaps.select("sku_id", "location_id").distinct().withColumn("is_short", F.lit(True))
-    alive = _kept(alive.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"))
+    alive = _kept(grouped(there, config).join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"))
     if alive.isEmpty():
         raise DataError(
             explain(f"no SKU is on sale at {as_of}", expected="rows of silver/assortment or silver/sales", found="none")
@@ -131,8 +133,11 @@ def _panel(
             n_sales = sales.count()
         # What is estimated from other days is estimated anew; what was seen stays what it was.
         again = changed.unionByName(gaps.where(F.col("date") <= F.lit(base.as_of))).distinct()
+    parts = n_sales // SALES_PER_PART + 1
+    if again is not None:  # few, and divided as the days are, which are many
+        sales = sales.repartition(parts, "sku_id", "location_id")
     # Held, not kept: how they are divided is forgotten with their plan.
-    spans = _hold(priced_spans(lives, prices, parts=n_sales // SALES_PER_PART + 1), held)
+    spans = _hold(priced_spans(lives, prices, parts=parts), held)
 
     def days(of: DataFrame) -> DataFrame:
         tail = days_of(of, last=last)

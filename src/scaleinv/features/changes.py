@@ -44,13 +44,14 @@ def begins_later(lives: DataFrame, base: Base, *, first: date) -> bool:
     return not lives.join(before, "unique_id").where(moved).isEmpty()
 
 
-def prices_since(prices: DataFrame, base: Base | None) -> DataFrame:
+def prices_since(prices: DataFrame, base: Base | None, *, n_prices: int) -> DataFrame:
     """:func:`price_spans`, with the first day on which a series' price is another than the base's."""
     if base is None:
-        return price_spans(prices)
+        return price_spans(prices, n_prices=n_prices)
     touched = base.later["prices"].select(*_SERIES, F.lit(True).alias("is_touched")).distinct()
     now = prices.join(touched, _SERIES, "left").fillna(False, "is_touched")
-    return price_spans(now, base.silver["prices"].join(touched, _SERIES, "left_semi"))
+    then = base.silver["prices"].join(touched, _SERIES, "left_semi")
+    return price_spans(now, then, n_prices=n_prices)
 
 
 def announced_since(silver: Frames, base: Base, *, first: date, last: date) -> DataFrame:

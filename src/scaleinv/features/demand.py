@@ -13,8 +13,8 @@ _SERIES = ["sku_id", "location_id"]
 _KEY = [*_SERIES, "date"]
 _SERIES_PER_BUCKET: Final = 1024
 """Series of a location that are estimated together: their days fit into a worker's memory however long the history."""
-_SERIES_TOGETHER: Final = 512
-"""Small locations are sent to a worker together, about so many series at a time."""
+_SERIES_TOGETHER: Final = 256
+"""Small locations are sent to a worker together, about so many series at a time: few, so that work spreads evenly."""
 _ESTIMATES = "sku_id string, location_id string, date date, y float, y_sd float, demand_method string"
 
 
@@ -35,16 +35,15 @@ def demand(
     """
     past = (days if history is None else history).where(F.col("sales").isNotNull())
     rows = past.join(_buckets(short), _SERIES)
-    # Spark takes 10 us to send a null in place of a list, and next to nothing for an empty one.
-    none = {name: F.array().cast(kind) for name, kind in _HOURS.items()}
-    if hourly is None:
-        rows = rows.withColumns(none)
-    else:
+    wanted = ["bucket", *_KEY, "sales", "is_stockout", "is_promotion"]
+    if hourly is not None:
+        # Spark takes 10 us to send a null in place of a list, and next to nothing for an empty one.
+        none = {name: F.array().cast(kind) for name, kind in _HOURS.items()}
         records = [F.col("sales").cast("array<float>"), F.col("is_stockout")]
         named = [column.alias(name) for column, name in zip(records, _HOURS, strict=True)]
         rows = rows.join(hourly.select(*_KEY, *named), _KEY, "left")
         rows = rows.withColumns({name: F.coalesce(name, empty) for name, empty in none.items()})
-    wanted = ["bucket", *_KEY, "sales", "is_stockout", "is_promotion", *_HOURS]
+        wanted += _HOURS
     # Rows are few and their estimate is long: Spark would take few rows for the work of one core.
     parts = int(days.sparkSession.conf.get("spark.sql.shuffle.partitions") or 1)
     spread = rows.select(*wanted).repartition(parts, "bucket")
@@ -81,5 +80,6 @@ def _buckets(short: DataFrame) -> DataFrame:
     before = Window.partitionBy(F.lit(0)).orderBy("location_id").rowsBetween(Window.unboundedPreceding, -1)
     sizes = sizes.withColumn("_together", F.floor(F.coalesce(F.sum("_size").over(before), F.lit(0)) / _SERIES_TOGETHER))
     apart = F.floor(F.pmod(F.xxhash64(*_SERIES), F.col("_size")) / _SERIES_PER_BUCKET)
-    bucket = F.struct("_together", apart.alias("_apart")).alias("bucket")
+    # One number, as rows are sorted by it.
+    bucket = (F.shiftleft("_together", 32) + apart).alias("bucket")
     return short.join(F.broadcast(sizes), "location_id").select(*_SERIES, bucket)

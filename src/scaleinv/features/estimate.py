@@ -34,8 +34,8 @@ def estimate(rows: pa.Table) -> pa.Table:
 
     Args:
         rows: consecutive days of whole series, in any order: sku_id, location_id, date, sales, is_stockout (the day
-            ended without stock), is_promotion, and of days with hourly records hour_sales and hour_stockout, (24,)
-            lists, else empty ones or nulls. Quantities in the unit of sale.
+            ended without stock), is_promotion; where there are hourly records hour_sales and hour_stockout too, of days
+            with one (24,) lists, else empty ones or nulls. Quantities in the unit of sale.
     """
     place = _codes(rows["location_id"])
     n_places = int(place.max()) + 1
@@ -90,7 +90,9 @@ def _seen(
     empty = _numpy(rows["is_stockout"])
     units, share = np.where(empty, 0.0, sales), np.where(empty, 0.0, 1.0)
     least, least_share = np.where(empty, sales, 0.0), np.where(empty, 1.0, 0.0)
-    is_hourly = pc.fill_null(pc.greater(pc.list_value_length(rows["hour_sales"]), 0), False).to_numpy()
+    is_hourly = np.zeros(len(sales), bool)
+    if "hour_sales" in rows.column_names:
+        is_hourly = pc.fill_null(pc.greater(pc.list_value_length(rows["hour_sales"]), 0), False).to_numpy()
     at = np.flatnonzero(is_hourly)
     unit = np.ones(n_series)
     if len(at):

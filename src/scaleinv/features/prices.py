@@ -16,14 +16,14 @@ _SPANS: Final = (
     "sku_id string, location_id string, start date, end date, price double, is_promotion boolean, "
     "promotion_type string, depth float, changes date"
 )
-_BUCKETS: Final = 512
-"""Series whose periods are resolved together; a bucket's periods fit into a worker's memory."""
+_TOGETHER: Final = 10_000
+"""Periods that are resolved together: of fewer, Python's calls take longer than the work."""
 _FIRST, _LAST = np.datetime64("1900-01-01", "D"), np.datetime64("9999-12-31", "D")
 _DAYS: Final = np.int64(1) << 23
 """More days than from the first to the last."""
 
 
-def price_spans(prices: DataFrame, before: DataFrame | None = None) -> DataFrame:
+def price_spans(prices: DataFrame, before: DataFrame | None = None, *, n_prices: int) -> DataFrame:
     """Each day of a series in one span: sku_id, location_id, start, end, price, is_promotion, promotion_type, depth.
 
     ``end`` is inclusive. Where two periods overlap, the one that starts later wins. A day between periods has the last
@@ -34,6 +34,7 @@ def price_spans(prices: DataFrame, before: DataFrame | None = None) -> DataFrame
         prices: periods; with ``before``, and a column ``is_touched``, which series are to be compared.
         before: the periods of these series as they were. ``changes`` is then the first day on which the price of a
             series is another; null: on none, or it was not compared.
+        n_prices: rows of prices, about.
     """
     names = [*_SERIES, "valid_from", "valid_to", "price", "is_promotion", "promotion_type"]
     if before is None:
@@ -41,7 +42,7 @@ def price_spans(prices: DataFrame, before: DataFrame | None = None) -> DataFrame
     else:
         then = before.select(*names, F.lit(True).alias("is_touched"), F.lit(True).alias("was"))
         rows = prices.select(*names, "is_touched", F.lit(False).alias("was")).unionByName(then)
-    bucket = F.pmod(F.xxhash64(*_SERIES), F.lit(_BUCKETS))
+    bucket = F.pmod(F.xxhash64(*_SERIES), F.lit(n_prices // _TOGETHER + 1))
     return rows.groupBy(bucket).applyInArrow(compared_spans, _SPANS)
 
 

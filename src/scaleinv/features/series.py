@@ -19,14 +19,13 @@ _BUCKETS_PER_FACTOR_E: Final = 100
 """ABC: series are ranked by the logarithm of their value in steps of 1 %, so that one small table is cumulated."""
 
 
-def placed(lives: DataFrame, silver: Mapping[str, DataFrame], config: FeaturesConfig) -> DataFrame:
-    """``lives`` with what master data say of the item, the location and the vendor, and with its training group."""
-    found = (
+def placed(lives: DataFrame, silver: Mapping[str, DataFrame]) -> DataFrame:
+    """``lives`` with what master data say of the item, the location and the vendor."""
+    return (
         lives.join(silver["items"].drop("description", "gtin"), "sku_id")
         .join(F.broadcast(silver["locations"].select("location_id", "region")), "location_id")
         .join(F.broadcast(silver["vendors"].select("vendor_id", "review_period", "review_date")), "vendor_id")
     )
-    return _grouped(found, config)
 
 
 def series(facts: DataFrame, *, last: date) -> DataFrame:
@@ -88,8 +87,15 @@ def _abc(facts: DataFrame) -> DataFrame:
     return facts.join(F.broadcast(buckets.select("_bucket", letter.alias("abc_class"))), "_bucket")
 
 
-def _grouped(found: DataFrame, config: FeaturesConfig) -> DataFrame:
-    """``<category>-<shard>``: the same series is always in the same shard while its category keeps its size class."""
+def grouped(found: DataFrame, config: FeaturesConfig) -> DataFrame:
+    """:func:`placed` with group_id.
+
+    ``<category>-<shard>``: the same series is always in the same shard while its category keeps its size class.
+
+    Args:
+        found: its rows, which are gone through twice.
+        config: by which column, and how large a group may be.
+    """
     branch = config.group_by
     sizes = found.groupBy(branch).agg(F.ceil(F.count("*") / F.lit(config.max_group_size)).alias("_shards"))
     slug = F.regexp_replace(F.trim(F.col(branch)), "[^A-Za-z0-9_]+", "_")

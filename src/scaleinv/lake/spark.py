@@ -39,6 +39,8 @@ _STATIC: Final = {
     "spark.ui.retainedJobs": "1",
     "spark.ui.retainedStages": "1",
     "spark.ui.retainedTasks": "1",
+    # A night's queries are made of some hundreds of generated classes; with room for 100, each is compiled every night.
+    "spark.sql.codegen.cache.maxEntries": "2000",
 }
 """Only a new session takes these."""
 

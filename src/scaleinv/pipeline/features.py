@@ -58,6 +58,7 @@ def work(walk: Walk) -> Outcome:
             horizon=walk.config.forecast.horizon,
             config=walk.config.features,
             n_sales=walk.lake.rows(table("silver/sales")),
+            n_prices=walk.lake.rows(table("silver/prices")),
             lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
             base=None if found is None else _base(walk, found[0], [*silver]),
         )
