@@ -17,6 +17,7 @@ import argparse
 import json
 import os
 import tempfile
+from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import fmean
@@ -24,11 +25,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from numpy.typing import NDArray
 
 from scaleinv.config import load_config
-from scaleinv.evaluation import aggregate, scales, statistics
+from scaleinv.evaluation import aggregate, cumulative_coverage, scales, statistics
 from scaleinv.forecast.counts import negative_binomial_quantiles
 from scaleinv.lake import Lake
 from scaleinv.schema import table
@@ -38,7 +40,7 @@ MEASURES = ("wql", "scaled_pinball", "wape", "bias")
 Floats = NDArray[np.float64]
 
 
-def scored(env: str, cutoff: date, days: int, settings: list[str]) -> dict[str, Any]:
+def scored(env: str, cutoff: date, days: int, total: int, settings: list[str]) -> dict[str, Any]:
     """One cutoff: scores and training seconds per model, seconds per stage."""
     as_of = cutoff + timedelta(days=days)
     with tempfile.TemporaryDirectory() as temporary:
@@ -49,18 +51,27 @@ def scored(env: str, cutoff: date, days: int, settings: list[str]) -> dict[str, 
         stages, seconds, peak = walked(arguments, Path(temporary))
         config = load_config(env, overrides=settings)
         lake = Lake(config.lake)
+        levels = config.forecast.quantile_levels
+        seen = demand(lake, cutoff)
         accuracy, ledger = lake.read(table("gold/accuracy")), lake.read(table("gold/training_ledger"))
         return {
             "cutoff": str(cutoff), "seconds": round(seconds, 1), "stages": stages, "peak_gib": round(peak / 2**30, 2),
             "series": lake.read(table("gold/series"), columns=["unique_id"]).num_rows,
             "training_seconds": trained(ledger),
             "models": {model: scores(accuracy, model) for model in sorted(set(accuracy["model"].to_pylist()))}
-            | references(lake, cutoff, days, config.forecast.quantile_levels),
-            "by_demand_class": {
-                row["value"] + " " + row["model"]: round(row["score"], 4)
-                for row in picked(accuracy, slice="demand_class", metric="wql") if row["score"] is not None
-            },
+            | references(seen, days, levels),
+            f"demand_of_{total}_days": totals(lake, seen, cutoff, total, levels),
+            **{f"by_{name}": by_slice(accuracy, name) for name in ("demand_class", "age")},
         }  # fmt: skip
+
+
+def by_slice(accuracy: pa.Table, name: str) -> dict[str, dict[str, float]]:
+    """WQL of each model per label, and how many series the label has."""
+    found: dict[str, dict[str, float]] = {}
+    for row in picked(accuracy, slice=name, metric="wql"):
+        if row["score"] is not None:
+            found.setdefault(row["value"], {"series": row["n_series"]})[row["model"]] = round(row["score"], 4)
+    return found
 
 
 def scores(accuracy: pa.Table, model: str) -> dict[str, float]:
@@ -70,42 +81,77 @@ def scores(accuracy: pa.Table, model: str) -> dict[str, float]:
     return {name: round(found[name], 4) for name in wanted if found.get(name) is not None}
 
 
-def references(lake: Lake, cutoff: date, days: int, levels: tuple[float, ...]) -> dict[str, dict[str, float]]:
-    """The measures of what nobody has to train."""
-    series = lake.read(table("gold/series")).sort_by("unique_id")
-    panel = lake.read(table("gold/panel"), columns=["unique_id", "ds", "y", "is_stockout"])
-    ids = series["unique_id"].combine_chunks()
-    panel = panel.filter(pa.compute.is_valid(panel["y"]))
-    owner = pa.compute.index_in(panel["unique_id"], value_set=ids).to_numpy()
-    age = (np.datetime64(cutoff, "D") - panel["ds"].to_numpy().astype("datetime64[D]")).astype(np.int64)
-    y, usable = panel["y"].to_numpy().astype(np.float64), ~panel["is_stockout"].to_numpy()
-    order = np.lexsort((-age, owner))
-    owner, age, y, usable = (values[order] for values in (owner, age, y, usable))
-    known = age >= 0
-    indptr = np.searchsorted(owner[known], np.arange(len(ids) + 1))
-    scale = scales(y[known], indptr, usable[known], 7)
-    weights = series["unit_price"].to_numpy() * series["mean_demand"].to_numpy()
+@dataclass(frozen=True)
+class Demand:
+    """The days of all series, flat: series after series, each oldest first."""
 
-    def grid(first: int, n: int) -> tuple[Floats, NDArray[np.bool_]]:
+    series: pa.Table
+    """``gold/series``, sorted by unique_id."""
+    owner: NDArray[np.int64]
+    age: NDArray[np.int64]
+    """Days before the cutoff; negative: after it."""
+    y: Floats
+    usable: NDArray[np.bool_]
+
+    def grid(self, first: int, n: int) -> tuple[Floats, NDArray[np.bool_]]:
         """(n_series, n) demand from the day of age ``first`` on, and whether it is usable."""
-        inside = (age <= first) & (age > first - n)
-        values, known = np.full((len(ids), n), np.nan), np.zeros((len(ids), n), bool)
-        values[owner[inside], first - age[inside]] = y[inside]
-        known[owner[inside], first - age[inside]] = usable[inside]
+        inside = (self.age <= first) & (self.age > first - n)
+        values, known = np.full((self.series.num_rows, n), np.nan), np.zeros((self.series.num_rows, n), bool)
+        at = self.owner[inside], first - self.age[inside]
+        values[at], known[at] = self.y[inside], self.usable[inside]
         return values, known
 
-    actual, scored = grid(-1, days)
-    mean, empirical = recent_quantiles(*grid(55, 56), days, levels)
+
+def demand(lake: Lake, cutoff: date) -> Demand:
+    """Of the only night in the lake."""
+    series = lake.read(table("gold/series")).sort_by("unique_id")
+    panel = lake.read(table("gold/panel"), columns=["unique_id", "ds", "y", "is_stockout"])
+    panel = panel.filter(pc.is_valid(panel["y"]))
+    owner = pc.index_in(panel["unique_id"], value_set=series["unique_id"].combine_chunks()).to_numpy()
+    age = (np.datetime64(cutoff, "D") - panel["ds"].to_numpy().astype("datetime64[D]")).astype(np.int64)
+    order = np.lexsort((-age, owner))
+    y, usable = panel["y"].to_numpy().astype(np.float64), ~panel["is_stockout"].to_numpy()
+    return Demand(series, owner[order].astype(np.int64), age[order], y[order], usable[order])
+
+
+def references(seen: Demand, days: int, levels: tuple[float, ...]) -> dict[str, dict[str, float]]:
+    """The measures of what nobody has to train."""
+    known, n_series = seen.age >= 0, seen.series.num_rows
+    indptr = np.searchsorted(seen.owner[known], np.arange(n_series + 1))
+    scale = scales(seen.y[known], indptr, seen.usable[known], 7)
+    weights = seen.series["unit_price"].to_numpy() * seen.series["mean_demand"].to_numpy()
+    location = np.unique(seen.series["location_id"].to_pylist(), return_inverse=True)[1]
     made = {
-        "empirical": (mean, empirical),
-        "weekday": by_weekday(*grid(27, 28), np.unique(series["location_id"], return_inverse=True)[1], days, levels),
+        "empirical": recent_quantiles(*seen.grid(55, 56), days, levels),
+        "weekday": by_weekday(*seen.grid(27, 28), location, days, levels),
     }
+    actual, scored = seen.grid(-1, days)
     measures = [*MEASURES, *(f"coverage_{level:g}" for level in levels)]
     found = {}
     for name, (expected, quantiles) in made.items():
         sums = statistics(actual, scored, expected, quantiles, levels, scale, weights=weights)
-        score = aggregate(sums, np.full(len(ids), "all"))["all"]
+        score = aggregate(sums, np.full(n_series, "all"))["all"]
         found[name] = {measure: round(score[measure], 4) for measure in measures}
+    return found
+
+
+def totals(
+    lake: Lake, seen: Demand, cutoff: date, total: int, levels: tuple[float, ...]
+) -> dict[str, dict[str, float]]:
+    """WQL and coverage of each model on the demand of the first ``total`` days together, as an order needs it."""
+    actual, usable = seen.grid(-1, total)
+    ids = seen.series["unique_id"].combine_chunks()
+    found = {}
+    for model in lake.partition_values(table("gold/forecasts"), "model"):
+        where = {"cutoff": cutoff, "model": model}
+        rows = lake.read(table("gold/forecasts"), columns=["unique_id", "cumulative_quantiles"], where=where)
+        flat = np.stack(
+            rows["cumulative_quantiles"].to_numpy()[pc.index_in(ids, value_set=rows["unique_id"]).to_numpy()]
+        )
+        quantiles = flat.reshape(len(ids), -1, len(levels))[:, :total]
+        sums = cumulative_coverage(actual, usable, quantiles, levels, np.full(len(ids), total))
+        score = aggregate(sums, np.full(len(ids), "all"))["all"]
+        found[model] = {name: round(score[name], 4) for name in ("wql", *(f"coverage_{level:g}" for level in levels))}
     return found
 
 
@@ -159,9 +205,10 @@ def main() -> None:
         "--cutoff", type=date.fromisoformat, action="append", required=True, help="last day of training"
     )
     parser.add_argument("--days", type=int, default=28, help="days after it that are scored")
+    parser.add_argument("--total", type=int, default=7, help="days whose demand is scored as one, too")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
-    runs = [scored(options.env, cutoff, options.days, options.set) for cutoff in options.cutoff]
+    runs = [scored(options.env, cutoff, options.days, options.total, options.set) for cutoff in options.cutoff]
     models = runs[0]["models"]
     result = {
         "benchmark": "accuracy", "env": options.env, "days": options.days, "set": options.set, "cpus": os.cpu_count(),

@@ -2,7 +2,9 @@
 
     nice python benchmarks/fanout.py [--tasks 10000] [--workers 2]
 
-The last line is one JSON object. Starting Ray and its workers is measured apart.
+Then tasks of very different length: the time until the last one is done, over what no pool can beat (the longest task,
+or all of them shared evenly). They sleep, so that the machine's cores do not matter. The last line is one JSON object.
+Starting Ray and its workers is measured apart.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import json
 import os
 import time
 
+import numpy as np
 import ray
 
 from scaleinv.config.models import RayConfig
@@ -23,11 +26,18 @@ def nothing(payload: object) -> object:
     return payload
 
 
+def skewed(n: int) -> list[float]:
+    """``n`` lengths in seconds, some of them a hundred times others; 30 s in all."""
+    drawn = np.random.default_rng(1).lognormal(0, 1.5, n)
+    return [float(one) for one in 30 * drawn / drawn.sum()]
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tasks", type=int, default=10_000)
     parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--skewed", type=int, default=300, help="tasks of different length")
     options = parser.parse_args()
     config = RayConfig(num_workers=options.workers)
     tasks = [Task(f"t{i:06d}", 1.0, i) for i in range(options.tasks)]
@@ -44,6 +54,13 @@ def main() -> None:
         done = sum(outcome.ok for outcome in stream)
         pool_seconds = time.perf_counter() - started
 
+        seconds = skewed(options.skewed)
+        work = [Task(f"s{i:06d}", one, one) for i, one in enumerate(seconds)]
+        ends = [(time.perf_counter(), outcome.seconds) for outcome in fan_out(time.sleep, work, config)]
+        # From where the first task began: what starting workers costs is measured above.
+        makespan = max(end for end, _ in ends) - min(end - took for end, took in ends)
+        bound = max(*seconds, sum(seconds) / options.workers)
+
         remote = ray.remote(nothing)
         ray.get(remote.remote(0))  # its worker is up
         started = time.perf_counter()
@@ -59,6 +76,9 @@ def main() -> None:
                 "workers": options.workers,
                 "cpus": os.cpu_count(),
                 "tasks_per_second": round(done / pool_seconds, 1),
+                "skewed_tasks": options.skewed,
+                "makespan_seconds": round(makespan, 2),
+                "makespan_over_lower_bound": round(makespan / bound, 4),
                 "reference": "for task in tasks: ray.get(nothing.remote(task.payload))",
                 "reference_tasks_per_second": round(options.tasks / loop_seconds, 1),
                 "start_cluster_seconds": round(cluster_seconds, 2),

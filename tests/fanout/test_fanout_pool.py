@@ -133,6 +133,26 @@ def test_a_task_that_kills_its_worker_does_not_stop_the_others(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("local_ray")
+def test_a_task_that_hangs_is_given_up_and_does_not_stop_the_others(tmp_path: Path) -> None:
+    count = counter(tmp_path)
+
+    def work(name: str) -> int:
+        calls = count(name)
+        if name == "hangs" or (name == "once" and calls == 1):
+            time.sleep(600)
+        return calls
+
+    tasks = [Task("hangs", 9, "hangs"), Task("once", 8, "once"), *(Task(f"t{i}", 1, f"t{i}") for i in range(4))]
+    found = outcomes(work, tasks, CONFIG.model_copy(update={"task_timeout": 3.0, "max_attempts": 2}))
+    assert len(found) == len(tasks)
+    assert (found["hangs"].ok, found["hangs"].attempts) == (False, 2)
+    assert "ray.task_timeout" in (found["hangs"].error or "")
+    assert 3 <= found["hangs"].seconds < 20
+    assert (found["once"].ok, found["once"].attempts) == (True, 2)
+    assert all(found[f"t{i}"].ok and found[f"t{i}"].attempts == 1 for i in range(4))
+
+
+@pytest.mark.usefixtures("local_ray")
 def test_a_value_that_cannot_travel_is_an_error_of_the_task() -> None:
     def work(bad: bool) -> object:
         return (one for one in "generator") if bad else 1

@@ -2,76 +2,32 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
-from functools import cache
+from datetime import timedelta
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import torch
+from tests.forecast.small import (
+    CONFIG,
+    CUTOFF,
+    DAYS,
+    HORIZON,
+    LEVELS,
+    MODELS,
+    START,
+    TRAINED,
+    small_demand,
+    small_fitted,
+    small_group,
+    small_tables,
+)
 
-from scaleinv.config import ForecastConfig, LstmConfig, TftConfig, XgboostConfig
 from scaleinv.errors import DataError
-from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, group_arrays, predict
+from scaleinv.forecast import Fitted, Forecast, fit, forecast_table, group_arrays, predict
 from scaleinv.forecast.fit import _split
 from scaleinv.forecast.history import known_at
 from scaleinv.schema import check, table
-from scaleinv.schema.words import CLASSICAL, ModelName
-
-START = date(2024, 1, 1)
-DAYS, HORIZON = 90, 7
-CUTOFF = START + timedelta(days=DAYS - 1)
-SMALL = {"hidden_size": 8, "batch_size": 16, "batches_per_epoch": 4, "max_epochs": 2}
-CONFIG = ForecastConfig(
-    horizon=HORIZON, context_length=21, validation_days=7, n_samples=50, quantile_levels=(0.1, 0.5, 0.9, 0.95),
-    lstm=LstmConfig(**SMALL), tft=TftConfig(**SMALL, attention_heads=2),
-    xgboost=XgboostConfig(max_rows=5000, max_rounds=80, learning_rate=0.2, max_depth=3),
-)  # fmt: skip
-LEVELS = np.linspace(0.5, 8, 8)
-TRAINED: tuple[ModelName, ...] = ("lstm", "tft", "xgboost")
-MODELS: tuple[ModelName, ...] = ("seasonal", *TRAINED, *(model for model in CLASSICAL if model != "auto_arima"))
-
-
-def _table(y: np.ndarray, firsts: np.ndarray, *, days_after: int = HORIZON) -> tuple[pa.Table, pa.Table]:
-    """``y`` (n_series, days) as a panel; series i begins on day ``firsts[i]``; the last ``days_after`` are unknown."""
-    n, days = y.shape
-    owner, day = np.nonzero(np.arange(days)[None] >= firsts[:, None])
-    ids = np.array([f"s{i:02d}" for i in range(n)])
-    value = np.where(day < days - days_after, y[owner, day], np.nan)
-    panel = pa.table({
-        "unique_id": ids[owner],
-        "ds": pa.array(np.datetime64(START) + day.astype("timedelta64[D]"), pa.date32()),
-        "y": pa.array(value, pa.float32()),
-        "sales": pa.array(value, pa.float32()),
-        "is_stockout": np.zeros(len(owner), bool),
-        "price": pa.array(2 + (day % 3 == 0), pa.float32()),
-        "is_promotion": (day + owner) % 10 == 0,
-        "event": pa.array(np.where(day % 20 == 0, "Feast", None), pa.string()),
-        "is_benefit_day": day % 10 < 3,
-    })  # fmt: skip
-    # Several columns that vary, with vocabularies of several sizes: a mixed-up order of inputs would show.
-    facts = {
-        "location_id": [f"L{i % 2}" for i in range(n)], "category": ["X"] * n,
-        "department": [f"D{i % 3}" for i in range(n)], "region": [f"R{i // 4}" for i in range(n)],
-    }  # fmt: skip
-    series = pa.table({"unique_id": ids} | facts)
-    return panel, series
-
-
-def _demand(n: int = 8, days: int = DAYS + HORIZON) -> np.ndarray:
-    rng = np.random.default_rng(5)
-    weekday = 1 + 0.6 * np.sin(2 * np.pi * np.arange(days) / 7)
-    return rng.poisson(np.resize(LEVELS, n)[:, None] * weekday).astype(float)
-
-
-@cache
-def _group() -> Group:
-    return group_arrays(*_table(_demand(), np.zeros(8, int)))
-
-
-@cache
-def _fitted(model: ModelName) -> Fitted:
-    return fit(model, _group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
+from scaleinv.schema.words import ModelName
 
 
 def _check_valid(forecast: Forecast, n: int) -> None:
@@ -88,7 +44,7 @@ def _check_valid(forecast: Forecast, n: int) -> None:
 
 @pytest.mark.parametrize("model", [*MODELS, "auto_arima"])  # it takes a second for each series
 def test_a_forecast_is_a_valid_distribution_of_every_series(model: ModelName) -> None:
-    forecast = predict(_fitted(model), _group(), cutoff=CUTOFF, config=CONFIG)
+    forecast = predict(small_fitted(model), small_group(), cutoff=CUTOFF, config=CONFIG)
     _check_valid(forecast, 8)
     assert forecast.unique_id.tolist() == [f"s{i:02d}" for i in range(8)]
     assert set(forecast.fitted_model) == {model}
@@ -96,32 +52,32 @@ def test_a_forecast_is_a_valid_distribution_of_every_series(model: ModelName) ->
 
 @pytest.mark.parametrize("model", MODELS)
 def test_the_same_training_gives_the_same_bytes_and_they_give_the_same_forecast(model: ModelName) -> None:
-    first = _fitted(model)
-    again = fit(model, _group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
+    first = small_fitted(model)
+    again = fit(model, small_group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
     assert first.to_bytes() == again.to_bytes()
     restored = Fitted.from_bytes(first.to_bytes())
     assert restored.to_bytes() == first.to_bytes()
     assert dict(restored.card) == dict(first.card)
-    one, two = (predict(fitted, _group(), cutoff=CUTOFF, config=CONFIG) for fitted in (first, restored))
+    one, two = (predict(fitted, small_group(), cutoff=CUTOFF, config=CONFIG) for fitted in (first, restored))
     for name in ("mean", "quantiles", "cumulative_quantiles"):
         assert getattr(one, name).tobytes() == getattr(two, name).tobytes()
 
 
 @pytest.mark.parametrize("model", TRAINED)
 def test_another_seed_gives_other_weights(model: ModelName) -> None:
-    other = fit(model, _group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=4)
-    assert other.to_bytes() != _fitted(model).to_bytes()
+    other = fit(model, small_group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=4)
+    assert other.to_bytes() != small_fitted(model).to_bytes()
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_what_happens_after_the_cutoff_changes_neither_model_nor_forecast(model: ModelName) -> None:
     earlier = CUTOFF - timedelta(days=HORIZON)
-    changed = _demand()
+    changed = small_demand()
     changed[:, DAYS - HORIZON :] = 777.0
-    other = group_arrays(*_table(changed, np.zeros(8, int), days_after=0))
-    fits = [fit(model, group, cutoff=earlier, config=CONFIG, season=7, seed=3) for group in (_group(), other)]
+    other = group_arrays(*small_tables(changed, np.zeros(8, int), days_after=0))
+    fits = [fit(model, group, cutoff=earlier, config=CONFIG, season=7, seed=3) for group in (small_group(), other)]
     assert fits[0].to_bytes() == fits[1].to_bytes()
-    forecasts = [predict(fits[0], group, cutoff=earlier, config=CONFIG) for group in (_group(), other)]
+    forecasts = [predict(fits[0], group, cutoff=earlier, config=CONFIG) for group in (small_group(), other)]
     assert forecasts[0].cumulative_quantiles.tobytes() == forecasts[1].cumulative_quantiles.tobytes()
 
 
@@ -130,9 +86,9 @@ def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
     longer = {"batches_per_epoch": 20, "max_epochs": 8, "learning_rate": 0.01}
     networks = {name: getattr(CONFIG, name).model_copy(update=longer) for name in ("lstm", "tft")}
     config = CONFIG.model_copy(update=networks)
-    fitted = fit(model, _group(), cutoff=CUTOFF, config=config, season=7, seed=3)
+    fitted = fit(model, small_group(), cutoff=CUTOFF, config=config, season=7, seed=3)
     # Of the group together: one series of eight depends on the processor's rounding in so short a training.
-    mean = predict(fitted, _group(), cutoff=CUTOFF, config=config).mean.sum(0)
+    mean = predict(fitted, small_group(), cutoff=CUTOFF, config=config).mean.sum(0)
     truth = LEVELS.sum() * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAYS, DAYS + HORIZON) / 7))
     assert np.corrcoef(mean, truth)[0, 1] > 0.8
     assert mean.sum() == pytest.approx(truth.sum(), rel=0.25)
@@ -141,7 +97,7 @@ def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
 @pytest.mark.parametrize(("n", "n_checked"), [(8, 8), (60, 20), (4600, 1150)])
 def test_training_and_validation_share_no_target(n: int, n_checked: int) -> None:
     days = DAYS if n < 1000 else 50  # after which 7 more are known of the group, and not read
-    group = group_arrays(*_table(_demand(n, days + HORIZON), np.zeros(n, int)))
+    group = group_arrays(*small_tables(small_demand(n, days + HORIZON), np.zeros(n, int)))
     cutoff = START + timedelta(days=days - 1)
     training, validation = _split(known_at(group, cutoff=cutoff, horizon=HORIZON, season=7), CONFIG)
     assert len(validation) == n_checked
@@ -154,7 +110,7 @@ def test_training_and_validation_share_no_target(n: int, n_checked: int) -> None
 
 @pytest.mark.parametrize("model", MODELS)
 def test_no_series_can_fail_its_group(model: ModelName) -> None:
-    y = _demand()
+    y = small_demand()
     y[0] = 0.0
     y[1] = 5.0
     y[2, :] = np.nan
@@ -162,19 +118,19 @@ def test_no_series_can_fail_its_group(model: ModelName) -> None:
     y[4, :-1] = 0.0
     y[4, 60] = 3.0
     firsts = np.array([0, 0, 0, 0, 0, DAYS - 1, DAYS - 9, DAYS + 3])  # a life of one day, of nine, and none yet
-    group = group_arrays(*_table(y, firsts))
+    group = group_arrays(*small_tables(y, firsts))
     fitted = fit(model, group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
     forecast = predict(fitted, group, cutoff=CUTOFF, config=CONFIG)
     _check_valid(forecast, 8)
-    assert forecast.fitted_model.tolist() == [model] * 5 + ["seasonal"] * 3
+    assert forecast.fitted_model.tolist() == [model] * 5 + ["seasonal" if model == "seasonal" else "peers"] * 3
     assert forecast.mean.max() < 1000
-    assert not forecast.quantiles[7].any()
+    assert forecast.quantiles[7].any() == (model != "seasonal"), "not a day is known of it: it is as the others are"
     assert not forecast.cumulative_quantiles[0].any() or model != "seasonal"
 
 
 def test_a_single_series_and_a_young_group_are_refused_with_what_happens_next() -> None:
     for n, firsts in ((1, np.array([0])), (4, np.full(4, DAYS - 20))):
-        group = group_arrays(*_table(_demand(n), firsts))
+        group = group_arrays(*small_tables(small_demand(n), firsts))
         with pytest.raises(DataError, match="too small or too young") as error:
             fit("lstm", group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
         assert "baseline" in str(error.value)
@@ -184,23 +140,23 @@ def test_a_single_series_and_a_young_group_are_refused_with_what_happens_next() 
 
 def test_the_baseline_repeats_the_weekdays_of_the_last_weeks() -> None:
     y = np.tile(np.arange(7.0), (2, 20))[:, : DAYS + HORIZON]
-    group = group_arrays(*_table(y, np.array([0, DAYS - 30])))
-    forecast = predict(_fitted("seasonal"), group, cutoff=CUTOFF, config=CONFIG)
+    group = group_arrays(*small_tables(y, np.array([0, DAYS - 30])))
+    forecast = predict(small_fitted("seasonal"), group, cutoff=CUTOFF, config=CONFIG)
     np.testing.assert_array_equal(forecast.mean, y[:, DAYS : DAYS + HORIZON])
     np.testing.assert_array_equal(forecast.cumulative_quantiles[..., 1], forecast.mean.cumsum(1))
 
 
 def test_the_baseline_of_weeks_that_differ_keeps_each_week_whole() -> None:
     weeks = np.repeat(np.arange(20.0), 7)[None, : DAYS + HORIZON].repeat(2, 0)
-    group = group_arrays(*_table(weeks, np.zeros(2, int)))
-    total = predict(_fitted("seasonal"), group, cutoff=CUTOFF, config=CONFIG).cumulative_quantiles[0, -1]
+    group = group_arrays(*small_tables(weeks, np.zeros(2, int)))
+    total = predict(small_fitted("seasonal"), group, cutoff=CUTOFF, config=CONFIG).cumulative_quantiles[0, -1]
     assert total[2] - total[0] > 7 * 4  # single days drawn alone would even out within the week
 
 
 def test_a_model_is_not_used_with_options_it_was_not_fitted_with() -> None:
     other = CONFIG.model_copy(update={"horizon": 6, "quantile_levels": (0.5,)})
     with pytest.raises(DataError, match="other options") as error:
-        predict(_fitted("tft"), _group(), cutoff=CUTOFF, config=other)
+        predict(small_fitted("tft"), small_group(), cutoff=CUTOFF, config=other)
     assert "horizon = 7" in str(error.value)
     assert "quantile_levels = (0.5,)" in str(error.value)
 
@@ -212,7 +168,7 @@ def test_bytes_that_are_no_model_are_refused(damaged: bytes) -> None:
 
 
 def test_the_table_keeps_its_contract_and_lies_step_major() -> None:
-    forecast = predict(_fitted("tft"), _group(), cutoff=CUTOFF, config=CONFIG)
+    forecast = predict(small_fitted("tft"), small_group(), cutoff=CUTOFF, config=CONFIG)
     data = check(
         forecast_table(forecast, as_of=CUTOFF, cutoff=CUTOFF, model="tft", group_id="g"), table("gold/forecasts")
     )

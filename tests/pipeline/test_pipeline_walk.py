@@ -163,6 +163,23 @@ def test_every_model_and_the_pool_of_the_trained_ones_are_scored(straight: tuple
     assert "there is no model 'lstm+x'" in said
 
 
+def test_what_moved_a_forecast_is_told_in_units(straight: tuple[Path, str], tmp_path: Path) -> None:
+    home, _ = straight
+    series = lake_of(home).read(TABLES["gold/series"]).to_pylist()[0]
+    asked = ("explain", "--env", "test", "--sku", series["sku_id"], "--location", series["location_id"])
+    said = run(home, *asked, "--model", "xgboost")
+    total, start = (float(number.replace(",", "")) for number in re.findall(r"(?:expects|say) ([\d,.]+)", said))
+    out = tmp_path / "trees.parquet"
+    run(home, "forecasts", "--env", "test", "--model", "xgboost", "--out", str(out))
+    mine = pq.read_table(out, filters=[("unique_id", "=", series["unique_id"])])
+    assert total == pytest.approx(sum(mine["mean"].to_pylist()), rel=0.01)
+    assert start > 0
+    assert "What it looked at" in run(home, *asked, "--model", "tft")
+    assert "cannot say what moved the forecast" in run(home, *asked, "--model", "lstm", status=2)
+    nobody = run(home, "explain", "--env", "test", "--sku", "nobody", "--location", series["location_id"], status=3)
+    assert "nobody is not on sale" in nobody
+
+
 @pytest.mark.timeout(1800)
 def test_killed_in_every_stage_the_walk_ends_with_the_same_tables_and_files(
     straight: tuple[Path, str], tmp_path: Path

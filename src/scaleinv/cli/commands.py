@@ -201,6 +201,24 @@ def summary(env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Con
     typer.echo(text(_Options(env, as_of, set_, conf).walk()))
 
 
+@app.command("explain", rich_help_panel="Look")
+def explain_forecast(
+    sku: Annotated[str, typer.Option("--sku", metavar="SKU", help="The SKU, as in gold/series.")],
+    location: Annotated[str, typer.Option("--location", metavar="LOCATION", help="The location.")],
+    env: Env = "local",
+    as_of: AsOf = None,
+    set_: Sets = None,
+    conf: Conf = None,
+    model: Annotated[
+        str | None, typer.Option("--model", help="xgboost or tft; default: the champion if it can say, else the first.")
+    ] = None,
+) -> None:
+    """What moved a forecast: price, promotion, weekday, season … in units, or what a network looked at."""
+    from scaleinv.pipeline.explain import explained
+
+    typer.echo(explained(_Options(env, as_of, set_, conf).walk(), sku, location, model))
+
+
 @app.command(rich_help_panel="Look after")
 def maintain(env: Env = "local", set_: Sets = None, conf: Conf = None, dry_run: DryRun = False) -> None:
     """Removes old nights, compacts tables, deletes unused files. Not while a run is under way."""

@@ -65,6 +65,8 @@ class RayConfig(Section):
     """A fraction shares one GPU among workers."""
     max_attempts: Positive = 3
     """Tries per group before it counts as failed."""
+    task_timeout: Annotated[float, Field(gt=0)] | None = 10_800.0
+    """Seconds after which a try is given up, and its worker replaced: a group that hangs must not hold up the night."""
     object_store_mb: Positive = 200
 
 
@@ -261,7 +263,8 @@ class ForecastConfig(Section):
     context_length: Positive = 56
     models: tuple[TrainedName | ClassicalName, ...] = ("lstm", "tft")
     quantile_levels: tuple[Probability, ...] = (
-        0.005, 0.025, 0.1, 0.165, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.835, 0.9, 0.975, 0.995,
+        0.005, 0.025, 0.1, 0.165, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.835, 0.9, 0.95, 0.975, 0.99,
+        0.995,
     )  # fmt: skip
     n_samples: Annotated[int, Field(ge=20)] = 200
     """Sample paths per series behind every quantile."""
@@ -270,7 +273,7 @@ class ForecastConfig(Section):
     min_series: Positive = 2
     """A group with fewer series falls back to the baseline."""
     min_days: Positive = 14
-    """A series with a shorter life gets the baseline's forecast, whatever the model."""
+    """A series with a shorter life is forecast from its peers, whatever the model but the baseline."""
     seed: int = 7
     lstm: LstmConfig = LstmConfig()
     tft: TftConfig = TftConfig()

@@ -44,8 +44,9 @@ def fan_out(
     """Call ``work(task.payload)`` for every task and yield one outcome per task as they finish.
 
     The most expensive task starts first (ties by id), one task at a time on each of ``min(num_workers, len(tasks))``
-    actors. A task that raises, or that takes its worker process down with it, is tried ``max_attempts`` times in all,
-    after the tasks that have failed less often, and then comes out with ``ok=False``; the others are not disturbed.
+    actors. A task that raises, that takes its worker process down with it, or that does not answer within
+    ``task_timeout``, is tried ``max_attempts`` times in all, after the tasks that have failed less often, and then
+    comes out with ``ok=False``; the others are not disturbed.
     A lost worker is replaced. Closing the iterator early stops the workers. Without tasks nothing is started.
 
     Args:
@@ -121,8 +122,9 @@ class _Pool:
     def step(self) -> list[Outcome]:
         """The next outcomes; none when all tasks are done."""
         while self._queue or any(slot.entry for slot in self._waiting.values()):
-            ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=5.0)
+            ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=self._patience())
             outcomes = [outcome for reference in ready if (outcome := self._answer(reference))]
+            outcomes += [outcome for reference in self._overdue() if (outcome := self._given_up(reference))]
             self._assign()
             if ready:
                 self._last_sign = time.monotonic()
@@ -180,6 +182,29 @@ class _Pool:
         if message is not None:
             return self._failed(slot, entry, message, seconds)
         return Outcome(entry.id, True, value, None, seconds, entry.failures + 1, slot.worker)
+
+    def _patience(self) -> float:
+        """Seconds to wait for an answer before looking after the workers."""
+        return min(5.0, self._config.task_timeout or 5.0)
+
+    def _overdue(self) -> list[Any]:
+        limit = self._config.task_timeout
+        if limit is None:
+            return []
+        now = time.monotonic()
+        return [reference for reference, slot in self._waiting.items() if slot.entry and now - slot.since > limit]
+
+    def _given_up(self, reference: Any) -> Outcome | None:
+        """A worker that hangs is stopped: it holds its share of the machine, and nobody knows what its state is."""
+        slot = self._waiting.pop(reference)
+        entry, slot.entry = slot.entry, None
+        assert entry is not None
+        _kill(slot.actor)
+        seconds = time.monotonic() - slot.since
+        outcome = self._failed(slot, entry, f"no answer in {seconds:.0f} s (ray.task_timeout)", seconds)
+        if self._queue:
+            self._start_worker()
+        return outcome
 
     def _failed(self, slot: _Slot, entry: _Entry, error: str, seconds: float) -> Outcome | None:
         entry.failures += 1

@@ -4,6 +4,18 @@ from scaleinv.forecast.fit import fit
 from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import Group, group_arrays
 from scaleinv.forecast.predict import Forecast, predict
+from scaleinv.forecast.reasons import EXPLAINED, Reasons, reasons
 from scaleinv.forecast.table import forecast_table
 
-__all__ = ["Fitted", "Forecast", "Group", "fit", "forecast_table", "group_arrays", "predict"]
+__all__ = [
+    "EXPLAINED",
+    "Fitted",
+    "Forecast",
+    "Group",
+    "Reasons",
+    "fit",
+    "forecast_table",
+    "group_arrays",
+    "predict",
+    "reasons",
+]

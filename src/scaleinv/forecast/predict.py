@@ -21,6 +21,7 @@ from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, known_at
 from scaleinv.forecast.inputs import encode
 from scaleinv.forecast.paths import cumulative_quantiles, joint_paths, mean_weights, quantiles
+from scaleinv.forecast.peers import PEERS, peer_paths
 from scaleinv.forecast.seasonal import seasonal_paths
 from scaleinv.forecast.trees import Trees
 from scaleinv.forecast.windows import Batch, Pass, Windows
@@ -40,7 +41,7 @@ class Forecast:
     unique_id: npt.NDArray[np.object_]
     """(n_series,)"""
     fitted_model: npt.NDArray[np.object_]
-    """(n_series,) the model that made it: the baseline for a series too young for it."""
+    """(n_series,) the model that made it: its peers for a series too young for it."""
     mean: npt.NDArray[np.float32]
     """(n_series, horizon)"""
     quantiles: npt.NDArray[np.float32]
@@ -62,12 +63,12 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
     mean, daily, total = raw_forecast(fitted, history, chosen, config)
     if fitted.calibration is not None:
         stretched = fitted.calibration.apply(daily, total, demand_classes(history))
-        # A model's factors are not those of the baseline that stands in for it.
+        # A model's factors are not those of what stands in for it.
         own = (by_model | (fitted.model == BASELINE)).cpu()[:, None, None]
         daily, total = torch.where(own, stretched[0], daily), torch.where(own, stretched[1], total)
     return Forecast(
         unique_id=group.unique_id,
-        fitted_model=np.where(by_model.cpu().numpy(), fitted.model, BASELINE).astype(object),
+        fitted_model=np.where(by_model.cpu().numpy(), fitted.model, _instead(fitted, history, config)).astype(object),
         mean=mean.numpy(),
         quantiles=_ordered(daily),
         cumulative_quantiles=_ordered(total),
@@ -87,10 +88,16 @@ def raw_forecast(fitted: Fitted, history: History, chosen: Tensor, config: Forec
 
 
 def _by_model(fitted: Fitted, history: History, config: ForecastConfig) -> Tensor:
-    """(n_series,) whether the model forecasts it; the baseline does where a series is too young."""
+    """(n_series,) whether the model forecasts it; its peers do where a series is too young."""
     if fitted.model == BASELINE:
         return torch.zeros_like(history.n_days, dtype=torch.bool)
     return history.n_days >= config.min_days
+
+
+def _instead(fitted: Fitted, history: History, config: ForecastConfig) -> str:
+    """What forecasts series that the model does not: the baseline where it was asked for, or there are no peers."""
+    has_peers = fitted.model != BASELINE and bool((history.n_days >= config.min_days).any())
+    return PEERS if has_peers else BASELINE
 
 
 def _check(fitted: Fitted, config: ForecastConfig) -> None:
@@ -120,7 +127,10 @@ def _pieces(
 ) -> Iterator[tuple[Tensor, Piece]]:
     drawn = {"season": fitted.season, "n_samples": config.n_samples, "seed": fitted.seed}
     for series in torch.split(torch.nonzero(wanted & ~by_model).flatten(), _CHUNK):
-        yield series.cpu(), _of_paths(seasonal_paths(history, series, **drawn).cpu(), config)
+        paths = None if fitted.model == BASELINE else peer_paths(history, series, min_days=config.min_days, **drawn)
+        if paths is None:
+            paths = seasonal_paths(history, series, **drawn)
+        yield series.cpu(), _of_paths(paths.cpu(), config)
     chosen = torch.nonzero(wanted & by_model).flatten()
     if fitted.model in CLASSICAL:
         for series in torch.split(chosen, _CHUNK):

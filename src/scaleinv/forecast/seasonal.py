@@ -7,7 +7,7 @@ from torch import Tensor
 
 from scaleinv.forecast.history import History
 
-_SEASONS = 8
+SEASONS = 8
 """Seasons before the cutoff that are drawn from."""
 
 
@@ -27,9 +27,16 @@ def season_rows(life: Tensor, *, horizon: int, season: int, n_samples: int, seed
     """(n_series, n_samples, horizon) which day of its last 8 seasons is drawn for each day ahead: -1 is the last one.
 
     A season is drawn as a whole, aligned by weekday, independently of the one before. A series younger than one
-    season (``life`` (n_series,), days) draws single days. The draws are shared by all series and spread evenly over
-    the seasons.
+    season draws single days. The draws are shared by all series and spread evenly over the seasons.
+
+    Args:
+        life: (n_series,) or (n_series, n_samples) days.
+        horizon: days ahead.
+        season: days of a season.
+        n_samples: paths of each series.
+        seed: of the draws.
     """
+    life = life if life.dim() == 2 else life[:, None]
     generator = torch.Generator().manual_seed(seed)
     blocks = -(-horizon // season)
     slices = torch.stack([torch.randperm(n_samples, generator=generator) for _ in range(blocks)], 1)
@@ -38,10 +45,10 @@ def season_rows(life: Tensor, *, horizon: int, season: int, n_samples: int, seed
     block_u = ((slices + jitter[0]) / n_samples).to(life.device)
     day_u = ((days + jitter[1]) / n_samples).to(life.device)
 
-    seasons = (life // season).clamp(max=_SEASONS)
+    seasons = (life // season).clamp(max=SEASONS)
     step = torch.arange(horizon, device=life.device)
-    block = (block_u * seasons[:, None, None]).long()[..., step // season]
+    block = (block_u * seasons[..., None]).long()[..., step // season]
     whole = -season * (block + 1) + step % season
-    single = -1 - (day_u * life.clamp(max=season)[:, None, None]).long()
-    back = torch.where((seasons > 0)[:, None, None], whole, single)
-    return torch.maximum(back, -life.clamp(min=1)[:, None, None])
+    single = -1 - (day_u * life.clamp(max=season)[..., None]).long()
+    back = torch.where((seasons > 0)[..., None], whole, single)
+    return torch.maximum(back, -life.clamp(min=1)[..., None])

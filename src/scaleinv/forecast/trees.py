@@ -110,6 +110,11 @@ def _seen(data: Encoded, windows: Windows, made: Stretched, steps: Tensor) -> di
     return columns
 
 
+def column_names(data: Encoded, windows: Windows) -> list[str]:
+    """Names of the columns that a tree sees, in order."""
+    return list(_seen(data, windows, stretch(data, windows), _every_step(windows, data.inputs.horizon)))
+
+
 def _since_last_sale(past: Tensor) -> Tensor:
     """(n_windows,) days since the last sale; where the context has none, one more than its days."""
     days = torch.arange(past.shape[1], 0, -1, device=past.device)
@@ -160,6 +165,28 @@ class Trees:
         share = ((at - self.log_mean[left]) / gap).clamp(0, 1)
         spread = torch.lerp(self.dispersion[left], self.dispersion[right], share)
         return mean, negative_binomial_quantiles(mean, spread, levels)
+
+    def parts(
+        self, data: Encoded, window: Windows, config: ForecastConfig
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], bool]:
+        """Forecast (horizon,) of one window, what every column adds to it, and whether they multiply.
+
+        The second is (horizon, n_columns + 1), last what is left without any column. Where demand is counted, it is
+        the mean's logarithm that is divided up, else the median.
+        """
+        rows = rows_of(data, window, _every_step(window, config.horizon))
+        counted = bool(len(self.dispersion))
+        n_codes = len(data.inputs.categoricals)
+        matrix = xgboost.DMatrix(
+            rows.seen, base_margin=np.log(rows.level) if counted else None, enable_categorical=True,
+            feature_types=["c"] * n_codes + ["q"] * (rows.seen.shape[1] - n_codes),
+        )  # fmt: skip
+        found = self._loaded.predict(matrix, pred_contribs=True).astype(np.float64)
+        if counted:
+            return np.exp(found.sum(1)), found, True
+        median = found.reshape(config.horizon, len(config.quantile_levels), -1)[:, config.quantile_levels.index(0.5)]
+        units = median * rows.scale.astype(np.float64)[:, None]
+        return units.sum(1), units, False
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 
+from scaleinv.config import ForecastConfig
 from scaleinv.evaluation import (
     Statistics,
     Sums,
@@ -29,7 +31,8 @@ from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE, UNTRAINED
 
 OVERALL = "overall"
-_SLICES = (OVERALL, "demand_class", "category", "abc_class")
+_FACTS = ("demand_class", "category", "abc_class")
+_SLICES = (OVERALL, *_FACTS, "age")
 
 
 def work(walk: Walk) -> Outcome:
@@ -42,7 +45,8 @@ def work(walk: Walk) -> Outcome:
     sums: dict[str, dict[str, Sums]] = {model: {name: {} for name in _SLICES} for model in names}
     vendors = lead_times(walk)
     for rows in groups(walk):
-        labels = {name: rows.text(name) for name in _SLICES[1:]} | {OVERALL: np.full(rows.n_series, "all")}
+        labels = {name: rows.text(name) for name in _FACTS} | {OVERALL: np.full(rows.n_series, "all")}
+        labels["age"] = _ages(rows, cutoff, config.forecast)
         for model, stats in _score(walk, rows, vendors, cutoff, names).items():
             for name in _SLICES:
                 sums[model][name] = added(sums[model][name], label_sums(stats, labels[name]))
@@ -77,6 +81,13 @@ def _score(walk: Walk, rows: Rows, vendors: LeadTimes, cutoff: Any, models: Sequ
         )
         scored[model] = replace(daily, order_cost=cost)
     return scored
+
+
+def _ages(rows: Rows, cutoff: date, config: ForecastConfig) -> NDArray[np.str_]:
+    """(n_series,) how much of itself a series had shown at the cutoff; ``new``: too little for any model."""
+    owner = np.repeat(np.arange(rows.n_series), np.diff(rows.indptr))
+    days = np.bincount(owner[rows.ds <= np.datetime64(cutoff, "D")], minlength=rows.n_series)
+    return np.select([days < config.min_days, days < config.context_length], ["new", "young"], "grown")
 
 
 def _accuracy(walk: Walk, cutoff: Any, sums: Mapping[str, Mapping[str, Sums]]) -> pa.Table:

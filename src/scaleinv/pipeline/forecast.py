@@ -48,7 +48,9 @@ def forecast_group(request: Request) -> Card:
     lake = Lake(request.lake)
     fallen: Exception | None = None
     try:
-        files = _stage_all(request, group, lake, _load(request, group, lake))
+        is_stored = request.model not in UNTRAINED
+        fitted = trained(request, lake) if is_stored else _untrained(request, group, request.model)
+        files = _stage_all(request, group, lake, fitted)
     except Exception as error:  # whatever a network does, tonight's orders need a forecast; the card says why
         if request.model == BASELINE:
             raise
@@ -79,17 +81,18 @@ def _stage(request: Request, lake: Lake, forecast: Forecast, cutoff: date) -> St
     return lake.stage_file(table("gold/forecasts"), rows, partition=partition)
 
 
-def _load(request: Request, group: Group, lake: Lake) -> Fitted:
-    """The model that was asked for.
+def trained(request: Request, lake: Lake) -> Fitted:
+    """The stored model that was asked for.
 
     Raises:
         DataError: it was not trained.
         LakeError: it was, and is not there.
     """
-    if request.model in UNTRAINED:
-        return _untrained(request, group, request.model)
     where = {"as_of": request.as_of, "model": request.model, "group_id": request.group_id}
-    (row,) = lake.read(table("gold/training_ledger"), where=where, columns=["artefact", "error"]).to_pylist()
+    rows = lake.read(table("gold/training_ledger"), where=where, columns=["artefact", "error"]).to_pylist()
+    if not rows:
+        raise LakeError(explain(f"{request.id} was not trained for {request.as_of}", do="scaleinv train first"))
+    (row,) = rows
     if row["artefact"] is None:
         raise DataError(f"not trained: {row['error']}")
     content = lake.get(row["artefact"])

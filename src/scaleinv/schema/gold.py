@@ -151,7 +151,10 @@ FORECAST = (
             AS_OF, CUTOFF,
             Column("model", TEXT, "the model asked for"),
             GROUP, SERIES,
-            Column("fitted_model", TEXT, "the model that made it: the baseline where the one asked for fell back"),
+            Column(
+                "fitted_model", TEXT, "the model that made it: peers, where a series is too young; the baseline, where "
+                "the one asked for fell back",
+            ),
             Column("mean", FLOATS, "(horizon,): expected demand of step 1 … horizon", unit="sales_unit"),
             Column("quantiles", FLOATS, "(horizon * n_quantiles,), step major: demand of a day", unit="sales_unit"),
             Column(
@@ -167,7 +170,10 @@ FORECAST = (
         (
             AS_OF, CUTOFF,
             Column("model", TEXT, "the model, or a pool of several: lstm+tft"),
-            Column("slice", TEXT, "overall, demand_class, category, abc_class or group_id"),
+            Column(
+                "slice", TEXT, "overall, demand_class, category, abc_class, or age at the cutoff: new (younger than "
+                "forecast.min_days), young (than context_length), grown",
+            ),
             Column("value", TEXT, "which one of the slice"),
             Column(
                 "metric", TEXT,

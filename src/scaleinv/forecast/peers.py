@@ -1,0 +1,71 @@
+"""Cold start: a series that is too young to know itself is forecast from those that are like it.
+
+Its distribution is a mixture of its peers', weighted by how likely each one's level makes what it has sold so far: an
+empirical Bayes estimate whose prior is the peers as they are (Robbins 1956). Without a day of its own it is forecast as
+any of them; with every day the ones that sell as it does weigh more.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import torch
+from torch import Tensor
+
+from scaleinv.forecast.history import History
+from scaleinv.forecast.seasonal import SEASONS, season_rows
+
+PEERS: Final = "peers"
+_ALIKE: Final = (("location_id", "department"), ("department",), ("category",), ())
+"""What peers have in common: the first of these of which there are enough."""
+_ENOUGH: Final = 20
+_LEAST_LEVEL: Final = 1e-3
+
+
+def peer_paths(
+    history: History, series: Tensor, *, min_days: int, season: int, n_samples: int, seed: int
+) -> Tensor | None:
+    """(n_series, n_samples, horizon) paths of the young ``series`` (positions); none if no other is old enough.
+
+    Args:
+        history: the group.
+        series: positions of series younger than ``min_days``.
+        min_days: days from which on a series is a peer.
+        season: days of a season.
+        n_samples: paths of each series.
+        seed: of what is drawn.
+    """
+    grown = torch.nonzero(history.n_days >= min_days).flatten()
+    if not len(grown):
+        return None
+    end = history.indptr[:-1] + history.n_days
+    days = history.n_days[grown].clamp(max=SEASONS * season)
+    total, squares = ((running[end[grown]] - running[end[grown] - days]) for running in (history.sums, history.squares))
+    level = (total / days).clamp(min=_LEAST_LEVEL)
+    # Variance over mean: days of real demand say less than those of a Poisson would.
+    spread = ((squares / days - (total / days) ** 2).sum() / level.sum()).clamp(min=1)
+    own = history.n_days[series].double()[:, None]
+    sold = (history.sums[end[series]] - history.sums[history.indptr[series]])[:, None]
+    likely = (sold * level.log() - own * level) / spread
+    weight = torch.where(_alike(history, series, grown), likely, -torch.inf).softmax(1)
+    jitter = torch.rand(1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
+    at = ((torch.arange(n_samples) + jitter) / n_samples).to(weight.device).expand(len(series), -1)
+    # Rounding may leave the sum a little short of 1.
+    peer = grown[torch.searchsorted(weight.cumsum(1), at.contiguous()).clamp(max=len(grown) - 1)]
+    back = season_rows(history.n_days[peer], horizon=history.horizon, season=season, n_samples=n_samples, seed=seed)
+    return history.y[end[peer][..., None] + back]
+
+
+def _alike(history: History, series: Tensor, grown: Tensor) -> Tensor:
+    """(n_series, n_grown) which of the grown ones are peers of each."""
+    found = torch.zeros((len(series), len(grown)), dtype=torch.bool, device=series.device)
+    open_ = torch.ones(len(series), dtype=torch.bool, device=series.device)
+    for names in _ALIKE:
+        same = torch.ones_like(found)
+        for name in names:
+            codes = history.group.statics[name]
+            same &= codes[series][:, None] == codes[grown]
+        enough = open_ & ((same.sum(1) >= _ENOUGH) | (not names))
+        found[enough] = same[enough]
+        open_ &= ~enough
+    return found
