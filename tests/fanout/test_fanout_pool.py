@@ -133,22 +133,21 @@ def test_a_task_that_kills_its_worker_does_not_stop_the_others(tmp_path: Path) -
 
 
 @pytest.mark.usefixtures("local_ray")
-def test_a_task_that_hangs_is_given_up_and_does_not_stop_the_others(tmp_path: Path) -> None:
-    count = counter(tmp_path)
+def test_a_task_that_hangs_is_given_up_and_does_not_stop_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the only worker: that it has been silent for longer than one may take to start is no reason to give up all."""
 
-    def work(name: str) -> int:
-        calls = count(name)
-        if name == "hangs" or (name == "once" and calls == 1):
+    def work(name: str) -> str:
+        if name == "hangs":
             time.sleep(600)
-        return calls
+        return name
 
-    tasks = [Task("hangs", 9, "hangs"), Task("once", 8, "once"), *(Task(f"t{i}", 1, f"t{i}") for i in range(4))]
-    found = outcomes(work, tasks, CONFIG.model_copy(update={"task_timeout": 3.0, "max_attempts": 2}))
+    tasks = [Task("hangs", 9, "hangs"), *(Task(f"t{i}", 1, f"t{i}") for i in range(4))]
+    monkeypatch.setattr(pool_module, "_START_SECONDS", 1.0)
+    found = outcomes(work, tasks, CONFIG.model_copy(update={"task_timeout": 6.0, "num_workers": 1}))
     assert len(found) == len(tasks)
-    assert (found["hangs"].ok, found["hangs"].attempts) == (False, 2)
+    assert (found["hangs"].ok, found["hangs"].attempts) == (False, 1)
     assert "ray.task_timeout" in (found["hangs"].error or "")
-    assert 3 <= found["hangs"].seconds < 20
-    assert (found["once"].ok, found["once"].attempts) == (True, 2)
+    assert 6 <= found["hangs"].seconds < 30
     assert all(found[f"t{i}"].ok and found[f"t{i}"].attempts == 1 for i in range(4))
 
 

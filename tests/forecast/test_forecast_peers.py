@@ -19,8 +19,10 @@ START, DAYS, HORIZON = date(2024, 1, 1), 70, 7
 DRAWN = {"season": 7, "n_samples": 200, "seed": 1}
 
 
-def history(y: NDArray[np.float64], firsts: NDArray[np.int64], departments: list[str]) -> History:
-    """``y`` (n_series, DAYS), of which series i begins on day ``firsts[i]``."""
+def history(
+    y: NDArray[np.float64], firsts: NDArray[np.int64], departments: list[str], empty: NDArray[np.bool_] | None = None
+) -> History:
+    """``y`` (n_series, DAYS), of which series i begins on day ``firsts[i]``; ``empty`` days had no stock."""
     n = len(y)
     owner, day = np.nonzero(np.arange(DAYS)[None] >= firsts[:, None])
     ids = np.array([f"s{i:03d}" for i in range(n)])
@@ -29,7 +31,8 @@ def history(y: NDArray[np.float64], firsts: NDArray[np.int64], departments: list
         "unique_id": ids[owner],
         "ds": pa.array(np.datetime64(START) + day.astype("timedelta64[D]"), pa.date32()),
         "y": pa.array(y[owner, day], pa.float32()), "sales": pa.array(y[owner, day], pa.float32()),
-        "price": pa.array(np.ones(len(owner)), pa.float32()), "is_stockout": flags, "is_promotion": flags,
+        "price": pa.array(np.ones(len(owner)), pa.float32()), "is_promotion": flags,
+        "is_stockout": flags if empty is None else empty[owner, day],
         "is_benefit_day": flags, "event": pa.array([None] * len(owner), pa.string()),
     })  # fmt: skip
     facts = {"location_id": ["L"] * n, "category": ["X"] * n, "department": departments, "region": ["R"] * n}
@@ -38,9 +41,7 @@ def history(y: NDArray[np.float64], firsts: NDArray[np.int64], departments: list
 
 
 def paths(of: History, series: list[int]) -> torch.Tensor:
-    found = peer_paths(of, torch.tensor(series), min_days=14, **DRAWN)
-    assert found is not None
-    return found
+    return peer_paths(of, torch.tensor(series), min_days=14, **DRAWN)
 
 
 def test_a_series_without_a_day_is_forecast_as_any_of_its_peers() -> None:
@@ -71,9 +72,23 @@ def test_peers_are_of_the_same_department_where_there_are_enough() -> None:
     assert abs(found[1] - 26.5) < 0.2, "nobody is of its department: as all of its category"
 
 
-def test_without_a_grown_series_there_are_no_peers() -> None:
-    young = history(np.ones((3, DAYS)), np.full(3, DAYS - 5), ["D"] * 3)
-    assert peer_paths(young, torch.tensor([0]), min_days=14, **DRAWN) is None
+def test_an_empty_shelf_does_not_say_that_nobody_came() -> None:
+    levels = np.arange(1.0, 31.0)
+    y = np.repeat(np.append(levels, [0, 0])[:, None], DAYS, 1)
+    empty = np.zeros(y.shape, bool)
+    empty[30] = True
+    found = paths(history(y, np.append(np.zeros(30, int), [DAYS - 10] * 2), ["D"] * 32, empty), [30, 31]).mean((1, 2))
+    assert abs(found[0] - levels.mean()) < 0.2, "never in stock: as any of its peers"
+    assert found[1] < 1.1, "in stock and not sold"
+
+
+def test_one_wild_peer_does_not_make_own_days_worthless() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.poisson(np.repeat([1.0, 5.0], 20)[:, None], (40, DAYS)).astype(float)
+    wild = np.where(np.arange(DAYS) % 10 == 0, 2000.0, 0)[None]
+    young = np.ones((1, DAYS))
+    found = paths(history(np.vstack([y, wild, young]), np.append(np.zeros(41, int), DAYS - 13), ["D"] * 42), [41])
+    assert abs(found.mean() - 1) < 0.3
 
 
 def test_peers_know_more_than_the_first_days_alone() -> None:

@@ -53,7 +53,7 @@ def test_who_cannot_say_says_so() -> None:
     trees = fit("xgboost", group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
     with pytest.raises(DataError, match="forecast from its peers"):
         reasons(trees, group, "s07", cutoff=CUTOFF, config=CONFIG)
-    with pytest.raises(DataError, match="no such series"):
+    with pytest.raises(DataError, match="there is no s99"):
         reasons(trees, group, "s99", cutoff=CUTOFF, config=CONFIG)
     classical = fit("theta", group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
     with pytest.raises(ConfigError, match="xgboost or tft"):

@@ -144,14 +144,14 @@ def test_only_the_data_are_a_reason_to_fall_back_for_good(
     walk: Walk, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, again: bool
 ) -> None:
     train.work(walk)
-    load = forecast._load
+    load = forecast.trained
 
     def fail(request: Request, *given: Any) -> Any:
         if request.model == "lstm":
             raise error
         return load(request, *given)
 
-    monkeypatch.setattr(forecast, "_load", fail)
+    monkeypatch.setattr(forecast, "trained", fail)
     outcome = forecast.work(walk)
     assert outcome.complete is not again
     made = walk.read("gold/forecasts", columns=["model", "fitted_model"]).to_pylist()

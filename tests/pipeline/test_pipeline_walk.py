@@ -177,7 +177,9 @@ def test_what_moved_a_forecast_is_told_in_units(straight: tuple[Path, str], tmp_
     assert "What it looked at" in run(home, *asked, "--model", "tft")
     assert "cannot say what moved the forecast" in run(home, *asked, "--model", "lstm", status=2)
     nobody = run(home, "explain", "--env", "test", "--sku", "nobody", "--location", series["location_id"], status=3)
-    assert "nobody is not on sale" in nobody
+    assert "is not on sale" in nobody
+    other = run(home, *asked, "--as-of", "2022-07-01", status=4)
+    assert "has nothing of 2022-07-01" in other
 
 
 @pytest.mark.timeout(1800)

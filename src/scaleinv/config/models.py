@@ -66,7 +66,7 @@ class RayConfig(Section):
     max_attempts: Positive = 3
     """Tries per group before it counts as failed."""
     task_timeout: Annotated[float, Field(gt=0)] | None = 10_800.0
-    """Seconds after which a try is given up, and its worker replaced: a group that hangs must not hold up the night."""
+    """Seconds after which a group is given up for this run, and its worker replaced; ``None``: never."""
     object_store_mb: Positive = 200
 
 

@@ -44,9 +44,9 @@ def fan_out(
     """Call ``work(task.payload)`` for every task and yield one outcome per task as they finish.
 
     The most expensive task starts first (ties by id), one task at a time on each of ``min(num_workers, len(tasks))``
-    actors. A task that raises, that takes its worker process down with it, or that does not answer within
-    ``task_timeout``, is tried ``max_attempts`` times in all, after the tasks that have failed less often, and then
-    comes out with ``ok=False``; the others are not disturbed.
+    actors. A task that raises, or that takes its worker process down with it, is tried ``max_attempts`` times in all,
+    after the tasks that have failed less often, and then comes out with ``ok=False``, as does at once one that has not
+    answered within ``task_timeout``; the others are not disturbed.
     A lost worker is replaced. Closing the iterator early stops the workers. Without tasks nothing is started.
 
     Args:
@@ -124,9 +124,10 @@ class _Pool:
         while self._queue or any(slot.entry for slot in self._waiting.values()):
             ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=self._patience())
             outcomes = [outcome for reference in ready if (outcome := self._answer(reference))]
-            outcomes += [outcome for reference in self._overdue() if (outcome := self._given_up(reference))]
+            gone = self._overdue()
+            outcomes += [outcome for reference in gone if (outcome := self._given_up(reference))]
             self._assign()
-            if ready:
+            if ready or gone:
                 self._last_sign = time.monotonic()
             else:
                 self._check_alive()
@@ -185,14 +186,16 @@ class _Pool:
 
     def _patience(self) -> float:
         """Seconds to wait for an answer before looking after the workers."""
-        return min(5.0, self._config.task_timeout or 5.0)
+        return min(5.0, max(0.5, self._config.task_timeout or 5.0))
 
     def _overdue(self) -> list[Any]:
         limit = self._config.task_timeout
         if limit is None:
             return []
         now = time.monotonic()
-        return [reference for reference, slot in self._waiting.items() if slot.entry and now - slot.since > limit]
+        late = [reference for reference, slot in self._waiting.items() if slot.entry and now - slot.since > limit]
+        # One that has answered while nobody looked is not late.
+        return ray.wait(late, num_returns=len(late), timeout=0)[1] if late else []
 
     def _given_up(self, reference: Any) -> Outcome | None:
         """A worker that hangs is stopped: it holds its share of the machine, and nobody knows what its state is."""
@@ -201,18 +204,21 @@ class _Pool:
         assert entry is not None
         _kill(slot.actor)
         seconds = time.monotonic() - slot.since
-        outcome = self._failed(slot, entry, f"no answer in {seconds:.0f} s (ray.task_timeout)", seconds)
+        # Hours more of the same would tell nothing: it is not tried again.
+        outcome = self._failed(slot, entry, f"no answer in {seconds:.0f} s (ray.task_timeout)", seconds, is_last=True)
         if self._queue:
             self._start_worker()
         return outcome
 
-    def _failed(self, slot: _Slot, entry: _Entry, error: str, seconds: float) -> Outcome | None:
+    def _failed(
+        self, slot: _Slot, entry: _Entry, error: str, seconds: float, *, is_last: bool = False
+    ) -> Outcome | None:
         entry.failures += 1
         _log.warning(
             "task %s failed on %s, attempt %d of %d: %s",
             entry.id, slot.worker, entry.failures, self._config.max_attempts, error,
         )  # fmt: skip
-        if entry.failures >= self._config.max_attempts:
+        if is_last or entry.failures >= self._config.max_attempts:
             return Outcome(entry.id, False, None, error, seconds, entry.failures, slot.worker)
         heapq.heappush(self._queue, entry)
         return None

@@ -134,7 +134,7 @@ def _panel(
         # What is estimated from other days is estimated anew; what was seen stays what it was.
         again = changed.unionByName(gaps.where(F.col("date") <= F.lit(base.as_of))).distinct()
     parts = n_sales // SALES_PER_PART + 1
-    if again is not None:  # few, and divided as the days are, which are many
+    if again is not None:  # divided as the days are, which are not moved then
         sales = sales.repartition(parts, "sku_id", "location_id")
     # Held, not kept: how they are divided is forgotten with their plan.
     spans = _hold(priced_spans(lives, prices, parts=parts), held)

@@ -143,7 +143,7 @@ def _scored(
     chosen: Tensor,
     config: ForecastConfig,
 ) -> _Scored:
-    chosen = chosen[history.n_days[chosen] >= config.min_days]
+    chosen = chosen[history.is_grown(config.min_days)[chosen]]
     daily, cumulative = predicted(history, chosen)
     step = torch.arange(config.horizon, device=chosen.device)
     row = (known.indptr[chosen] + history.n_days[chosen])[:, None] + step

@@ -48,6 +48,10 @@ class History:
     squares: Tensor
     """(rows + 1,) running sum of squares of ``y``."""
 
+    def is_grown(self, min_days: int) -> Tensor:
+        """(n_series,) whether a series has shown so many days that a model can forecast it."""
+        return self.n_days >= min_days
+
     @property
     def is_counted(self) -> bool:
         """Whether demand, where it was seen, is in whole units."""

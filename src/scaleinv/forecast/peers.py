@@ -22,31 +22,27 @@ _ENOUGH: Final = 20
 _LEAST_LEVEL: Final = 1e-3
 
 
-def peer_paths(
-    history: History, series: Tensor, *, min_days: int, season: int, n_samples: int, seed: int
-) -> Tensor | None:
-    """(n_series, n_samples, horizon) paths of the young ``series`` (positions); none if no other is old enough.
+def peer_paths(history: History, series: Tensor, *, min_days: int, season: int, n_samples: int, seed: int) -> Tensor:
+    """(n_series, n_samples, horizon) paths of the young ``series`` (positions); one other at least is not young.
 
     Args:
         history: the group.
-        series: positions of series younger than ``min_days``.
+        series: positions of the young ones.
         min_days: days from which on a series is a peer.
         season: days of a season.
         n_samples: paths of each series.
         seed: of what is drawn.
     """
-    grown = torch.nonzero(history.n_days >= min_days).flatten()
-    if not len(grown):
-        return None
+    grown = torch.nonzero(history.is_grown(min_days)).flatten()
     end = history.indptr[:-1] + history.n_days
     days = history.n_days[grown].clamp(max=SEASONS * season)
     total, squares = ((running[end[grown]] - running[end[grown] - days]) for running in (history.sums, history.squares))
     level = (total / days).clamp(min=_LEAST_LEVEL)
-    # Variance over mean: days of real demand say less than those of a Poisson would.
-    spread = ((squares / days - (total / days) ** 2).sum() / level.sum()).clamp(min=1)
-    own = history.n_days[series].double()[:, None]
-    sold = (history.sums[end[series]] - history.sums[history.indptr[series]])[:, None]
-    likely = (sold * level.log() - own * level) / spread
+    # Variance over mean: days of real demand say less than those of a Poisson would. The median of those that sell, as
+    # one that is promoted can be far beyond the others.
+    spread = ((squares / days - (total / days) ** 2) / level)[total > 0].clamp(min=1)
+    own, sold = _seen(history, series)
+    likely = (sold * level.log() - own * level) / (spread.median() if len(spread) else 1.0)
     weight = torch.where(_alike(history, series, grown), likely, -torch.inf).softmax(1)
     jitter = torch.rand(1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
     at = ((torch.arange(n_samples) + jitter) / n_samples).to(weight.device).expand(len(series), -1)
@@ -54,6 +50,15 @@ def peer_paths(
     peer = grown[torch.searchsorted(weight.cumsum(1), at.contiguous()).clamp(max=len(grown) - 1)]
     back = season_rows(history.n_days[peer], horizon=history.horizon, season=season, n_samples=n_samples, seed=seed)
     return history.y[end[peer][..., None] + back]
+
+
+def _seen(history: History, series: Tensor) -> tuple[Tensor, Tensor]:
+    """(n_series, 1) days on which demand was seen, and how much: an empty shelf does not say that nobody came."""
+    row = history.indptr[series][:, None] + torch.arange(int(history.n_days[series].max()), device=series.device)
+    inside = row < (history.indptr[series] + history.n_days[series])[:, None]
+    row = row.clamp(max=max(len(history.y) - 1, 0))
+    seen = inside & history.observed[row]
+    return seen.sum(1, keepdim=True).double(), (history.y[row] * seen).sum(1, keepdim=True).double()
 
 
 def _alike(history: History, series: Tensor, grown: Tensor) -> Tensor:

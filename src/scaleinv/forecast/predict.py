@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any, Final
@@ -25,7 +25,7 @@ from scaleinv.forecast.peers import PEERS, peer_paths
 from scaleinv.forecast.seasonal import seasonal_paths
 from scaleinv.forecast.trees import Trees
 from scaleinv.forecast.windows import Batch, Pass, Windows
-from scaleinv.schema.words import BASELINE, CLASSICAL
+from scaleinv.schema.words import BASELINE, CLASSICAL, UNTRAINED
 
 _CHUNK: Final = 256
 """Series at a time: memory does not grow with the group."""
@@ -56,19 +56,20 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
     Raises:
         DataError: the model was fitted for another horizon, context length or other quantile levels.
     """
-    _check(fitted, config)
+    check_options(fitted, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
     chosen = torch.arange(group.n_series, device=history.day.device)
-    by_model = _by_model(fitted, history, config)
+    grown = history.is_grown(config.min_days).cpu()
     mean, daily, total = raw_forecast(fitted, history, chosen, config)
     if fitted.calibration is not None:
         stretched = fitted.calibration.apply(daily, total, demand_classes(history))
-        # A model's factors are not those of what stands in for it.
-        own = (by_model | (fitted.model == BASELINE)).cpu()[:, None, None]
+        # A model's factors are not those of a young series' peers.
+        own = grown[:, None, None]
         daily, total = torch.where(own, stretched[0], daily), torch.where(own, stretched[1], total)
+    makers = np.where(grown.numpy(), fitted.model, PEERS if bool(grown.any()) else BASELINE)
     return Forecast(
         unique_id=group.unique_id,
-        fitted_model=np.where(by_model.cpu().numpy(), fitted.model, _instead(fitted, history, config)).astype(object),
+        fitted_model=makers.astype(object),
         mean=mean.numpy(),
         quantiles=_ordered(daily),
         cumulative_quantiles=_ordered(total),
@@ -81,26 +82,18 @@ def raw_forecast(fitted: Fitted, history: History, chosen: Tensor, config: Forec
     mean, daily, total = torch.zeros(shape[:2]), torch.zeros(shape), torch.zeros(shape)
     wanted = torch.zeros(shape[0], dtype=torch.bool, device=chosen.device)
     wanted[chosen] = True
-    for series, piece in _pieces(fitted, history, wanted, _by_model(fitted, history, config), config):
+    for series, piece in _pieces(fitted, history, wanted, config):
         mean[series], daily[series], total[series] = piece
     where = chosen.cpu()
     return mean[where], daily[where], total[where]
 
 
-def _by_model(fitted: Fitted, history: History, config: ForecastConfig) -> Tensor:
-    """(n_series,) whether the model forecasts it; its peers do where a series is too young."""
-    if fitted.model == BASELINE:
-        return torch.zeros_like(history.n_days, dtype=torch.bool)
-    return history.n_days >= config.min_days
+def check_options(fitted: Fitted, config: ForecastConfig) -> None:
+    """Refuses a model that was fitted for something else.
 
-
-def _instead(fitted: Fitted, history: History, config: ForecastConfig) -> str:
-    """What forecasts series that the model does not: the baseline where it was asked for, or there are no peers."""
-    has_peers = fitted.model != BASELINE and bool((history.n_days >= config.min_days).any())
-    return PEERS if has_peers else BASELINE
-
-
-def _check(fitted: Fitted, config: ForecastConfig) -> None:
+    Raises:
+        DataError: another horizon, context length or other quantile levels.
+    """
     if fitted.inputs is None:
         return
     names = ("horizon", "context_length", "quantile_levels")
@@ -122,21 +115,31 @@ def _ordered(values: Tensor) -> npt.NDArray[np.float32]:
     return np.asarray(values.clamp(min=0).cummax(-1).values.numpy(), dtype=np.float32)
 
 
-def _pieces(
-    fitted: Fitted, history: History, wanted: Tensor, by_model: Tensor, config: ForecastConfig
-) -> Iterator[tuple[Tensor, Piece]]:
+def _pieces(fitted: Fitted, history: History, wanted: Tensor, config: ForecastConfig) -> Iterator[tuple[Tensor, Piece]]:
+    """Grown series by the model, the others by their peers; where none is grown, all by the baseline."""
     drawn = {"season": fitted.season, "n_samples": config.n_samples, "seed": fitted.seed}
-    for series in torch.split(torch.nonzero(wanted & ~by_model).flatten(), _CHUNK):
-        paths = None if fitted.model == BASELINE else peer_paths(history, series, min_days=config.min_days, **drawn)
-        if paths is None:
+    grown = history.is_grown(config.min_days)
+    has_peers = bool(grown.any())
+    for series in _chunks(torch.nonzero(wanted & ~grown).flatten()):
+        if has_peers:
+            paths = peer_paths(history, series, min_days=config.min_days, **drawn)
+        else:
             paths = seasonal_paths(history, series, **drawn)
         yield series.cpu(), _of_paths(paths.cpu(), config)
-    chosen = torch.nonzero(wanted & by_model).flatten()
-    if fitted.model in CLASSICAL:
-        for series in torch.split(chosen, _CHUNK):
-            yield series.cpu(), _of_paths(classical_paths(fitted.model, history, series, **drawn), config)
+    chosen = torch.nonzero(wanted & grown).flatten()
+    if fitted.model in UNTRAINED:
+        for series in _chunks(chosen):
+            if fitted.model in CLASSICAL:
+                paths = classical_paths(fitted.model, history, series, **drawn)
+            else:
+                paths = seasonal_paths(history, series, **drawn).cpu()
+            yield series.cpu(), _of_paths(paths, config)
     elif len(chosen):
         yield from _by_windows(fitted, history, chosen, config)
+
+
+def _chunks(series: Tensor) -> Sequence[Tensor]:
+    return torch.split(series, _CHUNK) if len(series) else ()
 
 
 def _by_windows(

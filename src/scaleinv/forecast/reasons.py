@@ -22,6 +22,7 @@ from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import STATICS, Group
 from scaleinv.forecast.history import known_at
 from scaleinv.forecast.inputs import encode
+from scaleinv.forecast.predict import check_options
 from scaleinv.forecast.trees import Trees, column_names
 from scaleinv.forecast.windows import Pass, Windows
 from scaleinv.schema.words import ModelName
@@ -56,7 +57,8 @@ class Reasons:
 
     kind: str
     forecast: npt.NDArray[np.float64]
-    """Expected demand, or where the kind is ``parts`` its median, before calibration."""
+    """Expected demand, or where the kind is not ``factors`` its median, before calibration and before what is below 0
+    is cut off."""
     start: npt.NDArray[np.float64]
     parts: Mapping[str, npt.NDArray[np.float64]]
     looked_back: Mapping[int, float]
@@ -68,7 +70,7 @@ def reasons(fitted: Fitted, group: Group, unique_id: str, *, cutoff: date, confi
 
     Raises:
         ConfigError: it is a model that cannot say.
-        DataError: the group has no such series, or it is too young for the model.
+        DataError: the group has no such series, it is too young for the model, or that was fitted with other options.
     """
     if fitted.model not in EXPLAINED:
         raise ConfigError(
@@ -76,15 +78,18 @@ def reasons(fitted: Fitted, group: Group, unique_id: str, *, cutoff: date, confi
                 f"{fitted.model} cannot say what moved its forecast", expected=" or ".join(EXPLAINED), do="choose one"
             )
         )
+    check_options(fitted, config)
     (at,) = np.nonzero(group.unique_id == unique_id)
+    if not len(at):
+        raise DataError(explain(f"there is no {unique_id} in the group", found=f"{group.n_series} other series"))
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
-    if not len(at) or int(history.n_days[at[0]]) < config.min_days:
+    if not bool(history.is_grown(config.min_days)[at[0]]):
         raise DataError(
             explain(
-                f"{unique_id} is not forecast by {fitted.model}",
-                expected=f"a series with {config.min_days} days at {cutoff}",
-                found=f"{int(history.n_days[at[0]])} days" if len(at) else "no such series in its group",
-                do="it is forecast from its peers",
+                f"{unique_id} is too young to be forecast by {fitted.model}",
+                expected=f"{config.min_days} days at {cutoff}",
+                found=f"{int(history.n_days[at[0]])} days",
+                do="nothing: it is forecast from its peers",
             )
         )
     assert fitted.inputs is not None

@@ -176,10 +176,9 @@ class Trees:
         """
         rows = rows_of(data, window, _every_step(window, config.horizon))
         counted = bool(len(self.dispersion))
-        n_codes = len(data.inputs.categoricals)
         matrix = xgboost.DMatrix(
             rows.seen, base_margin=np.log(rows.level) if counted else None, enable_categorical=True,
-            feature_types=["c"] * n_codes + ["q"] * (rows.seen.shape[1] - n_codes),
+            feature_types=_kinds(data, rows),
         )  # fmt: skip
         found = self._loaded.predict(matrix, pred_contribs=True).astype(np.float64)
         if counted:
@@ -226,8 +225,7 @@ def grow(
             )
         )
     parameters = _parameters(options, config, counted=counted, seed=seed)
-    n_codes = len(data.inputs.categoricals)
-    kinds = ["c"] * n_codes + ["q"] * (known.seen.shape[1] - n_codes)
+    kinds = _kinds(data, known)
     training = _matrix(known, kinds, counted=counted)
     found: dict[str, dict[str, list[float]]] = {}
     judge = xgboost.train(
@@ -254,6 +252,12 @@ def grow(
         known=torch.from_numpy(checked.counts).view(shape),
         predicted=predicted.view(*shape, -1),
     )
+
+
+def _kinds(data: Encoded, rows: Rows) -> list[str]:
+    """Of each column: ``c`` for a code, ``q`` for a quantity."""
+    n_codes = len(data.inputs.categoricals)
+    return ["c"] * n_codes + ["q"] * (rows.seen.shape[1] - n_codes)
 
 
 def _stored(booster: Any) -> Tensor:

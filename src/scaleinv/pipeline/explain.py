@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import numpy as np
 import pyarrow.compute as pc
 
-from scaleinv.errors import ConfigError, DataError, explain
+from scaleinv.errors import ConfigError, DataError, LakeError, explain
 from scaleinv.forecast import EXPLAINED, Reasons, reasons
 from scaleinv.pipeline.forecast import trained
 from scaleinv.pipeline.groups import load_group, requests
@@ -31,32 +32,50 @@ def explained(walk: Walk, sku_id: str, location_id: str, model: str | None = Non
     Raises:
         ConfigError: no model of the night can say why.
         DataError: nobody knows the series, it is too young, or its group fell back to the baseline.
+        LakeError: nothing of the night is there.
     """
     unique_id = series_id(sku_id, location_id)
-    found = walk.read("gold/series", columns=["unique_id", "group_id", "demand_class"])
-    rows = found.filter(pc.equal(found["unique_id"], unique_id)).to_pylist()
+    (row,) = _rows(walk, unique_id)
+    best = _champion(walk, row["demand_class"])
+    told: list[str] = []
+    for name in _able(walk, model, best):
+        (request,) = [
+            one
+            for one in requests(walk, kind="forecast", models=[name], cutoffs=[walk.as_of], fingerprint="")
+            if one.group_id == row["group_id"]
+        ]
+        try:
+            why = reasons(
+                trained(request, walk.lake), load_group(request), unique_id, cutoff=walk.as_of, config=request.forecast
+            )
+        except DataError as error:  # too young, or not trained: another model may be able
+            told.append(str(error))
+            continue
+        head = f"{sku_id} at {location_id}, {walk.as_of + timedelta(days=1)} on, {len(why.forecast)} days, by {name}"
+        used = [f"orders are made from {best or 'what evaluate will choose'}"] if best != name else []
+        maker = _maker(walk, row["group_id"], unique_id, name)
+        used += [f"but last night's forecast is by {maker}"] if maker not in (None, name) else []
+        return "\n".join(["; ".join([head, *used]), *_lines(walk.as_of, why)])
+    raise DataError("\n".join(told))
+
+
+def _rows(walk: Walk, unique_id: str) -> list[dict[str, Any]]:
+    series = table("gold/series")
+    if not walk.lake.partition_values(series, "as_of", where={"as_of": walk.as_of}):
+        raise LakeError(
+            explain(f"{series.name} has nothing of {walk.as_of}", do="run the stages up to train for this as_of first")
+        )
+    found = walk.read(series.name, columns=["unique_id", "group_id", "demand_class"])
+    rows: list[dict[str, Any]] = found.filter(pc.equal(found["unique_id"], unique_id)).to_pylist()
     if not rows:
         raise DataError(
             explain(
-                f"{sku_id} is not on sale at {location_id} on {walk.as_of}",
+                f"{unique_id} is not on sale on {walk.as_of}",
                 expected="a sku_id and a location_id of gold/series",
                 do="see `scaleinv forecasts`, which names all series as SKU@LOCATION",
             )
         )
-    (row,) = rows
-    best = _champion(walk, row["demand_class"])
-    name = _chosen(walk, model or best, is_asked=model is not None)
-    (request,) = [
-        one
-        for one in requests(walk, kind="forecast", models=[name], cutoffs=[walk.as_of], fingerprint="")
-        if one.group_id == row["group_id"]
-    ]
-    why = reasons(
-        trained(request, walk.lake), load_group(request), unique_id, cutoff=walk.as_of, config=request.forecast
-    )
-    used = "" if best == name else f"; orders are made from {best or 'what `evaluate` will choose'}"
-    head = f"{sku_id} at {location_id}, {walk.as_of + timedelta(days=1)} on, {len(why.forecast)} days, by {name}{used}"
-    return "\n".join([head, *_lines(walk.as_of, why)])
+    return rows
 
 
 def _champion(walk: Walk, demand_class: str) -> str | None:
@@ -64,12 +83,20 @@ def _champion(walk: Walk, demand_class: str) -> str | None:
     return next((row["model"] for row in rows if row["demand_class"] == demand_class), None)
 
 
-def _chosen(walk: Walk, wanted: str | None, *, is_asked: bool) -> ModelName:
+def _maker(walk: Walk, group_id: str, unique_id: str, model: str) -> str | None:
+    """Which model made the forecast that lies in the lake."""
+    if not walk.lake.exists(table("gold/forecasts")):
+        return None
+    rows = walk.read("gold/forecasts", columns=["unique_id", "fitted_model"], cutoff=walk.as_of, model=model,
+                     group_id=group_id).to_pylist()  # fmt: skip
+    return next((row["fitted_model"] for row in rows if row["unique_id"] == unique_id), None)
+
+
+def _able(walk: Walk, wanted: str | None, best: str | None) -> list[ModelName]:
+    """The models to be asked, one after the other: the one that is wanted, else the champion first."""
     able: list[ModelName] = [model for model in walk.config.forecast.models if model in EXPLAINED]
-    for model in able:
-        if model == wanted:
-            return model
-    if is_asked or not able:
+    asked = [model for model in able if wanted in (None, model)]
+    if not asked:
         raise ConfigError(
             explain(
                 f"{wanted or 'the models of this night'} cannot say what moved the forecast",
@@ -77,7 +104,7 @@ def _chosen(walk: Walk, wanted: str | None, *, is_asked: bool) -> ModelName:
                 found=", ".join(walk.config.forecast.models),
             )
         )
-    return able[0]
+    return sorted(asked, key=lambda model: model != best)
 
 
 def _lines(as_of: date, why: Reasons) -> list[str]:

@@ -46,7 +46,6 @@ def forecast_group(request: Request) -> Card:
     """On a worker: forecasts one group with one model; where the model is missing or fails, the baseline stands in."""
     group = load_group(request)
     lake = Lake(request.lake)
-    fallen: Exception | None = None
     try:
         is_stored = request.model not in UNTRAINED
         fitted = trained(request, lake) if is_stored else _untrained(request, group, request.model)
@@ -54,16 +53,23 @@ def forecast_group(request: Request) -> Card:
     except Exception as error:  # whatever a network does, tonight's orders need a forecast; the card says why
         if request.model == BASELINE:
             raise
-        fallen = error
-        files = _stage_all(request, group, lake, _untrained(request, group, BASELINE))
-    rows = group.n_series * len(files)
+        return _fallen(request, group, lake, message(error), try_again=not isinstance(error, DataError))
+    return _card(request, group, files)
+
+
+def _fallen(request: Request, group: Group, lake: Lake, why: str, *, try_again: bool) -> Card:
+    """The baseline's forecast under the model's name; data will be the same in the next run, memory may be there."""
+    files = _stage_all(request, group, lake, _untrained(request, group, BASELINE))
+    return _card(request, group, files) | {"fallen": {why: group.n_series * len(files)}, "try_again": try_again}
+
+
+def _card(request: Request, group: Group, files: list[StagedFile]) -> Card:
     return {
         "fingerprint": request.fingerprint,
         "files": [asdict(file) for file in files],
-        "rows": rows,
-        "fallen": {message(fallen): rows} if fallen else {},
-        # The data will be the same in the next run; memory or a network may be there again.
-        "try_again": fallen is not None and not isinstance(fallen, DataError),
+        "rows": group.n_series * len(files),
+        "fallen": {},
+        "try_again": False,
     }
 
 
@@ -113,6 +119,9 @@ def _untrained(request: Request, group: Group, model: ModelName) -> Fitted:
 
 
 def _failed(request: Request, error: str) -> Card:
+    """A group that took its workers down with it, or no end: the baseline of the one group is made here."""
+    if request.model != BASELINE:
+        return _fallen(request, load_group(request), Lake(request.lake), error, try_again=True)
     raise ScaleinvError(
         explain(
             f"{request.id} could not be forecast, not even by the baseline",

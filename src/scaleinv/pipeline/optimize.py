@@ -242,7 +242,10 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
     }
     old = [rows.numbers(name)[:, None] for name in _OLD]
     levels[OLD] = (np.repeat(old[0], len(night.cutoffs), axis=1), np.repeat(old[1], len(night.cutoffs), axis=1))
-    compared = _old_levels_known(rows.series) if night.has_old else np.ones(rows.n_series, dtype=np.bool_)
+    # What was not there when the first policy was made had no order to be replayed.
+    compared = rows.ds[rows.indptr[:-1]] <= np.datetime64(night.cutoffs[0], "D")
+    if night.has_old:
+        compared &= _old_levels_known(rows.series)
     refresh = np.asarray([index for _, index in days])
     phase = review_phase(terms.review_period, terms.review_date, (days[0][0] - date(1970, 1, 1)).days)
     for policy, (point, up_to) in levels.items():
