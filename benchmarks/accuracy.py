@@ -1,7 +1,7 @@
 """How accurate each model is on days that it has not seen, beside the seconds that it took to train.
 
     SCALEINV_DATA=../shared/data python benchmarks/accuracy.py --env m5_all \
-        --cutoff 2016-03-27 --cutoff 2016-04-24 --set 'forecast.models=[lstm, tft, xgboost]'
+        --cutoff 2016-02-28 --cutoff 2016-03-27 --cutoff 2016-04-24
 
 For each cutoff the stages up to ``evaluate`` run as on any night, with ``as_of`` the last of the ``--days`` that follow
 the cutoff: nothing later than the cutoff reaches a model. The scores are those of ``gold/accuracy`` (docs/metrics.md),
@@ -131,7 +131,7 @@ def references(seen: Demand, days: int, levels: tuple[float, ...]) -> dict[str, 
     for name, (expected, quantiles) in made.items():
         sums = statistics(actual, scored, expected, quantiles, levels, scale, weights=weights)
         score = aggregate(sums, np.full(n_series, "all"))["all"]
-        found[name] = {measure: round(score[measure], 4) for measure in measures}
+        found[name] = _defined(score, measures)
     return found
 
 
@@ -151,8 +151,12 @@ def totals(
         quantiles = flat.reshape(len(ids), -1, len(levels))[:, :total]
         sums = cumulative_coverage(actual, usable, quantiles, levels, np.full(len(ids), total))
         score = aggregate(sums, np.full(len(ids), "all"))["all"]
-        found[model] = {name: round(score[name], 4) for name in ("wql", *(f"coverage_{level:g}" for level in levels))}
+        found[model] = _defined(score, ["wql", *(f"coverage_{level:g}" for level in levels)])
     return found
+
+
+def _defined(score: dict[str, float], wanted: list[str]) -> dict[str, float]:
+    return {name: round(score[name], 4) for name in wanted if not np.isnan(score[name])}
 
 
 def recent_quantiles(

@@ -261,7 +261,7 @@ class ForecastConfig(Section):
 
     horizon: Positive = 28
     context_length: Positive = 56
-    models: tuple[TrainedName | ClassicalName, ...] = ("lstm", "tft")
+    models: tuple[TrainedName | ClassicalName, ...] = ("lstm", "tft", "xgboost")
     quantile_levels: tuple[Probability, ...] = (
         0.005, 0.025, 0.1, 0.165, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.8, 0.835, 0.9, 0.95, 0.975, 0.99,
         0.995,

@@ -1,13 +1,14 @@
 """Gradient-boosted trees (XGBoost) over windows: one row per day to forecast, of what was known when it was forecast.
 
 Where demand is counted, the trees give its mean (Tweedie deviance, Jørgensen 1987) and a negative binomial stands
-around it, whose dispersion is read off the validation days by the size of the mean; where demand is no whole number,
-they give the quantiles themselves (pinball loss).
+around it. Its variance is read off the validation days: by the size of the mean, times what a second, small set of
+trees makes of all that is known (a gamma deviance on squared errors, as in Smyth 1989, Generalized linear models with
+varying dispersion). Where demand is no whole number, the trees give the quantiles themselves (pinball loss).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import Any, Final
 
@@ -31,6 +32,14 @@ _BINS: Final = 40
 """Classes of the mean, of equal count, that have a dispersion of their own."""
 _MAX_BIN: Final = 128
 """Values of a column that a tree tells apart."""
+_VARIANCE: Final = {
+    "objective": "reg:gamma", "eta": 0.05, "max_depth": 3, "min_child_weight": 200, "subsample": 0.7,
+    "colsample_bytree": 0.5, "tree_method": "hist", "base_score": 1.0,
+}  # fmt: skip
+"""Squared errors are noise for the most part: shallow trees of many rows, few of them. A small group has none."""
+_VARIANCE_ROUNDS: Final = 60
+_LEAST, _MOST = 1e-3, 50.0
+"""Of a dispersion."""
 _CHUNK: Final = 2048
 """Windows at a time."""
 
@@ -123,7 +132,7 @@ def _since_last_sale(past: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Trees:
-    """Fitted trees as tensors that can be stored; ``dispersion`` is empty where they give quantiles."""
+    """Fitted trees as tensors that can be stored; all but ``booster`` are empty where they give quantiles."""
 
     booster: Tensor
     """uint8"""
@@ -131,17 +140,21 @@ class Trees:
     """(n_bins,) middle of each class of means."""
     dispersion: Tensor
     """(n_bins,) (variance - mean) / mean²."""
+    variance: Tensor
+    """uint8; trees that tell how much larger a row's variance is than that of its mean."""
 
     @property
     def state(self) -> dict[str, Tensor]:
         """For storing: what makes the same trees again."""
-        return {"booster": self.booster, "log_mean": self.log_mean, "dispersion": self.dispersion}
+        return {one.name: getattr(self, one.name) for one in fields(self)}
 
     @cached_property
     def _loaded(self) -> Any:
-        booster = xgboost.Booster({"nthread": torch.get_num_threads()})
-        booster.load_model(bytearray(self.booster.numpy().tobytes()))
-        return booster
+        return _booster(self.booster)
+
+    @cached_property
+    def _loaded_variance(self) -> Any:
+        return _booster(self.variance)
 
     def forecast(self, data: Encoded, windows: Windows, config: ForecastConfig) -> tuple[Tensor, Tensor]:
         """(n_windows, horizon) mean and (n_windows, horizon, n_quantiles) quantiles."""
@@ -157,14 +170,12 @@ class Trees:
             found = self._loaded.inplace_predict(rows.seen).reshape(len(rows.y), len(levels))
             predicted = torch.from_numpy(found * rows.scale[:, None]).clamp(min=0).sort(-1).values
             return predicted @ mean_weights(levels).to(predicted), predicted
-        mean = torch.from_numpy(self._loaded.inplace_predict(rows.seen, base_margin=np.log(rows.level)))
-        at = mean.clamp(min=1e-6).log()
-        right = torch.searchsorted(self.log_mean, at).clamp(max=len(self.log_mean) - 1)
-        left = (right - 1).clamp(min=0)
-        gap = (self.log_mean[right] - self.log_mean[left]).clamp(min=1e-9)
-        share = ((at - self.log_mean[left]) / gap).clamp(0, 1)
-        spread = torch.lerp(self.dispersion[left], self.dispersion[right], share)
-        return mean, negative_binomial_quantiles(mean, spread, levels)
+        mean = self._loaded.inplace_predict(rows.seen, base_margin=np.log(rows.level))
+        usual = _usual_variance(mean, self.log_mean, self.dispersion)
+        found = usual * self._loaded_variance.inplace_predict(_with_mean(rows, mean, usual))
+        spread = np.clip((found - mean) / np.maximum(mean, 1e-6) ** 2, _LEAST, _MOST)
+        expected = torch.from_numpy(mean)
+        return expected, negative_binomial_quantiles(expected, torch.from_numpy(spread), levels)
 
     def parts(
         self, data: Encoded, window: Windows, config: ForecastConfig
@@ -234,18 +245,20 @@ def grow(
     )  # fmt: skip
     rounds = judge.best_iteration + 1
     judge = judge[:rounds]
-    log_mean = dispersion = torch.zeros(0)
+    log_mean, dispersion, variance = torch.zeros(0), torch.zeros(0), torch.zeros(0, dtype=torch.uint8)
     if counted:
-        mean = judge.inplace_predict(checked.seen, base_margin=np.log(checked.level))
-        log_mean, dispersion = _dispersion(checked.y[checked.counts], mean[checked.counts])
+        usable = checked.usable()
+        mean = judge.inplace_predict(usable.seen, base_margin=np.log(usable.level))
+        log_mean, dispersion = _dispersion(usable.y, mean)
+        variance = _variance(usable, mean, _usual_variance(mean, log_mean, dispersion), seed)
     shape = (len(validation), config.horizon)
-    unseen = Trees(_stored(judge), log_mean, dispersion)
+    unseen = Trees(_stored(judge), log_mean, dispersion, variance)
     _, predicted = unseen.read(checked, config)
     everything = _drawn(data, first, 0, config, seed + 1)
     final = xgboost.train(parameters, _matrix(everything, kinds, counted=counted), rounds)
     ((_, losses),) = found["validation"].items()
     return Grown(
-        trees=Trees(_stored(final), log_mean, dispersion),
+        trees=Trees(_stored(final), log_mean, dispersion, variance),
         judge=unseen,
         card={"n_windows": len(known.y) + len(everything.y), "epochs": rounds, "validation_loss": float(min(losses))},
         y=torch.from_numpy(checked.y).view(shape),
@@ -262,6 +275,12 @@ def _kinds(data: Encoded, rows: Rows) -> list[str]:
 
 def _stored(booster: Any) -> Tensor:
     return torch.frombuffer(bytearray(booster.save_raw("ubj")), dtype=torch.uint8)
+
+
+def _booster(stored: Tensor) -> Any:
+    booster = xgboost.Booster({"nthread": torch.get_num_threads()})
+    booster.load_model(bytearray(stored.numpy().tobytes()))
+    return booster
 
 
 def _every_step(windows: Windows, horizon: int) -> Tensor:
@@ -317,5 +336,26 @@ def _dispersion(y: _Floats, mean: _Floats) -> tuple[Tensor, Tensor]:
         m, actual = mean[part].astype(np.float64), y[part].astype(np.float64)
         excess = ((actual - m) ** 2 - actual).sum() / max((m**2).sum(), 1e-9)
         log_mean.append(float(np.log(max(m.mean(), 1e-6))))
-        spread.append(float(np.clip(excess, 1e-3, 50)))
+        spread.append(float(np.clip(excess, _LEAST, _MOST)))
     return torch.tensor(log_mean), torch.tensor(spread)
+
+
+def _usual_variance(mean: _Floats, log_mean: Tensor, dispersion: Tensor) -> _Floats:
+    """(n_rows,) variance of days of such a mean."""
+    spread = np.interp(np.log(np.maximum(mean, 1e-6)), log_mean.numpy(), dispersion.numpy()).astype(np.float32)
+    return mean + spread * mean**2
+
+
+def _with_mean(rows: Rows, mean: _Floats, usual: _Floats) -> _Floats:
+    """(n_rows, n_columns + 2): what the trees of the variance see."""
+    return np.column_stack([rows.seen, np.log(np.maximum(mean, 1e-6)), np.log(np.maximum(usual, 1e-6))])
+
+
+def _variance(rows: Rows, mean: _Floats, usual: _Floats, seed: int) -> Tensor:
+    """Trees of the squared error over the usual variance, stored."""
+    ratio = (rows.y - mean) ** 2 / np.maximum(usual, 1e-6)
+    matrix = xgboost.QuantileDMatrix(
+        _with_mean(rows, mean, usual), label=ratio + 1e-4, max_bin=_MAX_BIN, nthread=torch.get_num_threads()
+    )  # a gamma's label is above 0
+    options = _VARIANCE | {"seed": seed, "nthread": torch.get_num_threads(), "max_bin": _MAX_BIN}
+    return _stored(xgboost.train(options, matrix, _VARIANCE_ROUNDS))
