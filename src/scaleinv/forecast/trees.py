@@ -343,12 +343,13 @@ def _dispersion(y: _Floats, mean: _Floats) -> tuple[Tensor, Tensor]:
 def _usual_variance(mean: _Floats, log_mean: Tensor, dispersion: Tensor) -> _Floats:
     """(n_rows,) variance of days of such a mean."""
     spread = np.interp(np.log(np.maximum(mean, 1e-6)), log_mean.numpy(), dispersion.numpy()).astype(np.float32)
-    return mean + spread * mean**2
+    return np.asarray(mean + spread * mean**2, np.float32)
 
 
 def _with_mean(rows: Rows, mean: _Floats, usual: _Floats) -> _Floats:
     """(n_rows, n_columns + 2): what the trees of the variance see."""
-    return np.column_stack([rows.seen, np.log(np.maximum(mean, 1e-6)), np.log(np.maximum(usual, 1e-6))])
+    known = [np.log(np.maximum(values, 1e-6)) for values in (mean, usual)]
+    return np.asarray(np.column_stack([rows.seen, *known]), np.float32)
 
 
 def _variance(rows: Rows, mean: _Floats, usual: _Floats, seed: int) -> Tensor:
