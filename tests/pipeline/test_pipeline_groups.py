@@ -159,3 +159,23 @@ def test_only_the_data_are_a_reason_to_fall_back_for_good(
     assert {row["fitted_model"] for row in made} == {"seasonal"}
     kept = [path for path in walk.lake.paths("models") if path.endswith("lstm/one.forecast.json")]
     assert bool(kept) is not again
+
+
+def test_a_group_that_takes_its_workers_down_gets_the_baseline(walk: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    train.work(walk)
+
+    def one_dies(work: Callable[[Any], Any], tasks: Sequence[Task], config: RayConfig) -> Iterator[Answer]:
+        for task in tasks:
+            if task.id.startswith("lstm/"):
+                yield Answer(task.id, False, None, "no answer in 9 s (ray.task_timeout)", 9.0, 1, "here:1")
+            else:
+                yield from in_this_process(work, [task], config)
+
+    monkeypatch.setattr(groups, "fan_out", one_dies)
+    outcome = forecast.work(walk)
+    assert not outcome.complete, "the next run tries again"
+    made = walk.read("gold/forecasts", columns=["model", "fitted_model"]).to_pylist()
+    assert {row["model"] for row in made} == {"seasonal", "lstm", "tft"}
+    assert {row["fitted_model"] for row in made if row["model"] == "lstm"} == {"seasonal"}
+    assert [path for path in walk.lake.paths("models") if path.endswith("tft/one.forecast.json")]
+    assert not [path for path in walk.lake.paths("models") if path.endswith("lstm/one.forecast.json")]
