@@ -141,7 +141,8 @@ def test_every_model_and_the_pool_of_the_trained_ones_are_scored(straight: tuple
     pool = "lstm+tft+xgboost"
     accuracy = lake.read(TABLES["gold/accuracy"]).to_pylist()
     scored = {row["model"] for row in accuracy if row["metric"] == "order_cost" and row["score"] > 0}
-    assert scored == {"seasonal", "lstm", "tft", "xgboost", "croston_sba", pool}
+    pairs = {"lstm+tft", "lstm+xgboost", "tft+xgboost"}
+    assert scored == {"seasonal", "lstm", "tft", "xgboost", "croston_sba", *pairs, pool}
     costs = {
         (row["value"], row["model"]): row["score"]
         for row in accuracy

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import date, timedelta
+from itertools import combinations
 from typing import Any
 
 import numpy as np
@@ -40,8 +41,10 @@ def work(walk: Walk) -> Outcome:
     config = walk.config
     cutoff = cutoffs(walk.as_of, config.evaluation.holdout_days, config.evaluation.refresh_days)[0]
     models = (BASELINE, *config.forecast.models)
-    pool = [model for model in models if model not in UNTRAINED] if config.evaluation.pool else []
-    names = [*models, *([POOLED.join(pool)] if len(pool) > 1 else [])]
+    trained = [model for model in models if model not in UNTRAINED] if config.evaluation.pool else []
+    # A weak member costs a pool more than it gives: any of them may stay out.
+    pools = [POOLED.join(some) for n in range(2, len(trained) + 1) for some in combinations(trained, n)]
+    names = [*models, *pools]
     sums: dict[str, dict[str, Sums]] = {model: {name: {} for name in _SLICES} for model in names}
     vendors = lead_times(walk)
     for rows in groups(walk):
