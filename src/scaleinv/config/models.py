@@ -305,7 +305,7 @@ class EvaluationConfig(Section):
     season: Positive = 7
     """Period of the seasonal baseline and of MASE's scale, days."""
     pool: bool = True
-    """Whether the mean of the trained models' quantiles stands for election beside them (two models or more)."""
+    """Whether means of the trained models' quantiles, in every combination, stand for election beside them."""
 
     @model_validator(mode="after")
     def _refresh(self) -> Self:
