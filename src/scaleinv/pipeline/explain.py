@@ -94,7 +94,7 @@ def _maker(walk: Walk, group_id: str, unique_id: str, model: str) -> str | None:
 
 def _able(walk: Walk, wanted: str | None, best: str | None) -> list[ModelName]:
     """The models to be asked, one after the other: the one that is wanted, else the champion first."""
-    able: list[ModelName] = [model for model in walk.config.forecast.models if model in EXPLAINED]
+    able: list[ModelName] = [model for model in EXPLAINED if model in walk.config.forecast.models]
     asked = [model for model in able if wanted in (None, model)]
     if not asked:
         raise ConfigError(

@@ -7,6 +7,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scaleinv.pipeline.arrays import POOLED
 from scaleinv.pipeline.export import orders_folder
 from scaleinv.pipeline.walk import Walk
 
@@ -96,14 +97,19 @@ def _accuracy(walk: Walk) -> list[str]:
     cutoff = found["cutoff"][0].as_py() if found.num_rows else walk.as_of
     lines = [
         f"Accuracy on the days after {cutoff}, the models' last training day",
-        f"  {'slice':<28}{'model':<10}" + "".join(f"{name.replace('coverage_', 'cover '):>12}" for name in _SHOWN),
+        f"  {'slice':<24}{'model':<18}" + "".join(f"{name.replace('coverage_', 'cover '):>12}" for name in _SHOWN),
     ]
     order = {"overall": 0, "demand_class": 1, "category": 2}
     keys = [key for key in scores if key[0] in order]
-    for key in sorted(keys, key=lambda key: (order[key[0]], key[1], scores[key].get("wql") or 9e9)):
+    slices: set[tuple[str, str]] = set()
+    for key in sorted(keys, key=lambda key: (order[key[0]], key[1], scores[key].get("wql") or 9e9, POOLED in key[2])):
+        is_best = key[:2] not in slices
+        slices.add(key[:2])
+        if POOLED in key[2] and not is_best:  # there are many of them
+            continue
         label = "all" if key[0] == "overall" else key[1]
         values = "".join(_score(scores[key].get(name)) for name in _SHOWN)
-        lines.append(f"  {label:<28}{key[2]:<10}{values}")
+        lines.append(f"  {label:<24}{key[2]:<18}{values}")
     return lines
 
 
