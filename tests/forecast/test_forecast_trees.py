@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
 import torch
+from scipy.stats import nbinom, poisson
 from tests.forecast.data_set import made_up
+from tests.forecast.small import START, small_tables
 
 from scaleinv.config import ForecastConfig, XgboostConfig
 from scaleinv.errors import DataError
+from scaleinv.forecast import fit, group_arrays, predict
 from scaleinv.forecast.inputs import Encoded
 from scaleinv.forecast.trees import _drawn, grow, rows_of
 from scaleinv.forecast.windows import Windows
@@ -124,3 +128,19 @@ def test_a_group_that_never_sold_gets_no_demand() -> None:
     mean, predicted = grown.trees.forecast(data, Windows(torch.arange(4), days), CONFIG)
     assert float(mean.max()) < 0.1
     assert not predicted[..., :-1].any()
+
+
+def test_a_series_that_sells_in_bursts_gets_a_wider_distribution_than_a_steady_one_of_the_same_mean() -> None:
+    rng, n, days, horizon = np.random.default_rng(2), 98, 200, 28
+    bursty = np.arange(n) % 2 == 1
+    rate = np.where(bursty[:, None], rng.gamma(0.25, 16, (n, days + horizon)), 4.0)
+    group = group_arrays(*small_tables(rng.poisson(rate).astype(float), np.zeros(n, int), days_after=horizon))
+    config = CONFIG.model_copy(update={"horizon": horizon, "validation_days": horizon, "context_length": 56})
+    cutoff = START + timedelta(days=days - 1)
+    fitted = fit("xgboost", group, cutoff=cutoff, config=config, season=7, seed=1)
+    found = predict(replace(fitted, calibration=None), group, cutoff=cutoff, config=config)
+    assert found.mean[bursty].mean() == pytest.approx(found.mean[~bursty].mean(), rel=0.25)
+    top = found.quantiles[..., config.quantile_levels.index(0.9)]
+    right = {False: poisson.ppf(0.9, 4), True: nbinom.ppf(0.9, 0.25, 0.25 / 4.25)}
+    assert top[~bursty].mean() == pytest.approx(right[False], rel=0.25)
+    assert top[bursty].mean() == pytest.approx(right[True], rel=0.25)
