@@ -17,7 +17,6 @@ import argparse
 import json
 import os
 import tempfile
-from dataclasses import dataclass
 from datetime import date, timedelta
 from pathlib import Path
 from statistics import fmean
@@ -33,6 +32,7 @@ from scaleinv.config import load_config
 from scaleinv.evaluation import aggregate, cumulative_coverage, scales, statistics
 from scaleinv.forecast.counts import negative_binomial_quantiles
 from scaleinv.lake import Lake
+from scaleinv.pipeline.arrays import Rows
 from scaleinv.schema import table
 from walk import picked, walked
 
@@ -52,14 +52,14 @@ def scored(env: str, cutoff: date, days: int, total: int, settings: list[str]) -
         config = load_config(env, overrides=settings)
         lake = Lake(config.lake)
         levels = config.forecast.quantile_levels
-        seen = demand(lake, cutoff)
+        seen = demand(lake)
         accuracy, ledger = lake.read(table("gold/accuracy")), lake.read(table("gold/training_ledger"))
         return {
             "cutoff": str(cutoff), "seconds": round(seconds, 1), "stages": stages, "peak_gib": round(peak / 2**30, 2),
             "series": lake.read(table("gold/series"), columns=["unique_id"]).num_rows,
             "training_seconds": trained(ledger),
             "models": {model: scores(accuracy, model) for model in sorted(set(accuracy["model"].to_pylist()))}
-            | references(seen, days, levels),
+            | references(seen, cutoff, days, levels),
             f"demand_of_{total}_days": totals(lake, seen, cutoff, total, levels),
             **{f"by_{name}": by_slice(accuracy, name) for name in ("demand_class", "age")},
         }  # fmt: skip
@@ -81,51 +81,37 @@ def scores(accuracy: pa.Table, model: str) -> dict[str, float]:
     return {name: round(found[name], 4) for name in wanted if found.get(name) is not None}
 
 
-@dataclass(frozen=True)
-class Demand:
-    """The days of all series, flat: series after series, each oldest first."""
-
-    series: pa.Table
-    """``gold/series``, sorted by unique_id."""
-    owner: NDArray[np.int64]
-    age: NDArray[np.int64]
-    """Days before the cutoff; negative: after it."""
-    y: Floats
-    usable: NDArray[np.bool_]
-
-    def grid(self, first: int, n: int) -> tuple[Floats, NDArray[np.bool_]]:
-        """(n_series, n) demand from the day of age ``first`` on, and whether it is usable."""
-        inside = (self.age <= first) & (self.age > first - n)
-        values, known = np.full((self.series.num_rows, n), np.nan), np.zeros((self.series.num_rows, n), bool)
-        at = self.owner[inside], first - self.age[inside]
-        values[at], known[at] = self.y[inside], self.usable[inside]
-        return values, known
-
-
-def demand(lake: Lake, cutoff: date) -> Demand:
-    """Of the only night in the lake."""
+def demand(lake: Lake) -> Rows:
+    """All series of the only night in the lake, as one group, with the days that are known."""
     series = lake.read(table("gold/series")).sort_by("unique_id")
     panel = lake.read(table("gold/panel"), columns=["unique_id", "ds", "y", "is_stockout"])
     panel = panel.filter(pc.is_valid(panel["y"]))
     owner = pc.index_in(panel["unique_id"], value_set=series["unique_id"].combine_chunks()).to_numpy()
-    age = (np.datetime64(cutoff, "D") - panel["ds"].to_numpy().astype("datetime64[D]")).astype(np.int64)
-    order = np.lexsort((-age, owner))
-    y, usable = panel["y"].to_numpy().astype(np.float64), ~panel["is_stockout"].to_numpy()
-    return Demand(series, owner[order].astype(np.int64), age[order], y[order], usable[order])
+    ds = panel["ds"].to_numpy().astype("datetime64[D]")
+    order = np.lexsort((ds, owner))
+    indptr = np.searchsorted(owner[order], np.arange(series.num_rows + 1))
+    return Rows("all", series, indptr, ds[order], panel["y"].to_numpy()[order], np.asarray(panel["is_stockout"])[order])
 
 
-def references(seen: Demand, days: int, levels: tuple[float, ...]) -> dict[str, dict[str, float]]:
+def usable(rows: Rows, first: date, n_days: int) -> tuple[Floats, NDArray[np.bool_]]:
+    """(n_series, n_days) demand from the day ``first`` on, and whether it is known and there was stock."""
+    y = rows.window(rows.y, first, n_days)
+    return y, ~np.isnan(y) & (rows.window(rows.is_stockout, first, n_days) != 1)
+
+
+def references(rows: Rows, cutoff: date, days: int, levels: tuple[float, ...]) -> dict[str, dict[str, float]]:
     """The measures of what nobody has to train."""
-    known, n_series = seen.age >= 0, seen.series.num_rows
-    indptr = np.searchsorted(seen.owner[known], np.arange(n_series + 1))
-    scale = scales(seen.y[known], indptr, seen.usable[known], 7)
-    weights = seen.series["unit_price"].to_numpy() * seen.series["mean_demand"].to_numpy()
-    location = np.unique(seen.series["location_id"].to_pylist(), return_inverse=True)[1]
+    known, n_series = rows.ds <= np.datetime64(cutoff, "D"), rows.n_series
+    indptr = np.concatenate(([0], np.cumsum(known)))[rows.indptr]
+    scale = scales(rows.y[known], indptr, ~rows.is_stockout[known], 7)
+    weights = rows.numbers("unit_price") * rows.numbers("mean_demand")
+    location = np.unique(rows.text("location_id"), return_inverse=True)[1]
+    tomorrow = cutoff + timedelta(days=1)
     made = {
-        "empirical": recent_quantiles(*seen.grid(55, 56), days, levels),
-        "weekday": by_weekday(*seen.grid(27, 28), location, days, levels),
+        "empirical": recent_quantiles(*usable(rows, tomorrow - timedelta(days=56), 56), days, levels),
+        "weekday": by_weekday(*usable(rows, tomorrow - timedelta(days=28), 28), location, days, levels),
     }
-    actual, scored = seen.grid(-1, days)
+    actual, scored = usable(rows, tomorrow, days)
     measures = [*MEASURES, *(f"coverage_{level:g}" for level in levels)]
     found = {}
     for name, (expected, quantiles) in made.items():
@@ -135,21 +121,18 @@ def references(seen: Demand, days: int, levels: tuple[float, ...]) -> dict[str, 
     return found
 
 
-def totals(
-    lake: Lake, seen: Demand, cutoff: date, total: int, levels: tuple[float, ...]
-) -> dict[str, dict[str, float]]:
+def totals(lake: Lake, rows: Rows, cutoff: date, total: int, levels: tuple[float, ...]) -> dict[str, dict[str, float]]:
     """WQL and coverage of each model on the demand of the first ``total`` days together, as an order needs it."""
-    actual, usable = seen.grid(-1, total)
-    ids = seen.series["unique_id"].combine_chunks()
+    actual, scored = usable(rows, cutoff + timedelta(days=1), total)
+    ids = rows.series["unique_id"].combine_chunks()
     found = {}
     for model in lake.partition_values(table("gold/forecasts"), "model"):
         where = {"cutoff": cutoff, "model": model}
-        rows = lake.read(table("gold/forecasts"), columns=["unique_id", "cumulative_quantiles"], where=where)
-        flat = np.stack(
-            rows["cumulative_quantiles"].to_numpy()[pc.index_in(ids, value_set=rows["unique_id"]).to_numpy()]
-        )
+        made = lake.read(table("gold/forecasts"), columns=["unique_id", "cumulative_quantiles"], where=where)
+        at = pc.index_in(ids, value_set=made["unique_id"]).to_numpy()
+        flat = np.stack(made["cumulative_quantiles"].to_numpy()[at])
         quantiles = flat.reshape(len(ids), -1, len(levels))[:, :total]
-        sums = cumulative_coverage(actual, usable, quantiles, levels, np.full(len(ids), total))
+        sums = cumulative_coverage(actual, scored, quantiles, levels, np.full(len(ids), total))
         score = aggregate(sums, np.full(len(ids), "all"))["all"]
         found[model] = _defined(score, ["wql", *(f"coverage_{level:g}" for level in levels)])
     return found
@@ -160,11 +143,11 @@ def _defined(score: dict[str, float], wanted: list[str]) -> dict[str, float]:
 
 
 def recent_quantiles(
-    y: Floats, usable: NDArray[np.bool_], days: int, levels: tuple[float, ...]
+    y: Floats, counts: NDArray[np.bool_], days: int, levels: tuple[float, ...]
 ) -> tuple[Floats, Floats]:
     """Mean (n_series, days) and quantiles of all usable days alike; a series without one sells nothing."""
-    values = np.where(usable, y, np.nan)
-    values[~usable.any(1)] = 0
+    values = np.where(counts, y, np.nan)
+    values[~counts.any(1)] = 0
     quantiles = np.nanquantile(values, levels, axis=1).T
     shape = (len(y), days)
     return np.broadcast_to(np.nanmean(values, 1)[:, None], shape), np.broadcast_to(
@@ -173,11 +156,11 @@ def recent_quantiles(
 
 
 def by_weekday(
-    y: Floats, usable: NDArray[np.bool_], location: NDArray[np.int64], days: int, levels: tuple[float, ...]
+    y: Floats, counts: NDArray[np.bool_], location: NDArray[np.int64], days: int, levels: tuple[float, ...]
 ) -> tuple[Floats, Floats]:
     """Mean (n_series, days) and quantiles: a series' mean x its location's weekdays, dispersed as its own days are."""
-    values = np.where(usable, y, np.nan)
-    values[~usable.any(1)] = 0
+    values = np.where(counts, y, np.nan)
+    values[~counts.any(1)] = 0
     mean = np.nanmean(values, 1)
     sold = np.zeros((location.max() + 1, y.shape[1]))
     np.add.at(sold, location, np.nan_to_num(values))

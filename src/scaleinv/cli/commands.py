@@ -210,7 +210,7 @@ def explain_forecast(
     set_: Sets = None,
     conf: Conf = None,
     model: Annotated[
-        str | None, typer.Option("--model", help="xgboost or tft; default: the champion if it can say, else the first.")
+        str | None, typer.Option("--model", help="xgboost or tft; default: the champion if it can say, else the trees.")
     ] = None,
 ) -> None:
     """What moved a forecast: price, promotion, weekday, season … in units, or what a network looked at."""

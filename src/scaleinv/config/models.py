@@ -273,7 +273,7 @@ class ForecastConfig(Section):
     min_series: Positive = 2
     """A group with fewer series falls back to the baseline."""
     min_days: Positive = 14
-    """A series with a shorter life is forecast from its peers, whatever the model but the baseline."""
+    """A series with a shorter life is forecast from its peers, whatever the model."""
     seed: int = 7
     lstm: LstmConfig = LstmConfig()
     tft: TftConfig = TftConfig()

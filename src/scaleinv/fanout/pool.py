@@ -169,12 +169,7 @@ class _Pool:
             if entry is None:
                 self._failed_start(slot, error)
                 return None
-            _kill(slot.actor)
-            seconds = time.monotonic() - slot.since
-            outcome = self._failed(slot, entry, f"{type(error).__name__}: {_gist(error)}", seconds)
-            if self._queue:
-                self._start_worker()
-            return outcome
+            return self._replaced(slot, entry, f"{type(error).__name__}: {_gist(error)}")
         self._idle.append(slot)
         if entry is None:
             slot.worker, self._failed_starts = answer, 0
@@ -198,14 +193,18 @@ class _Pool:
         return ray.wait(late, num_returns=len(late), timeout=0)[1] if late else []
 
     def _given_up(self, reference: Any) -> Outcome | None:
-        """A worker that hangs is stopped: it holds its share of the machine, and nobody knows what its state is."""
+        """A task that hangs; hours more of the same would tell nothing, so it is not tried again."""
         slot = self._waiting.pop(reference)
         entry, slot.entry = slot.entry, None
         assert entry is not None
+        return self._replaced(
+            slot, entry, f"no answer in {self._config.task_timeout:g} s (ray.task_timeout)", is_last=True
+        )
+
+    def _replaced(self, slot: _Slot, entry: _Entry, error: str, *, is_last: bool = False) -> Outcome | None:
+        """A worker is gone, or in a state that nobody knows: another one takes its share of the machine."""
         _kill(slot.actor)
-        seconds = time.monotonic() - slot.since
-        # Hours more of the same would tell nothing: it is not tried again.
-        outcome = self._failed(slot, entry, f"no answer in {seconds:.0f} s (ray.task_timeout)", seconds, is_last=True)
+        outcome = self._failed(slot, entry, error, time.monotonic() - slot.since, is_last=is_last)
         if self._queue:
             self._start_worker()
         return outcome

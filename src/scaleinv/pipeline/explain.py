@@ -35,7 +35,7 @@ def explained(walk: Walk, sku_id: str, location_id: str, model: str | None = Non
         LakeError: nothing of the night is there.
     """
     unique_id = series_id(sku_id, location_id)
-    (row,) = _rows(walk, unique_id)
+    row = _facts(walk, unique_id)
     best = _champion(walk, row["demand_class"])
     told: list[str] = []
     for name in _able(walk, model, best):
@@ -59,23 +59,23 @@ def explained(walk: Walk, sku_id: str, location_id: str, model: str | None = Non
     raise DataError("\n".join(told))
 
 
-def _rows(walk: Walk, unique_id: str) -> list[dict[str, Any]]:
+def _facts(walk: Walk, unique_id: str) -> dict[str, Any]:
     series = table("gold/series")
     if not walk.lake.partition_values(series, "as_of", where={"as_of": walk.as_of}):
         raise LakeError(
             explain(f"{series.name} has nothing of {walk.as_of}", do="run the stages up to train for this as_of first")
         )
     found = walk.read(series.name, columns=["unique_id", "group_id", "demand_class"])
-    rows: list[dict[str, Any]] = found.filter(pc.equal(found["unique_id"], unique_id)).to_pylist()
-    if not rows:
-        raise DataError(
-            explain(
-                f"{unique_id} is not on sale on {walk.as_of}",
-                expected="a sku_id and a location_id of gold/series",
-                do="see `scaleinv forecasts`, which names all series as SKU@LOCATION",
-            )
+    rows = found.filter(pc.equal(found["unique_id"], unique_id)).to_pylist()
+    if rows:
+        return dict(rows[0])
+    raise DataError(
+        explain(
+            f"{unique_id} is not on sale on {walk.as_of}",
+            expected="a sku_id and a location_id of gold/series",
+            do="see `scaleinv forecasts`, which names all series as SKU@LOCATION",
         )
-    return rows
+    )
 
 
 def _champion(walk: Walk, demand_class: str) -> str | None:
