@@ -11,7 +11,7 @@ import torch
 
 from scaleinv.errors import DataError
 from scaleinv.forecast import Group, group_arrays
-from scaleinv.forecast.history import known_at
+from scaleinv.forecast.history import day_number, known_at
 from scaleinv.forecast.inputs import choose_inputs, encode
 
 START = date(2024, 1, 1)
@@ -76,6 +76,32 @@ def test_a_series_without_static_facts_is_refused_and_named() -> None:
 def test_a_series_that_occurs_twice_is_refused() -> None:
     with pytest.raises(DataError, match="more than once"):
         group_arrays(_panel({"a": (0, [1.0])}), _series("a", "a"))
+
+
+def test_each_series_is_counted_in_the_largest_unit_that_fits() -> None:
+    sold: dict[str, tuple[int, list[float | None]]] = {
+        "grams": (0, [0.013, 1.207, 0.0, 0.5] * 5),
+        "pieces": (0, [1.0, 0.0, 3.0, 2.0] * 5),
+        "slices": (0, [0.3, 1.1, 0.0, 2.0] * 4 + [0.3, 1.1, 2.0, 0.25]),  # one of sixteen is not
+        "unsold": (0, [0.0] * 20),
+        "weights": (0, [0.31, 7.04, None, 0.0] * 5),
+        "words": (0, [0.3, 0.7, None, 0.0] * 5),
+    }
+    group = _group(sold)
+    counted = group.counted(day_number(START + timedelta(days=19)))
+    # What never sold is counted as most others are.
+    assert counted.grain.tolist() == [0.001, 1.0, 0.1, 0.1, 0.01, 0.1]
+    grams, weights = (counted.y[counted.indptr[i] : counted.indptr[i + 1]] for i in (0, 4))
+    assert grams[:4].tolist() == pytest.approx([13, 1207, 0, 500])
+    assert weights[:2].tolist() == pytest.approx([31, 704])
+    assert counted.sales[:2].tolist() == pytest.approx([13, 1207])
+    assert torch.isnan(weights[2])
+
+
+def test_neither_later_days_nor_estimates_change_what_a_series_is_counted_in() -> None:
+    group = _group({"a": (0, [1.0, 2.0, 0.0, 0.77, 0.77, 0.77])}, is_stockout=[False, False, False, True, False, False])
+    assert group.counted(day_number(START + timedelta(days=3))).grain.tolist() == [1.0]
+    assert group.counted(day_number(START + timedelta(days=5))).grain.tolist() == [0.01]
 
 
 def test_a_history_ends_at_the_cutoff_and_goes_on_for_the_horizon() -> None:

@@ -115,7 +115,7 @@ def test_the_dependence_of_counts_is_found_again(mean: float, level: float, swin
     grid = np.arange(-1, 400) + 0.5
     predicted = np.interp(LEVELS, np.r_[0, counts.cdf(np.arange(0, 400))], grid).clip(0)
     scores = normal_scores(
-        y, torch.ones_like(y, dtype=torch.bool), torch.from_numpy(predicted).expand(*y.shape, -1), LEVELS, whole=True
+        y, torch.ones_like(y, dtype=torch.bool), torch.from_numpy(predicted).expand(*y.shape, -1), LEVELS
     )
     found = step_correlation(scores, torch.ones_like(y, dtype=torch.bool))
     assert found[0, 1:].numpy() == pytest.approx(true[0, 1:].numpy(), abs=0.07)

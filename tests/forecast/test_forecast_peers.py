@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.stats import nbinom, poisson
 
 from scaleinv.forecast import group_arrays
-from scaleinv.forecast.history import History, known_at
+from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.peers import peer_paths
 from scaleinv.forecast.seasonal import seasonal_paths
 
@@ -20,7 +20,12 @@ DRAWN = {"season": 7, "n_samples": 200, "seed": 1}
 
 
 def history(
-    y: NDArray[np.float64], firsts: NDArray[np.int64], departments: list[str], empty: NDArray[np.bool_] | None = None
+    y: NDArray[np.float64],
+    firsts: NDArray[np.int64],
+    departments: list[str],
+    empty: NDArray[np.bool_] | None = None,
+    *,
+    counted: bool = False,
 ) -> History:
     """``y`` (n_series, DAYS), of which series i begins on day ``firsts[i]``; ``empty`` days had no stock."""
     n = len(y)
@@ -37,6 +42,7 @@ def history(
     })  # fmt: skip
     facts = {"location_id": ["L"] * n, "category": ["X"] * n, "department": departments, "region": ["R"] * n}
     group = group_arrays(panel, pa.table({"unique_id": ids} | facts))
+    group = group.counted(day_number(START + timedelta(days=DAYS - 1))) if counted else group
     return known_at(group, cutoff=START + timedelta(days=DAYS - 1), horizon=HORIZON, season=7)
 
 
@@ -80,6 +86,19 @@ def test_an_empty_shelf_does_not_say_that_nobody_came() -> None:
     found = paths(history(y, np.append(np.zeros(30, int), [DAYS - 10] * 2), ["D"] * 32, empty), [30, 31]).mean((1, 2))
     assert abs(found[0] - levels.mean()) < 0.2, "never in stock: as any of its peers"
     assert found[1] < 1.1, "in stock and not sold"
+
+
+def test_peers_that_are_weighed_say_as_much_as_those_that_are_counted() -> None:
+    rng = np.random.default_rng(0)
+    y = rng.poisson(np.repeat([0.5, 8.0], 20)[:, None], (40, DAYS)).astype(float)
+    weighed = np.where(np.arange(40) % 2 == 0, 0.01, 0.0)[:, None] * (y > 0)
+    young = np.repeat([[8.0], [0.5]], DAYS, 1)
+    of = history(
+        np.vstack([y + weighed, young]), np.append(np.zeros(40, int), [DAYS - 6] * 2), ["D"] * 42, counted=True
+    )
+    assert of.group.grain[[0, 1, 40, 41]].tolist() == [0.01, 1.0, 1.0, 0.1]
+    found = paths(of, [40, 41]).mean((1, 2)) * of.group.grain[40:]
+    np.testing.assert_allclose(found, [8.0, 0.5], rtol=0.25)
 
 
 def test_one_wild_peer_does_not_make_own_days_worthless() -> None:

@@ -9,8 +9,6 @@ from tests.forecast.small import CONFIG, CUTOFF, DAYS, HORIZON, small_demand, sm
 from scaleinv.errors import ConfigError, DataError
 from scaleinv.forecast import fit, group_arrays, predict, reasons
 
-MEDIAN = CONFIG.quantile_levels.index(0.5)
-
 
 def test_of_trees_the_reasons_multiply_to_the_mean() -> None:
     fitted = fit("xgboost", small_group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
@@ -25,14 +23,12 @@ def test_of_trees_the_reasons_multiply_to_the_mean() -> None:
     assert max(moves, key=lambda name: moves[name]) in ("weekday", "the same weekday of the last weeks")
 
 
-def test_of_trees_of_weights_the_reasons_add_up_to_the_median() -> None:
-    group = group_arrays(*small_tables(small_demand() + 0.37, np.zeros(8, int)))
+def test_reasons_of_what_is_sold_by_weight_are_in_units() -> None:
+    group = group_arrays(*small_tables(small_demand() * 0.1, np.zeros(8, int)))
     fitted = fit("xgboost", group, cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
     why = reasons(fitted, group, "s05", cutoff=CUTOFF, config=CONFIG)
-    assert why.kind == "parts"
-    np.testing.assert_allclose(why.start + np.sum([*why.parts.values()], axis=0), why.forecast, rtol=1e-6)
-    told = predict(fitted, group, cutoff=CUTOFF, config=CONFIG).quantiles[5, :, MEDIAN]
-    np.testing.assert_allclose(why.forecast, told, rtol=0.05)  # quantiles that cross are sorted, and not taken apart
+    np.testing.assert_allclose(why.forecast, predict(fitted, group, cutoff=CUTOFF, config=CONFIG).mean[5], rtol=1e-4)
+    np.testing.assert_allclose(why.start * np.prod([*why.parts.values()], axis=0), why.forecast, rtol=1e-6)
 
 
 def test_a_network_tells_what_it_looked_at() -> None:

@@ -41,8 +41,7 @@ def classical_paths(
     mean, fitted = _fitted(model, owner, day, y, horizon=history.horizon, season=season)
     errors = torch.where(torch.isfinite(fitted), y - fitted, 0.0)
     back = season_rows(life.cpu(), horizon=history.horizon, season=season, n_samples=n_samples, seed=seed)
-    paths = (mean[:, None] + errors[start[1:].cpu()[:, None, None] + back]).clamp(min=0)
-    return paths.round() if history.is_counted else paths
+    return (mean[:, None] + errors[start[1:].cpu()[:, None, None] + back]).clamp(min=0).round()
 
 
 def _fitted(

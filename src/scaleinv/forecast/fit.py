@@ -16,8 +16,8 @@ from scaleinv.errors import DataError, explain
 from scaleinv.forecast.calibration import calibrate
 from scaleinv.forecast.fitted import Fitted, build
 from scaleinv.forecast.group import Group
-from scaleinv.forecast.history import History, known_at
-from scaleinv.forecast.inputs import Encoded, choose_inputs, encode
+from scaleinv.forecast.history import History, day_number, known_at
+from scaleinv.forecast.inputs import choose_inputs, encode
 from scaleinv.forecast.paths import normal_scores, step_correlation
 from scaleinv.forecast.predict import raw_forecast
 from scaleinv.forecast.train import train
@@ -47,6 +47,7 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
     )
     if model in CLASSICAL:
         return untrained
+    group = group.counted(day_number(cutoff))
     if model == BASELINE:
         return _calibrated(untrained, group, cutoff, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
@@ -65,7 +66,7 @@ def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> tuple
     grown = grow(data, training.first, validation, held_out=held_out, config=config, seed=untrained.seed)
     trees = replace(
         untrained, card=grown.card, inputs=data.inputs, state=grown.trees.state,
-        correlation=_step_correlation([(grown.y, grown.known, grown.predicted)], data, config),
+        correlation=_step_correlation([(grown.y, grown.known, grown.predicted)], config),
         options=config.model_dump(mode="json"),
     )  # fmt: skip
     return trees, replace(trees, state=grown.judge.state)
@@ -103,7 +104,7 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fit
     }
     return replace(
         untrained, card=card, inputs=data.inputs, state=trained.state,
-        correlation=_dependence(network, data, checks, config) if model == "tft" else None,
+        correlation=_dependence(network, checks, config) if model == "tft" else None,
         options=config.model_dump(mode="json"),
     )  # fmt: skip
 
@@ -148,7 +149,7 @@ def _weighted(training: Stretch, history: History, sampling: SamplingConfig) -> 
     days = history.n_days.clamp(min=1)
     weight = None
     if sampling.value_exponent or sampling.sale_share_exponent:
-        mean = (history.sums[end] - history.sums[history.indptr[:-1]]) / days
+        mean = (history.sums[end] - history.sums[history.indptr[:-1]]) / days * history.group.grain
         share = (history.sales[end] - history.sales[history.indptr[:-1]]) / days
         price = history.price[(end - 1).clamp(min=0)].clamp(min=1e-3)
         # What never sold is drawn now and then: its forecast is learnt, too.
@@ -157,16 +158,15 @@ def _weighted(training: Stretch, history: History, sampling: SamplingConfig) -> 
     return replace(training, weight=weight, half_life=sampling.half_life)
 
 
-def _dependence(network: nn.Module, data: Encoded, checks: Pass, config: ForecastConfig) -> Tensor:
+def _dependence(network: nn.Module, checks: Pass, config: ForecastConfig) -> Tensor:
     """The copula between steps, from the validation windows."""
     network.eval()
     with torch.inference_mode():
         seen = [(y, weight > 0, network(x)["prediction"].clamp(min=0).sort(-1).values) for x, (y, weight) in checks]
-    return _step_correlation(seen, data, config)
+    return _step_correlation(seen, config)
 
 
-def _step_correlation(seen: Sequence[tuple[Tensor, Tensor, Tensor]], data: Encoded, config: ForecastConfig) -> Tensor:
+def _step_correlation(seen: Sequence[tuple[Tensor, Tensor, Tensor]], config: ForecastConfig) -> Tensor:
     """The same, from y, whether it is known (both (n_windows, horizon)) and the predicted quantiles of each batch."""
-    whole = data.history.is_counted
-    scores = [normal_scores(*one, config.quantile_levels, whole=whole) for one in seen]
-    return step_correlation(torch.cat(scores).double(), torch.cat([observed for _, observed, _ in seen]))
+    scores = torch.cat([normal_scores(*one, config.quantile_levels) for one in seen]).double()
+    return step_correlation(scores, torch.cat([observed for _, observed, _ in seen]))

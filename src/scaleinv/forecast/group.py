@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,10 @@ STATICS = ("location_id", "category", "department", "region")
 would show a model what it is scored on."""
 _REALS = ("y", "sales", "price")
 _FLAGS = ("is_stockout", "is_promotion", "is_benefit_day")
+_GRAINS = (1.0, 0.1, 0.01, 0.001)
+"""Units that demand may be counted in."""
+_MOSTLY = 0.9
+"""Share of a series' days that must be whole grains: some are corrections, or sums that were rounded on their way."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,8 @@ class Group:
     events: tuple[str, ...]
     statics: Mapping[str, Tensor]
     vocabularies: Mapping[str, tuple[str, ...]]
+    grain: Tensor
+    """(n_series,) units that ``y`` and ``sales`` of each series are counted in; 1 as they are read."""
 
     @property
     def n_series(self) -> int:
@@ -52,6 +58,25 @@ class Group:
     def device(self) -> torch.device:
         """Where the tensors are."""
         return self.day.device
+
+    def counted(self, last_day: int) -> Group:
+        """The same group with the demand of each series in its grain, as seen up to a day (since 1970-01-01).
+
+        The grain is the largest of 1, 0.1, 0.01, 0.001 units that its days are whole multiples of. What is sold by
+        weight is no whole number of units, but of grams: a model of counts can count them.
+        """
+        owner = torch.repeat_interleave(torch.arange(self.n_series, device=self.device), self.indptr.diff())
+        seen = (self.day <= last_day) & ~self.is_stockout & (self.y > 0)
+        y, owner_seen = self.y[seen].double(), owner[seen]
+        days = torch.bincount(owner_seen, minlength=self.n_series)
+        grain = torch.full((self.n_series,), _GRAINS[-1], dtype=torch.float64, device=self.device)
+        for size in reversed(_GRAINS[:-1]):
+            parts = y / size
+            whole = (parts - parts.round()).abs() <= 1e-3 + 1e-6 * parts  # float32 knows seven digits
+            grain[torch.bincount(owner_seen[whole], minlength=self.n_series) >= _MOSTLY * days] = size
+        sold = days > 0
+        grain[~sold] = grain[sold].mode().values if bool(sold.any()) else _GRAINS[0]
+        return replace(self, y=(self.y / grain[owner]).float(), sales=(self.sales / grain[owner]).float(), grain=grain)
 
 
 def group_arrays(panel: pa.Table, series: pa.Table) -> Group:
@@ -92,6 +117,7 @@ def group_arrays(panel: pa.Table, series: pa.Table) -> Group:
         events=events,
         statics={name: torch.from_numpy(_dense(codes)).to(indptr.device) for name, (_, codes) in coded.items()},
         vocabularies={name: texts for name, (texts, _) in coded.items()},
+        grain=torch.ones(len(ids), dtype=torch.float64, device=indptr.device),
     )
 
 

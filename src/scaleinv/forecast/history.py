@@ -22,7 +22,8 @@ class History:
 
     Rows of series i are ``indptr[i]:indptr[i + 1]``, the first ``n_days[i]`` of them are history. ``y`` is demand as
     the networks see it: on a stock-out day the panel's estimate, where a value is missing the mean of the last same
-    weekdays; ``observed`` is false on both. ``least`` is what is certain: demand was at least that. After the cutoff
+    weekdays; ``observed`` is false on both. ``least`` is what is certain: demand was at least that. All are in
+    the grains of the group. After the cutoff
     both are 0 and not observed. A series that ended before the cutoff continues with zeros and its last price; one
     that starts later has no day.
     """
@@ -51,12 +52,6 @@ class History:
     def is_grown(self, min_days: int) -> Tensor:
         """(n_series,) whether a series has shown so many days that a model can forecast it."""
         return self.n_days >= min_days
-
-    @property
-    def is_counted(self) -> bool:
-        """Whether demand, where it was seen, is in whole units."""
-        seen = self.y[self.observed]
-        return bool((seen == seen.round()).all())
 
 
 def day_number(day: date) -> int:

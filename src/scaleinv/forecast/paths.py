@@ -107,14 +107,13 @@ def _whitened(normal: Tensor) -> Tensor:
 # --- the dependence between steps ------------------------------------------------------------------------------------
 
 
-def normal_scores(y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequence[float], *, whole: bool) -> Tensor:
+def normal_scores(y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequence[float]) -> Tensor:
     """(n_windows, horizon) expected normal score of each value under its predicted quantiles; 0 where not observed.
 
     A count y stands for the slice F(y - 0.5) … F(y + 0.5) of probability, and a randomised probability integral
     transform would draw one value from it. Its expectation is taken instead: the draw only adds noise.
     """
-    half = 0.5 if whole else 1e-3
-    low, high = (_probability(y + shift, predicted, levels) for shift in (-half, half))
+    low, high = (_probability(y + shift, predicted, levels) for shift in (-0.5, 0.5))
     width = (high - low).clamp(min=1e-6)
     middle = (low + high) / 2
     low_z, high_z = torch.special.ndtri(low.clamp(1e-6, 1 - 1e-6)), torch.special.ndtri(high.clamp(1e-6, 1 - 1e-6))

@@ -23,7 +23,9 @@ _LEAST_LEVEL: Final = 1e-3
 
 
 def peer_paths(history: History, series: Tensor, *, min_days: int, season: int, n_samples: int, seed: int) -> Tensor:
-    """(n_series, n_samples, horizon) paths of the young ``series`` (positions); one other at least is not young.
+    """(n_series, n_samples, horizon) paths of the young ``series`` (positions), in the grain of each.
+
+    One other series at least is not young.
 
     Args:
         history: the group.
@@ -36,12 +38,17 @@ def peer_paths(history: History, series: Tensor, *, min_days: int, season: int, 
     grown = torch.nonzero(history.is_grown(min_days)).flatten()
     end = history.indptr[:-1] + history.n_days
     days = history.n_days[grown].clamp(max=SEASONS * season)
-    total, squares = ((running[end[grown]] - running[end[grown] - days]) for running in (history.sums, history.squares))
+    grain = history.group.grain  # a young series and its peers need not be counted in the same one
+    total, squares = (
+        (running[end[grown]] - running[end[grown] - days]) * grain[grown] ** power
+        for power, running in enumerate((history.sums, history.squares), start=1)
+    )
     level = (total / days).clamp(min=_LEAST_LEVEL)
     # Variance over mean: days of real demand say less than those of a Poisson would. The median of those that sell, as
     # one that is promoted can be far beyond the others.
     spread = ((squares / days - (total / days) ** 2) / level)[total > 0].clamp(min=1)
     own, sold = _seen(history, series)
+    sold = sold * grain[series][:, None]
     likely = (sold * level.log() - own * level) / (spread.median() if len(spread) else 1.0)
     weight = torch.where(_alike(history, series, grown), likely, -torch.inf).softmax(1)
     jitter = torch.rand(1, generator=torch.Generator().manual_seed(seed), dtype=torch.float64)
@@ -49,7 +56,8 @@ def peer_paths(history: History, series: Tensor, *, min_days: int, season: int, 
     # Rounding may leave the sum a little short of 1.
     peer = grown[torch.searchsorted(weight.cumsum(1), at.contiguous()).clamp(max=len(grown) - 1)]
     back = season_rows(history.n_days[peer], horizon=history.horizon, season=season, n_samples=n_samples, seed=seed)
-    return history.y[end[peer][..., None] + back]
+    share = grain[peer] / grain[series][:, None]
+    return history.y[end[peer][..., None] + back] * share[..., None].float()
 
 
 def _seen(history: History, series: Tensor) -> tuple[Tensor, Tensor]:

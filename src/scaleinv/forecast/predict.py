@@ -18,7 +18,7 @@ from scaleinv.forecast.calibration import demand_classes
 from scaleinv.forecast.classical import classical_paths
 from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import Group
-from scaleinv.forecast.history import History, known_at
+from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.inputs import encode
 from scaleinv.forecast.paths import cumulative_quantiles, joint_paths, mean_weights, quantiles
 from scaleinv.forecast.peers import PEERS, peer_paths
@@ -57,6 +57,7 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
         DataError: the model was fitted for another horizon, context length or other quantile levels.
     """
     check_options(fitted, config)
+    group = group.counted(day_number(cutoff))
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
     chosen = torch.arange(group.n_series, device=history.day.device)
     grown = history.is_grown(config.min_days).cpu()
@@ -66,18 +67,19 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
         # A model's factors are not those of a young series' peers.
         own = grown[:, None, None]
         daily, total = torch.where(own, stretched[0], daily), torch.where(own, stretched[1], total)
+    grain = group.grain.cpu().float()
     makers = np.where(grown.numpy(), fitted.model, PEERS if bool(grown.any()) else BASELINE)
     return Forecast(
         unique_id=group.unique_id,
         fitted_model=makers.astype(object),
-        mean=mean.numpy(),
-        quantiles=_ordered(daily),
-        cumulative_quantiles=_ordered(total),
+        mean=(mean * grain[:, None]).numpy(),
+        quantiles=_ordered(daily * grain[:, None, None]),
+        cumulative_quantiles=_ordered(total * grain[:, None, None]),
     )
 
 
 def raw_forecast(fitted: Fitted, history: History, chosen: Tensor, config: ForecastConfig) -> Piece:
-    """Mean, quantiles and cumulative quantiles of the ``chosen`` series (positions), not calibrated; on the CPU."""
+    """Mean, quantiles and cumulative quantiles of the ``chosen`` series (positions), in grains, not calibrated."""
     shape = (history.group.n_series, config.horizon, len(config.quantile_levels))
     mean, daily, total = torch.zeros(shape[:2]), torch.zeros(shape), torch.zeros(shape)
     wanted = torch.zeros(shape[0], dtype=torch.bool, device=chosen.device)

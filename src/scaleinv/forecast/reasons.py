@@ -20,7 +20,7 @@ from scaleinv.config import ForecastConfig
 from scaleinv.errors import ConfigError, DataError, explain
 from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import STATICS, Group
-from scaleinv.forecast.history import known_at
+from scaleinv.forecast.history import day_number, known_at
 from scaleinv.forecast.inputs import encode
 from scaleinv.forecast.predict import check_options
 from scaleinv.forecast.trees import Trees, column_names
@@ -49,16 +49,15 @@ _REASONS: Final = {name: reason for reason, names in _WORDS.items() for name in 
 
 @dataclass(frozen=True)
 class Reasons:
-    """Of one series, (horizon,) each; ``start`` with all of ``parts`` is ``forecast``, without what rounding leaves.
+    """Of one series, (horizon,) each.
 
-    ``factors``: they are multiplied; ``parts``: added up, units; ``shares``: how much a network looked at each, which
+    ``factors``: ``start`` times all of ``parts`` is ``forecast``; ``shares``: how much a network looked at each, which
     adds up to 1 and says nothing of up or down.
     """
 
     kind: str
     forecast: npt.NDArray[np.float64]
-    """Expected demand, or where the kind is not ``factors`` its median, before calibration and before what is below 0
-    is cut off."""
+    """Expected demand, units; of a network its median, before calibration."""
     start: npt.NDArray[np.float64]
     parts: Mapping[str, npt.NDArray[np.float64]]
     looked_back: Mapping[int, float]
@@ -79,6 +78,7 @@ def reasons(fitted: Fitted, group: Group, unique_id: str, *, cutoff: date, confi
             )
         )
     check_options(fitted, config)
+    group = group.counted(day_number(cutoff))
     (at,) = np.nonzero(group.unique_id == unique_id)
     if not len(at):
         raise DataError(explain(f"there is no {unique_id} in the group", found=f"{group.n_series} other series"))
@@ -96,17 +96,16 @@ def reasons(fitted: Fitted, group: Group, unique_id: str, *, cutoff: date, confi
     data = encode(history, fitted.inputs)
     series = torch.from_numpy(at).to(history.day.device)
     window = Windows(series, history.n_days[series])
+    grain = float(group.grain[at[0]])
     if fitted.model == "tft":
         ((x, _),) = Pass(data, window, batch_size=1)
-        return _of_network(fitted, x)
+        return _of_network(fitted, x, grain)
     trees = Trees(**fitted.state)
-    forecast, parts, multiply = trees.parts(data, window, config)
+    forecast, parts = trees.parts(data, window, config)
     names = [*column_names(data, window), "start"]
-    summed = _summed(names, parts)
-    start = summed.pop("start")
-    if multiply:
-        return Reasons("factors", forecast, np.exp(start), {name: np.exp(part) for name, part in summed.items()}, {})
-    return Reasons("parts", forecast, start, summed, {})
+    factors = {name: np.exp(part) for name, part in _summed(names, parts).items()}
+    start = factors.pop("start")
+    return Reasons("factors", forecast * grain, start * grain, factors, {})
 
 
 def _summed(names: list[str], parts: npt.NDArray[np.float64]) -> dict[str, npt.NDArray[np.float64]]:
@@ -118,13 +117,13 @@ def _summed(names: list[str], parts: npt.NDArray[np.float64]) -> dict[str, npt.N
     return found
 
 
-def _of_network(fitted: Fitted, x: dict[str, torch.Tensor]) -> Reasons:
+def _of_network(fitted: Fitted, x: dict[str, torch.Tensor], grain: float) -> Reasons:
     network: Any = fitted.network().to(x["encoder_cont"].device)
     with torch.inference_mode():
         out = network(x)
     quantiles = out["prediction"][0].clamp(min=0).sort(-1).values.double().cpu().numpy()
     levels = ForecastConfig.model_validate(dict(fitted.options)).quantile_levels
-    median = quantiles[:, levels.index(0.5)]
+    median = quantiles[:, levels.index(0.5)] * grain
     ahead = out["decoder_variables"][0].squeeze(-2).double().cpu().numpy()
     past = out["encoder_variables"][0].squeeze(-2).mean(0).double().cpu().numpy()
     static = out["static_variables"][0].flatten().double().cpu().numpy()

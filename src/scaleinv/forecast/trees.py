@@ -1,9 +1,8 @@
 """Gradient-boosted trees (XGBoost) over windows: one row per day to forecast, of what was known when it was forecast.
 
-Where demand is counted, the trees give its mean (Tweedie deviance, Jørgensen 1987) and a negative binomial stands
-around it. Its variance is read off the validation days: by the size of the mean, times what a second, small set of
-trees makes of all that is known (a gamma deviance on squared errors, as in Smyth 1989, Generalized linear models with
-varying dispersion). Where demand is no whole number, the trees give the quantiles themselves (pinball loss).
+The trees give the mean (Tweedie deviance, Jørgensen 1987) and a negative binomial stands around it. Its variance is
+read off the validation days: by the size of the mean, times what a second, small set of trees makes of all that is
+known (a gamma deviance on squared errors, as in Smyth 1989, Generalized linear models with varying dispersion).
 """
 
 from __future__ import annotations
@@ -22,7 +21,6 @@ from scaleinv.config import ForecastConfig, XgboostConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.forecast.counts import negative_binomial_quantiles
 from scaleinv.forecast.inputs import Encoded
-from scaleinv.forecast.paths import mean_weights
 from scaleinv.forecast.windows import Stretch, Stretched, Windows, stretch
 
 _Floats = npt.NDArray[np.float32]
@@ -56,11 +54,6 @@ class Rows:
     """(n_rows,) mean of the window's context + 0.1: what the trees start from."""
     counts: npt.NDArray[np.bool_]
     """(n_rows,) the day's demand is known."""
-
-    @property
-    def scale(self) -> _Floats:
-        """(n_rows,) 1 + mean of the window's context: what quantiles are divided by."""
-        return self.level + np.float32(0.9)
 
     def usable(self) -> Rows:
         """Those whose demand is known."""
@@ -132,7 +125,7 @@ def _since_last_sale(past: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class Trees:
-    """Fitted trees as tensors that can be stored; all but ``booster`` are empty where they give quantiles."""
+    """Fitted trees as tensors that can be stored."""
 
     booster: Tensor
     """uint8"""
@@ -165,38 +158,26 @@ class Trees:
 
     def read(self, rows: Rows, config: ForecastConfig) -> tuple[Tensor, Tensor]:
         """(n_rows,) mean and (n_rows, n_quantiles) quantiles."""
-        levels = config.quantile_levels
-        if not len(self.dispersion):
-            found = self._loaded.inplace_predict(rows.seen).reshape(len(rows.y), len(levels))
-            predicted = torch.from_numpy(found * rows.scale[:, None]).clamp(min=0).sort(-1).values
-            return predicted @ mean_weights(levels).to(predicted), predicted
         mean = self._loaded.inplace_predict(rows.seen, base_margin=np.log(rows.level))
         usual = _usual_variance(mean, self.log_mean, self.dispersion)
         found = usual * self._loaded_variance.inplace_predict(_with_mean(rows, mean, usual))
         spread = np.clip((found - mean) / np.maximum(mean, 1e-6) ** 2, _LEAST, _MOST)
         expected = torch.from_numpy(mean)
-        return expected, negative_binomial_quantiles(expected, torch.from_numpy(spread), levels)
+        return expected, negative_binomial_quantiles(expected, torch.from_numpy(spread), config.quantile_levels)
 
     def parts(
         self, data: Encoded, window: Windows, config: ForecastConfig
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64], bool]:
-        """Forecast (horizon,) of one window, what every column adds to it, and whether they multiply.
+    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """Forecast (horizon,) of one window, and what every column adds to its logarithm.
 
-        The second is (horizon, n_columns + 1), last what is left without any column. Where demand is counted, it is
-        the mean's logarithm that is divided up, else the median.
+        The second is (horizon, n_columns + 1), last what is left without any column.
         """
         rows = rows_of(data, window, _every_step(window, config.horizon))
-        counted = bool(len(self.dispersion))
         matrix = xgboost.DMatrix(
-            rows.seen, base_margin=np.log(rows.level) if counted else None, enable_categorical=True,
-            feature_types=_kinds(data, rows),
-        )  # fmt: skip
+            rows.seen, base_margin=np.log(rows.level), enable_categorical=True, feature_types=_kinds(data, rows)
+        )
         found = self._loaded.predict(matrix, pred_contribs=True).astype(np.float64)
-        if counted:
-            return np.exp(found.sum(1)), found, True
-        median = found.reshape(config.horizon, len(config.quantile_levels), -1)[:, config.quantile_levels.index(0.5)]
-        units = median * rows.scale.astype(np.float64)[:, None]
-        return units.sum(1), units, False
+        return np.exp(found.sum(1)), found
 
 
 @dataclass(frozen=True)
@@ -223,7 +204,7 @@ def grow(
     A first set sees only days before the last ``held_out`` ones; on the validation windows it tells how many trees are
     right and how far demand spreads around them. So many are then grown anew with the last days, which say most.
     """
-    options, counted = config.xgboost, data.history.is_counted
+    options = config.xgboost
     known = _drawn(data, first, held_out, config, seed)
     checked = rows_of(data, validation, _every_step(validation, config.horizon))
     if not len(known.y) or not checked.counts.any():
@@ -235,27 +216,25 @@ def grow(
                 do="nothing: the group falls back to the baseline",
             )
         )
-    parameters = _parameters(options, config, counted=counted, seed=seed)
+    parameters = _parameters(options, seed=seed)
     kinds = _kinds(data, known)
-    training = _matrix(known, kinds, counted=counted)
+    training = _matrix(known, kinds)
     found: dict[str, dict[str, list[float]]] = {}
     judge = xgboost.train(
         parameters, training, options.max_rounds, evals_result=found, early_stopping_rounds=options.patience,
-        evals=[(_matrix(checked.usable(), kinds, counted=counted, like=training), "validation")], verbose_eval=False,
+        evals=[(_matrix(checked.usable(), kinds, like=training), "validation")], verbose_eval=False,
     )  # fmt: skip
     rounds = judge.best_iteration + 1
     judge = judge[:rounds]
-    log_mean, dispersion, variance = torch.zeros(0), torch.zeros(0), torch.zeros(0, dtype=torch.uint8)
-    if counted:
-        usable = checked.usable()
-        mean = judge.inplace_predict(usable.seen, base_margin=np.log(usable.level))
-        log_mean, dispersion = _dispersion(usable.y, mean)
-        variance = _variance(usable, mean, _usual_variance(mean, log_mean, dispersion), seed)
+    usable = checked.usable()
+    mean = judge.inplace_predict(usable.seen, base_margin=np.log(usable.level))
+    log_mean, dispersion = _dispersion(usable.y, mean)
+    variance = _variance(usable, mean, _usual_variance(mean, log_mean, dispersion), seed)
     shape = (len(validation), config.horizon)
     unseen = Trees(_stored(judge), log_mean, dispersion, variance)
     _, predicted = unseen.read(checked, config)
     everything = _drawn(data, first, 0, config, seed + 1)
-    final = xgboost.train(parameters, _matrix(everything, kinds, counted=counted), rounds)
+    final = xgboost.train(parameters, _matrix(everything, kinds), rounds)
     ((_, losses),) = found["validation"].items()
     return Grown(
         trees=Trees(_stored(final), log_mean, dispersion, variance),
@@ -300,12 +279,11 @@ def _drawn(data: Encoded, first: Tensor, held_out: int, config: ForecastConfig, 
     return replace(rows, counts=rows.counts & inside).usable()
 
 
-def _matrix(rows: Rows, kinds: list[str], *, counted: bool, like: Any = None) -> Any:
+def _matrix(rows: Rows, kinds: list[str], *, like: Any = None) -> Any:
     return xgboost.QuantileDMatrix(
         rows.seen,
-        label=rows.y if counted else rows.y / rows.scale,
-        weight=None if counted else rows.scale,
-        base_margin=np.log(rows.level) if counted else None,
+        label=rows.y,
+        base_margin=np.log(rows.level),
         feature_types=kinds,
         enable_categorical=True,
         max_bin=_MAX_BIN,
@@ -314,13 +292,9 @@ def _matrix(rows: Rows, kinds: list[str], *, counted: bool, like: Any = None) ->
     )
 
 
-def _parameters(options: XgboostConfig, config: ForecastConfig, *, counted: bool, seed: int) -> dict[str, Any]:
-    loss: dict[str, Any] = (
-        {"objective": "reg:tweedie", "tweedie_variance_power": options.variance_power}
-        if counted
-        else {"objective": "reg:quantileerror", "quantile_alpha": list(config.quantile_levels)}
-    )
-    return loss | {
+def _parameters(options: XgboostConfig, *, seed: int) -> dict[str, Any]:
+    return {
+        "objective": "reg:tweedie", "tweedie_variance_power": options.variance_power,
         "eta": options.learning_rate, "max_depth": options.max_depth, "min_child_weight": options.min_child_weight,
         "subsample": options.subsample, "colsample_bytree": options.columns_per_tree, "max_bin": _MAX_BIN,
         "tree_method": "hist", "nthread": torch.get_num_threads(), "seed": seed,

@@ -115,19 +115,16 @@ def _lines(as_of: date, why: Reasons) -> list[str]:
         looked = ", ".join(f"{day} ({share:.0%})" for day, share in why.looked_back.items())
         return [*lines, f"Days back that it looked at most: {looked}"]
     total, start = why.forecast.sum(), why.start.sum()
-    what = "expects" if why.kind == "factors" else "has medians that add up to"
-    lines = [f"{what} {total:,.1f} units; knowing nothing but the level of the series it would say {start:,.1f}"]
+    lines = [f"expects {total:,.1f} units; knowing nothing but the level of the series it would say {start:,.1f}"]
     effects = []
     for name, part in why.parts.items():
-        without = (why.forecast / part if why.kind == "factors" else why.forecast - part).sum()
-        effects.append((total - without, name, part))
+        effects.append((total - (why.forecast / part).sum(), name, part))
     effects.sort(key=lambda one: -abs(one[0]))
     largest = max((abs(effect) for effect, _, _ in effects), default=0.0)
     days = np.datetime64(as_of) + np.arange(1, len(why.forecast) + 1)
-    sign = "x" if why.kind == "factors" else ""
     for effect, name, part in effects:
         low, high = int(part.argmin()), int(part.argmax())
-        span = f"{sign}{part[low]:.2f} on {days[low]} to {sign}{part[high]:.2f} on {days[high]}"
+        span = f"x{part[low]:.2f} on {days[low]} to x{part[high]:.2f} on {days[high]}"
         lines.append(f"  {name:<36} {effect:+9.1f} units {_bar(abs(effect), largest):<{_BAR}} {span}")
     return lines
 
