@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from importlib import import_module
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 import torch
 from tests.forecast.small import (
@@ -23,9 +26,10 @@ from tests.forecast.small import (
 )
 
 from scaleinv.errors import DataError
-from scaleinv.forecast import Fitted, Forecast, fit, forecast_table, group_arrays, predict
+from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, group_arrays, predict
 from scaleinv.forecast.fit import _split
-from scaleinv.forecast.history import known_at
+from scaleinv.forecast.history import History, known_at
+from scaleinv.forecast.inputs import Encoded, Inputs, encode
 from scaleinv.schema import check, table
 from scaleinv.schema.words import ModelName
 
@@ -139,6 +143,46 @@ def test_no_series_can_fail_its_group(model: ModelName) -> None:
     assert forecast.mean.max() < 1000
     assert forecast.quantiles[7].any(), "not a day is known of it: it is as the others are"
     assert not forecast.cumulative_quantiles[0].any() or model != "seasonal"
+
+
+@pytest.mark.parametrize("model", ["xgboost", "lstm"])
+def test_a_group_that_is_too_large_for_the_memory_is_split(monkeypatch: pytest.MonkeyPatch, model: ModelName) -> None:
+    """Whichever series are trained on, all are forecast."""
+    sizes: list[int] = []
+
+    def small(history: History, inputs: Inputs) -> Encoded:
+        sizes.append(history.group.n_series)
+        if history.group.n_series > 4:
+            raise torch.OutOfMemoryError("made up")
+        return encode(history, inputs)
+
+    for name in ("fit", "predict"):  # the package's `fit` is the function
+        monkeypatch.setattr(import_module(f"scaleinv.forecast.{name}"), "encode", small)
+    fitted = fit(model, small_group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=3)
+    assert sizes[:2] == [8, 4]
+    found = predict(fitted, small_group(), cutoff=CUTOFF, config=CONFIG)
+    assert sizes[-3:] == [8, 4, 4]
+    _check_valid(found, 8)
+    assert found.unique_id.tolist() == small_group().unique_id.tolist()
+    if model == "xgboost":
+        np.testing.assert_allclose(found.mean.mean(1), LEVELS, rtol=0.5)
+
+
+def test_a_part_of_a_group_is_the_group_of_its_series() -> None:
+    panel, series = small_tables(small_demand(), np.arange(8) * 3)
+    which = [6, 1, 3]
+    names = [f"s{at:02d}" for at in sorted(which)]
+    alone = group_arrays(*(one.filter(pc.is_in(one["unique_id"], pa.array(names))) for one in (panel, series)))
+    part = group_arrays(panel, series).part(torch.tensor(sorted(which)))
+    for one, two in zip(_plain(part), _plain(alone), strict=True):
+        assert one == two
+
+
+def _plain(group: Group) -> list[object]:
+    rows = [getattr(group, name).nan_to_num(-1).tolist() for name in ("indptr", "day", "y", "sales", "price")]
+    places = [[group.vocabularies[name][code] for code in codes] for name, codes in group.statics.items()]
+    events = [group.events[code] if code >= 0 else None for code in group.event]
+    return [*rows, group.unique_id.tolist(), places, events, group.is_promotion.tolist()]
 
 
 def test_a_single_series_and_a_young_group_are_refused_with_what_happens_next() -> None:

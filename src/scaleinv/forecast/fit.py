@@ -18,6 +18,7 @@ from scaleinv.forecast.fitted import Fitted, build
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.inputs import choose_inputs, encode
+from scaleinv.forecast.memory import OUT_OF_MEMORY, free_memory
 from scaleinv.forecast.paths import normal_scores, step_correlation
 from scaleinv.forecast.predict import raw_forecast
 from scaleinv.forecast.train import train
@@ -37,7 +38,8 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
     """``model`` fitted on what was known of the group at ``cutoff``, and calibrated.
 
     The baseline and the classical models need no training: they are fitted when they forecast. What surrounds a
-    classical model's mean are its own errors as they were; nothing is stretched.
+    classical model's mean are its own errors as they were; nothing is stretched. Where memory is too small for the
+    group, every other series is trained on; a model knows no series by its name and forecasts all of them.
 
     Raises:
         DataError: the group is too small, or too young, for a model that learns.
@@ -48,10 +50,22 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
     if model in CLASSICAL:
         return untrained
     group = group.counted(day_number(cutoff))
-    if model == BASELINE:
+    while True:
+        try:
+            return _fitted(untrained, group, cutoff, config)
+        except OUT_OF_MEMORY:
+            if group.n_series < 2 * config.min_series:
+                raise
+        # Not in the handler: what the error holds is freed only after it.
+        group = group.part(torch.arange(0, group.n_series, 2, device=group.device))
+        free_memory()
+
+
+def _fitted(untrained: Fitted, group: Group, cutoff: date, config: ForecastConfig) -> Fitted:
+    if untrained.model == BASELINE:
         return _calibrated(untrained, group, cutoff, config)
-    history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=season)
-    if model == "xgboost":
+    history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=untrained.season)
+    if untrained.model == "xgboost":
         trees, judge = _trees(untrained, history, config)
         # Trees remember: those are calibrated that have not seen the last days.
         return replace(trees, calibration=_calibrated(judge, group, cutoff, config).calibration)

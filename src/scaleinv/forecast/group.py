@@ -59,6 +59,18 @@ class Group:
         """Where the tensors are."""
         return self.day.device
 
+    def part(self, which: Tensor) -> Group:
+        """Only the series at these positions, in their order."""
+        life = self.indptr.diff()[which]
+        indptr = torch.cat([life.new_zeros(1), life.cumsum(0)])
+        row = torch.repeat_interleave(self.indptr[which] - indptr[:-1], life) + torch.arange(
+            int(indptr[-1]), device=self.device
+        )
+        rows = {name: getattr(self, name)[row] for name in ("day", "event", *_REALS, *_FLAGS)}
+        statics = {name: codes[which] for name, codes in self.statics.items()}
+        names = self.unique_id[which.cpu().numpy()]
+        return replace(self, unique_id=names, indptr=indptr, statics=statics, grain=self.grain[which], **rows)
+
     def counted(self, last_day: int) -> Group:
         """The same group with the demand of each series in its grain, as seen up to a day (since 1970-01-01).
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.inputs import encode
+from scaleinv.forecast.memory import OUT_OF_MEMORY, free_memory
 from scaleinv.forecast.paths import cumulative_quantiles, joint_paths, mean_weights, quantiles
 from scaleinv.forecast.peers import PEERS, peer_paths
 from scaleinv.forecast.seasonal import seasonal_paths
@@ -53,10 +54,25 @@ class Forecast:
 def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfig) -> Forecast:
     """The forecast at ``cutoff`` of every series of the group; what came after ``cutoff`` is not read.
 
+    Where memory is too small for the group, its halves are forecast one after the other; then a young series has its
+    peers in its own half.
+
     Raises:
         DataError: the model was fitted for another horizon, context length or other quantile levels.
     """
     check_options(fitted, config)
+    try:
+        return _predicted(fitted, group, cutoff, config)
+    except OUT_OF_MEMORY:
+        if group.n_series < 2:
+            raise
+    free_memory()
+    halves = torch.arange(group.n_series, device=group.device).tensor_split(2)
+    one, two = (predict(fitted, group.part(half), cutoff=cutoff, config=config) for half in halves)
+    return Forecast(*(np.concatenate([getattr(part, name.name) for part in (one, two)]) for name in fields(Forecast)))
+
+
+def _predicted(fitted: Fitted, group: Group, cutoff: date, config: ForecastConfig) -> Forecast:
     group = group.counted(day_number(cutoff))
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
     chosen = torch.arange(group.n_series, device=history.day.device)
