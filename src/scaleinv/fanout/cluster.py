@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,8 @@ _LONGEST_FOLDER = 30
 """Characters. Ray adds about 65 to it for its sockets, whose paths may have 107."""
 _KNOCK_SECONDS = 10.0
 """How long the head node of a cluster may take to accept a connection."""
+_HEAD_SECONDS = 30.0
+"""How long it may not accept any. Ray waits for it for 60 seconds and then ends this process without a word of ours."""
 
 
 @contextmanager
@@ -74,6 +77,25 @@ def _knock(address: str) -> None:
     host, _, port = address.removeprefix("ray://").rpartition(":")
     if port.isdigit():
         socket.create_connection((host.strip("[]"), int(port)), timeout=_KNOCK_SECONDS).close()
+
+
+def find_head(config: RayConfig) -> None:
+    """Returns when the head node accepts a connection; it may be started again meanwhile.
+
+    Raises:
+        OSError: it has not for ``_HEAD_SECONDS``. Nothing of Ray must be waited for any more.
+    """
+    address = config.address or ""
+    if not address.startswith("ray://"):
+        address = ray.get_runtime_context().gcs_address
+    deadline = time.monotonic() + _HEAD_SECONDS
+    while True:
+        try:
+            return _knock(address)
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(1.0)
 
 
 @contextmanager

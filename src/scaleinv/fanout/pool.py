@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import ray
 
 from scaleinv.errors import EngineError, explain
-from scaleinv.fanout.cluster import cluster
+from scaleinv.fanout.cluster import cluster, find_head
 from scaleinv.fanout.tasks import Outcome, Task
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ _PATIENCE_SECONDS = 30.0
 """A worker that imports torch takes 6 to 20 seconds to come up: until then waiting is nothing to speak of."""
 _START_SECONDS = 600.0
 """A pool of which no worker starts gives up after this long; a cluster that has to grow needs minutes."""
+_HEAD_EVERY_SECONDS = 5.0
+"""Between two looks whether the cluster's head is there: without it workers go on with what they have, for a while."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -47,7 +49,8 @@ def fan_out(
     actors. A task that raises, or that takes its worker process down with it, is tried ``max_attempts`` times in all,
     after the tasks that have failed less often, and then comes out with ``ok=False``, as does at once one that has not
     answered within ``task_timeout``; the others are not disturbed.
-    A lost worker is replaced. Closing the iterator early stops the workers. Without tasks nothing is started.
+    Workers are spread over the nodes of the cluster. A lost one is replaced, and where no node has room for another,
+    the others go on. Closing the iterator early stops the workers. Without tasks nothing is started.
 
     Args:
         work: called on a worker; sent by reference if it is importable there, else by value.
@@ -116,12 +119,14 @@ class _Pool:
         self._idle: list[_Slot] = []
         self._failed_starts = 0
         self._last_sign = time.monotonic()  # of any worker
+        self._head_seen = time.monotonic()
         for _ in range(min(config.num_workers, len(tasks))):
             self._start_worker()
 
     def step(self) -> list[Outcome]:
         """The next outcomes; none when all tasks are done."""
         while self._queue or any(slot.entry for slot in self._waiting.values()):
+            self._look_for_head(every=_HEAD_EVERY_SECONDS)
             ready, _ = ray.wait(list(self._waiting), num_returns=1, timeout=self._patience())
             outcomes = [outcome for reference in ready if (outcome := self._answer(reference))]
             gone = self._overdue()
@@ -141,6 +146,14 @@ class _Pool:
             _kill(slot.actor)
         self._waiting.clear()
         self._idle.clear()
+
+    def _look_for_head(self, *, every: float = 0.0) -> None:
+        if time.monotonic() - self._head_seen >= every:
+            try:
+                find_head(self._config)
+            except OSError as error:
+                raise _lost(error) from error
+            self._head_seen = time.monotonic()
 
     def _start_worker(self) -> None:
         slot = _Slot(self._actor_class.remote(self._functions), since=time.monotonic())
@@ -166,6 +179,7 @@ class _Pool:
             self._idle.append(slot)
             return self._failed(slot, entry, _describe(error.cause), time.monotonic() - slot.since)
         except ray.exceptions.RayError as error:
+            self._look_for_head()  # where it is gone, asking for another worker would never return
             if entry is None:
                 self._failed_start(slot, error)
                 return None
@@ -289,6 +303,7 @@ def _actor_class(config: RayConfig) -> Any:
         num_gpus=config.gpus_per_worker,
         max_restarts=0,
         max_task_retries=0,
+        scheduling_strategy="SPREAD",  # else all on one node while it has room: lost together
         runtime_env={"env_vars": environment},
     )
 
@@ -312,5 +327,9 @@ def _gist(error: BaseException) -> str:
 
 def _lost(error: Exception) -> EngineError:
     return EngineError(
-        explain("the Ray cluster was lost while tasks ran", found=_gist(error), do="run it again: it resumes")
+        explain(
+            "the Ray cluster was lost while tasks ran",
+            found=f"{type(error).__name__}: {_gist(error)}",
+            do="run it again: it resumes",
+        )
     )
