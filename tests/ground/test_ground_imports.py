@@ -10,7 +10,7 @@ import pytest
 
 from scaleinv.pipeline.stages import STAGE_NAMES
 
-ENGINES = {"pyspark", "ray", "torch", "lightning", "pytorch_forecasting", "deltalake", "numba", "pandas"}
+ENGINES = {"pyspark", "ray", "torch", "lightning", "pytorch_forecasting", "deltalake", "numba", "pandas", "mlflow"}
 
 
 def loaded(code: str) -> set[str]:
@@ -30,6 +30,8 @@ def loaded(code: str) -> set[str]:
         ("scaleinv.replenish", set()),
         ("scaleinv.erp", set()),
         ("scaleinv.synthetic", set()),
+        ("scaleinv.tracking", set()),
+        ("scaleinv.pipeline.track", {"deltalake"}),
         ("scaleinv.inventory", {"numba"}),
         ("scaleinv.lake", {"deltalake"}),
     ],

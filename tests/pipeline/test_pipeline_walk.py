@@ -38,6 +38,7 @@ KILLED_AT = [
     ("export", "pathlib:Path.replace", "after", 1, "/orders-"),
     ("export", OVERWRITE, "before", 1, "gold/export_log"),
     ("export", "scaleinv.pipeline.walk:Walk._mark", "before", 1, "name='export'"),
+    ("track", "mlflow.tracking.client:MlflowClient.log_dict", "before", 2, "groups.json"),
 ]
 """Stage -> a point between its writes: function, before or after which call of those that speak of what."""
 
@@ -66,7 +67,7 @@ def run_killed(home: Path, stage: str, target: str, when: str, number: int, text
     """The walk until it kills itself in ``stage``; returns what it said until then."""
     command = (str(Path(__file__).with_name("killed.py")), target, when, str(number), text, "--")
     said = run(home, "run", "--env", "test", command=command, status=-signal.SIGKILL)
-    assert re.findall(r"^\[\d/8\] (\w+)", said, re.MULTILINE)[-1] == stage
+    assert re.findall(r"^\[\d/9\] (\w+)", said, re.MULTILINE)[-1] == stage
     assert not list((home / "test" / "lake" / "_walk").rglob(f"{stage}.json"))
     return said
 

@@ -23,6 +23,7 @@ from scaleinv.config.models import (
     SparkConfig,
     SyntheticConfig,
     TftConfig,
+    TrackingConfig,
     TrainingConfig,
     XgboostConfig,
 )
@@ -51,6 +52,7 @@ __all__ = [
     "SparkConfig",
     "SyntheticConfig",
     "TftConfig",
+    "TrackingConfig",
     "TrainingConfig",
     "XgboostConfig",
     "config_folder",

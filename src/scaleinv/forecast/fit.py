@@ -101,20 +101,23 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fit
         torch.manual_seed(seed)
         network = build(model, data.inputs, config)
     trained = train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
+    epochs = len(trained.validation_losses)
     if not math.isfinite(trained.validation_loss):
         raise DataError(
             explain(
                 f"training of {model} diverged: its loss is not a number",
-                found=f"validation loss {trained.validation_loss} after {trained.epochs} epochs",
+                found=f"validation loss {trained.validation_loss} after {epochs} epochs",
                 do="nothing: the group falls back to the baseline; or lower the learning rate",
             )
         )
     network.load_state_dict(trained.state)
     network.to(history.day.device)  # lightning hands it back on the CPU
     card = {
-        "n_windows": trained.epochs * n_batches * options.batch_size,
-        "epochs": trained.epochs,
+        "n_windows": epochs * n_batches * options.batch_size,
+        "epochs": epochs,
         "validation_loss": trained.validation_loss,
+        "validation_losses": trained.validation_losses,
+        "training_losses": trained.training_losses,
     }
     return replace(
         untrained, card=card, inputs=data.inputs, state=trained.state,

@@ -24,7 +24,8 @@ from scaleinv.schema.words import ModelName
 class Fitted:
     """``model`` fitted on one group.
 
-    ``card`` tells n_windows, epochs and validation_loss; ``state`` are the weights and ``correlation`` (horizon,
+    ``card`` tells n_windows, epochs and validation_loss; of what was trained also validation_losses and
+    training_losses, epoch by epoch (of trees, round by round). ``state`` are the weights and ``correlation`` (horizon,
     horizon) is the copula of the steps (only for a model that predicts quantiles day by day). ``calibration`` stretches
     its quantiles; without one they stay as they are.
     """

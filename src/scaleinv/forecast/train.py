@@ -29,8 +29,11 @@ class Trained:
     """The best weights, and how the training went."""
 
     state: dict[str, Tensor]
-    epochs: int
     validation_loss: float
+    validation_losses: list[float]
+    """(epochs,): of the averaged weights, after each epoch."""
+    training_losses: list[float]
+    """(epochs,): of the network itself, with dropout, over each epoch's batches."""
 
 
 def train(
@@ -52,7 +55,7 @@ def train(
             logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(trainee, train_dataloaders=training, val_dataloaders=validation)
-    return Trained(trainee.best_state, trainee.epochs, trainee.best_loss)
+    return Trained(trainee.best_state, trainee.best_loss, trainee.validation_losses, trainee.training_losses)
 
 
 def _weighting(network: Any, exponent: float) -> Callable[[Tensor, Batch], tuple[Tensor, Tensor]]:
@@ -76,13 +79,18 @@ class _Trainee(lightning.LightningModule):
         self.network, self.average = network, copy.deepcopy(network)
         self.config, self.weighted = config, weighted
         self.total_steps = config.max_epochs * steps_per_epoch
-        self.steps, self.epochs, self.waited = 0, 0, 0
+        self.steps, self.waited = 0, 0
         self.best_loss, self.best_state = math.inf, _state(network)
         self.validation: list[tuple[Tensor, Tensor]] = []
+        self.batches: list[Tensor] = []
+        self.training_losses: list[float] = []
+        self.validation_losses: list[float] = []
 
     def training_step(self, batch: Batch, _: int) -> Tensor:
         total, weight = self.weighted(self.network(batch[0])["prediction"], batch)
-        return torch.as_tensor(total / weight.clamp(min=1))
+        loss = torch.as_tensor(total / weight.clamp(min=1))
+        self.batches.append(loss.detach())  # stays on the device: reading it would wait for each step
+        return loss
 
     def on_train_batch_end(self, *_: Any) -> None:
         self.steps += 1
@@ -100,7 +108,9 @@ class _Trainee(lightning.LightningModule):
     def on_validation_epoch_end(self) -> None:
         totals, weights = zip(*self.validation, strict=True)
         loss = float(sum(totals) / torch.stack(weights).sum().clamp(min=1))
-        self.epochs += 1
+        self.validation_losses.append(loss)
+        self.training_losses.append(float(torch.stack(self.batches).mean()))
+        self.batches = []
         if loss < self.best_loss:
             self.best_loss, self.best_state, self.waited = loss, _state(self.average), 0
         else:

@@ -219,10 +219,11 @@ def grow(
     parameters = _parameters(options, seed=seed)
     kinds = _kinds(data, known)
     training = _matrix(known, kinds)
+    checks = _matrix(checked.usable(), kinds, like=training)
     found: dict[str, dict[str, list[float]]] = {}
     judge = xgboost.train(
         parameters, training, options.max_rounds, evals_result=found, early_stopping_rounds=options.patience,
-        evals=[(_matrix(checked.usable(), kinds, like=training), "validation")], verbose_eval=False,
+        evals=[(training, "training"), (checks, "validation")], verbose_eval=False,  # the last one says when to stop
     )  # fmt: skip
     rounds = judge.best_iteration + 1
     judge = judge[:rounds]
@@ -235,11 +236,16 @@ def grow(
     _, predicted = unseen.read(checked, config)
     everything = _drawn(data, first, 0, config, seed + 1)
     final = xgboost.train(parameters, _matrix(everything, kinds), rounds)
-    ((_, losses),) = found["validation"].items()
+    losses = {name: next(iter(by_metric.values())) for name, by_metric in found.items()}
+    card = {
+        "n_windows": len(known.y) + len(everything.y), "epochs": rounds,
+        "validation_loss": float(min(losses["validation"])),
+        "validation_losses": losses["validation"], "training_losses": losses["training"],
+    }  # fmt: skip
     return Grown(
         trees=Trees(_stored(final), log_mean, dispersion, variance),
         judge=unseen,
-        card={"n_windows": len(known.y) + len(everything.y), "epochs": rounds, "validation_loss": float(min(losses))},
+        card=card,
         y=torch.from_numpy(checked.y).view(shape),
         known=torch.from_numpy(checked.counts).view(shape),
         predicted=predicted.view(*shape, -1),

@@ -115,6 +115,13 @@ STAGES: Final[tuple[Stage, ...]] = (
         ("export", "retailer"),
         checks=True,
     ),
+    Stage(
+        "track",
+        "what was trained and how good it is -> MLflow; last, so that no order waits for it",
+        ("gold/training_ledger", "gold/accuracy", "gold/champions"),
+        (),
+        ("tracking", "retailer"),
+    ),
 )
 
 STAGE_NAMES: Final = tuple(stage.name for stage in STAGES)

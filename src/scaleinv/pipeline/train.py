@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Final
 
 from scaleinv.errors import DataError
 from scaleinv.evaluation import cutoffs
@@ -13,6 +14,15 @@ from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE, CLASSICAL
+
+_LEARNT: Final[Card] = {
+    "n_windows": 0,
+    "epochs": 0,
+    "validation_loss": None,
+    "validation_losses": [],
+    "training_losses": [],
+}
+"""Of a fitted model's card -> what stands in the ledger where nothing was trained."""
 
 
 def work(walk: Walk) -> Outcome:
@@ -51,7 +61,7 @@ def train_group(request: Request) -> Card:
     except DataError as error:
         return _card(request, "fell_back", n_series=group.n_series, error=message(error))
     Lake(request.lake).put(request.artefact, fitted.to_bytes())
-    facts = {name: fitted.card[name] for name in ("n_windows", "epochs", "validation_loss")}
+    facts = {name: fitted.card[name] for name in _LEARNT}
     return _card(request, "done", n_series=group.n_series, **facts)
 
 
@@ -70,8 +80,6 @@ def _card(request: Request, status: str, **facts: object) -> Card:
         "error": None,
         "artefact": request.artefact if done else None,
         "fingerprint": request.fingerprint,
-        "n_windows": 0,
-        "epochs": 0,
-        "validation_loss": None,
+        **_LEARNT,
         **facts,
     }

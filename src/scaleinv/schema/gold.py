@@ -138,6 +138,11 @@ FORECAST = (
             Column("n_windows", LONG, "training windows seen; of trees, days of windows"),
             Column("epochs", INT, "epochs run before early stopping"),
             Column("validation_loss", FLOAT, "best validation loss", nullable=True),
+            Column(
+                "validation_losses", FLOATS,
+                "(epochs run,): the loss curve, after each epoch; of trees, each round; empty: nothing was trained",
+            ),
+            Column("training_losses", FLOATS, "(epochs run,): the same of what it was trained on"),
             Column("seconds", FLOAT, "wall clock", unit="second", measured=True),
             Column("attempts", INT, "tries it took", measured=True),
             Column("worker", TEXT, "host and process", measured=True),
