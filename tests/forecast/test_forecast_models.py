@@ -68,6 +68,17 @@ def test_the_same_training_gives_the_same_bytes_and_they_give_the_same_forecast(
 
 
 @pytest.mark.parametrize("model", TRAINED)
+def test_the_card_tells_epoch_by_epoch_how_the_training_went(model: ModelName) -> None:
+    card = small_fitted(model).card
+    losses = card["validation_losses"]
+    assert card["validation_loss"] == min(losses)
+    assert np.isfinite([*losses, *card["training_losses"]]).all()
+    # Trees run on for a while, and only those up to the best are kept.
+    kept = losses.index(min(losses)) + 1 if model == "xgboost" else len(losses)
+    assert (card["epochs"], len(card["training_losses"])) == (kept, len(losses))
+
+
+@pytest.mark.parametrize("model", TRAINED)
 def test_another_seed_gives_other_weights(model: ModelName) -> None:
     other = fit(model, small_group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=4)
     assert other.to_bytes() != small_fitted(model).to_bytes()
@@ -104,6 +115,8 @@ def test_training_learns_a_weekly_pattern(model: ModelName) -> None:
     networks = {name: getattr(CONFIG, name).model_copy(update=longer) for name in ("lstm", "tft")}
     config = CONFIG.model_copy(update=networks)
     fitted = fit(model, small_group(), cutoff=CUTOFF, config=config, season=7, seed=3)
+    if model in TRAINED:
+        assert fitted.card["training_losses"][-1] < fitted.card["training_losses"][0]
     # Of the group together: one series of eight depends on the processor's rounding in so short a training.
     mean = predict(fitted, small_group(), cutoff=CUTOFF, config=config).mean.sum(0)
     truth = LEVELS.sum() * (1 + 0.6 * np.sin(2 * np.pi * np.arange(DAYS, DAYS + HORIZON) / 7))

@@ -13,7 +13,7 @@ import sys
 import time
 import urllib.request
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -23,7 +23,7 @@ import pytest
 
 from scaleinv.config import TrackingConfig
 from scaleinv.errors import EngineError
-from scaleinv.tracking import Run, Version, mirror, registered_name
+from scaleinv.tracking import Night, Run, mirror, registered_name
 
 MONDAY = dt.date(2026, 2, 2)
 TUESDAY = dt.date(2026, 2, 3)
@@ -51,30 +51,32 @@ def name(request: pytest.FixtureRequest) -> str:
     return str(request.node.name)
 
 
-def night(name: str, as_of: dt.date = MONDAY, digest: str = "one", n: int = 2500) -> list[Run]:
-    """Two families, of one of which nothing is stored."""
+def night(
+    name: str,
+    as_of: dt.date = MONDAY,
+    digest: str = "one",
+    *,
+    ranked: Sequence[str] = ("xgboost", "lstm"),
+    n: int = 2500,
+) -> Night:
+    """Three families, of one of which nothing is stored; ``ranked``: the best first."""
     trees = Run(
-        key=f"{name}/{as_of}/xgboost", digest=digest, name=f"{as_of} xgboost", as_of=as_of, seconds=90.0,
-        tags={"as_of": as_of.isoformat(), "model": "xgboost"},
+        digest=f"xgboost {digest}", name=f"{as_of} xgboost", seconds=90.0, model=registered_name(name, "xgboost"),
+        source=f"/lake/models/{as_of}/xgboost", tags={"as_of": as_of.isoformat(), "model": "xgboost"},
         params={f"option.{n}": str(n) for n in range(130)},
         metrics={"wql": np.array([0.5]), "group/seconds": np.arange(float(n)), "gaps": np.array([1, np.nan, 3])},
         groups={"group_id": ["a", "b"], "validation_loss": [0.1, None]},
-        version=Version(registered_name(name, "xgboost"), f"/lake/models/{as_of}/xgboost"),
     )  # fmt: skip
     lstm = replace(
-        trees, key=f"{name}/{as_of}/lstm", name=f"{as_of} lstm", tags={"as_of": as_of.isoformat(), "model": "lstm"},
-        metrics={}, groups={}, version=Version(registered_name(name, "lstm"), f"/lake/models/{as_of}/lstm"),
+        trees, digest=f"lstm {digest}", name=f"{as_of} lstm", model=registered_name(name, "lstm"), metrics={},
+        groups={}, source=f"/lake/models/{as_of}/lstm", tags={"as_of": as_of.isoformat(), "model": "lstm"},
     )  # fmt: skip
-    seasonal = Run(
-        key=f"{name}/{as_of}/seasonal", digest=digest, name=f"{as_of} seasonal", as_of=as_of, tags={"model": "seasonal"}
-    )
-    return [trees, lstm, seasonal]
-
-
-def mirrored(config: TrackingConfig, name: str, runs: list[Run], *ranked: str) -> int:
-    aliases = dict(zip(("champion", "challenger"), [registered_name(name, one) for one in ranked], strict=False))
-    models = [registered_name(name, family) for family in ("lstm", "tft", "xgboost")]
-    return mirror(config, experiment=name, runs=runs, models=models, aliases=aliases)
+    seasonal = Run(digest=f"seasonal {digest}", name=f"{as_of} seasonal", tags={"model": "seasonal"})
+    return Night(
+        key=f"{name}/{as_of}", as_of=as_of, experiment=name, runs=[trees, lstm, seasonal],
+        models=[registered_name(name, family) for family in ("lstm", "tft", "xgboost")],
+        aliases=dict(zip(("champion", "challenger"), [registered_name(name, one) for one in ranked], strict=False)),
+    )  # fmt: skip
 
 
 def client(config: TrackingConfig) -> Any:
@@ -122,7 +124,7 @@ def state(config: TrackingConfig, name: str) -> dict[str, Any]:
 
 
 def test_a_night_is_one_run_per_family_and_a_version_with_an_alias(file: TrackingConfig, name: str) -> None:
-    assert mirrored(file, name, night(name), "xgboost", "lstm") == 3
+    assert mirror(file, night(name)) == 3
     mlflow = client(file)
     place = mlflow.get_experiment_by_name(name).experiment_id
     runs = {run.data.tags["model"]: run for run in mlflow.search_runs([place])}
@@ -143,16 +145,18 @@ def test_a_night_is_one_run_per_family_and_a_version_with_an_alias(file: Trackin
 
 
 def test_a_night_that_is_there_is_left_alone(file: TrackingConfig, name: str) -> None:
-    mirrored(file, name, night(name), "xgboost", "lstm")
+    mirror(file, night(name))
     before = state(file, name)
-    assert mirrored(file, name, night(name), "xgboost", "lstm") == 0
+    assert mirror(file, night(name)) == 0
     assert state(file, name) == before
 
 
 def test_a_night_with_other_results_takes_the_place_of_the_first(file: TrackingConfig, name: str) -> None:
-    mirrored(file, name, night(name), "xgboost", "lstm")
-    other = [replace(run, digest="two", params={"other": "1"}) for run in night(name)]
-    assert mirrored(file, name, other, "lstm", "xgboost") == 3
+    mirror(file, night(name))
+    other = night(name, ranked=("lstm", "xgboost"))
+    runs = [replace(run, digest=f"{run.name} two", params={"other": "1"}) for run in other.runs]
+    other = replace(other, runs=runs)
+    assert mirror(file, other) == 3
     found = state(file, name)
     assert [run[3] for run in found["runs"]] == [{"other": "1"}] * 3
     assert [len(found[family][0]) for family in ("lstm", "xgboost")] == [1, 1]
@@ -161,12 +165,24 @@ def test_a_night_with_other_results_takes_the_place_of_the_first(file: TrackingC
 
 
 def test_aliases_follow_the_latest_night_and_only_that(file: TrackingConfig, name: str) -> None:
-    mirrored(file, name, night(name, TUESDAY), "xgboost", "lstm")
-    mirrored(file, name, night(name, MONDAY), "lstm", "xgboost")
+    mirror(file, night(name, TUESDAY))
+    mirror(file, night(name, MONDAY, ranked=("lstm", "xgboost")))
     assert state(file, name)["xgboost"][1] == {"champion": f"{TUESDAY} xgboost"}
-    mirrored(file, name, night(name, TUESDAY + dt.timedelta(days=1)), "lstm")
+    mirror(file, night(name, TUESDAY + dt.timedelta(days=1), ranked=("lstm",)))
     found = state(file, name)
     assert (found["xgboost"][1], found["lstm"][1]) == ({}, {"champion": "2026-02-04 lstm"})
+
+
+def test_a_family_that_is_no_more_leaves_nothing(file: TrackingConfig, name: str) -> None:
+    mirror(file, night(name))
+    without = night(name, ranked=("lstm",))
+    trees, lstm, seasonal = without.runs
+    fallen = replace(trees, digest="fallen", model=None, source=None)
+    assert mirror(file, replace(without, runs=[fallen, lstm, seasonal])) == 1
+    found = state(file, name)
+    assert (found["xgboost"], found["lstm"][1]) == ([[], {}], {"champion": f"{MONDAY} lstm"})
+    assert mirror(file, replace(without, runs=[lstm])) == 0
+    assert [run[0] for run in state(file, name)["runs"]] == [f"{MONDAY} lstm"]
 
 
 def dying(monkeypatch: pytest.MonkeyPatch, survived: set[str]) -> None:
@@ -197,12 +213,12 @@ def test_killed_before_any_of_its_calls_the_next_one_mends_it(
     """A first night, and on top of each of its ruins the same; then the same night with other results."""
     whole = f"{name}-whole"
     for digest, ranked in (("one", ("xgboost", "lstm")), ("two", ("lstm", "xgboost"))):
-        mirrored(file, whole, night(whole, digest=digest, n=5), *ranked)
+        mirror(file, night(whole, digest=digest, ranked=ranked, n=5))
         survived: set[str] = set()
         for _ in range(200):
             with monkeypatch.context() as patch, contextlib.suppress(Death):
                 dying(patch, survived)
-                mirrored(file, name, night(name, digest=digest, n=5), *ranked)
+                mirror(file, night(name, digest=digest, ranked=ranked, n=5))
                 break
         else:
             pytest.fail("it dies again and again")
@@ -258,17 +274,17 @@ def answers(port: int) -> bool:
 @pytest.mark.slow
 def test_a_server_says_what_a_file_says(server: TrackingConfig, file: TrackingConfig, name: str) -> None:
     """But for the source: a server does not let a version point at a folder of this machine."""
-    remote = [replace(run, version=replace(run.version, source=None) if run.version else None) for run in night(name)]
-    assert mirrored(server, name, remote, "xgboost", "lstm") == 3
-    assert mirrored(server, name, remote, "xgboost", "lstm") == 0
-    mirrored(file, name, night(name), "xgboost", "lstm")
+    remote = replace(night(name), runs=[replace(run, source=None) for run in night(name).runs])
+    assert mirror(server, remote) == 3
+    assert mirror(server, remote) == 0
+    mirror(file, night(name))
     there, here = state(server, name), state(file, name)
     for family in ("lstm", "xgboost"):
         assert [source.startswith("mlflow-artifacts:/") for _, source, _ in there[family][0]] == [True]
         for found in (there, here):
             found[family][0][0][1] = ""
     assert there == here
-    assert mirrored(server, name, [replace(run, digest="two") for run in remote], "lstm", "xgboost") == 3
+    assert mirror(server, replace(remote, runs=[replace(run, digest=f"{run.name} two") for run in remote.runs])) == 3
     assert len(state(server, name)["runs"]) == 3
 
 
@@ -276,7 +292,7 @@ def test_where_no_server_is_there_it_is_said_soon(name: str) -> None:
     before = dict(os.environ)
     started = time.monotonic()
     with pytest.raises(EngineError, match=r"scaleinv track.*tracking\.uri=null"):
-        mirrored(TrackingConfig(uri=f"http://127.0.0.1:{free_port()}", timeout=1), name, night(name))
+        mirror(TrackingConfig(uri=f"http://127.0.0.1:{free_port()}", timeout=1), night(name))
     assert time.monotonic() - started < 60
     assert dict(os.environ) == before
 
@@ -287,5 +303,5 @@ def test_a_server_that_does_not_answer_is_not_waited_for(name: str) -> None:
         silent.listen()
         started = time.monotonic()
         with pytest.raises(EngineError, match="MLflow does not have this night"):
-            mirrored(TrackingConfig(uri=f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=1), name, night(name))
+            mirror(TrackingConfig(uri=f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=1), night(name))
     assert time.monotonic() - started < 60

@@ -24,7 +24,7 @@ from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk, code_state, digest
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE, ModelName, TrainedName
-from scaleinv.tracking import Run, Version, mirror, registered_name
+from scaleinv.tracking import Night, Run, mirror, registered_name
 
 Scores = dict[str, dict[str, dict[str, float]]]
 """Model -> ``overall`` or demand class -> metric -> score."""
@@ -44,22 +44,21 @@ def work(walk: Walk) -> Outcome:
         return Outcome()
     scores, facts = _scores(walk), _facts(walk)
     runs = [_run(walk, family, scores.get(family, {}), facts) for family in (BASELINE, *config.forecast.models)]
-    best = _ranked({run.tags["model"]: scores.get(run.tags["model"], {}) for run in runs if run.version})
-    aliases = {
-        alias: registered_name(config.retailer, family)
-        for alias, family in zip(("champion", "challenger"), best, strict=False)
-    }
+    best = _ranked({run.tags["model"]: scores.get(run.tags["model"], {}) for run in runs if run.model})
+    named = [registered_name(config.retailer, family) for family in best]
+    night = Night(
+        key=digest([walk.lake.files.address, walk.as_of]), as_of=walk.as_of, experiment=config.retailer, runs=runs,
+        models=[registered_name(config.retailer, family) for family in _TRAINED],
+        aliases=dict(zip(("champion", "challenger"), named, strict=False)),
+    )  # fmt: skip
     try:
         # Two nights at once would both give the aliases away.
         with lease(walk.lake, "track"):
-            written = mirror(
-                config.tracking, experiment=config.retailer, runs=runs, aliases=aliases,
-                models=[registered_name(config.retailer, family) for family in _TRAINED],
-            )  # fmt: skip
+            written = mirror(config.tracking, night)
     except (EngineError, LakeError) as error:
         walk.progress.say(str(error))
         return Outcome(complete=False)
-    walk.progress.say(f"{written} of {len(runs)} runs written to {config.tracking.uri}; {_text(aliases)}")
+    walk.progress.say(f"{written} of {len(runs)} runs written to {config.tracking.uri}; {_text(night.aliases)}")
     return Outcome()
 
 
@@ -70,26 +69,25 @@ def _text(aliases: Mapping[str, str]) -> str:
 def _run(walk: Walk, family: ModelName, scores: Mapping[str, Mapping[str, float]], facts: Mapping[str, str]) -> Run:
     ledger = walk.read("gold/training_ledger", model=family).sort_by("group_id")
     done = ledger.filter(pc.equal(ledger["status"], "done"))
-    folder = f"{walk.lake.files.address}/models/{walk.as_of}/{family}"
     tags = {**facts, "model": family, "champion_of": _champion_of(walk, family)}
-    version = None
+    model = source = None
     if done.num_rows:
-        tags["artefacts"] = folder
+        model = registered_name(walk.config.retailer, family)
+        tags["artefacts"] = f"{walk.lake.files.address}/models/{walk.as_of}/{family}"
         # A server elsewhere does not let a version point at a folder of this machine.
         is_seen = walk.config.tracking.file is not None or not walk.lake.files.is_local
-        version = Version(registered_name(walk.config.retailer, family), folder if is_seen else None)
+        source = tags["artefacts"] if is_seen else None
     metrics = {f"{label}/{name}": np.array([score]) for label, part in scores.items() for name, score in part.items()}
     groups = {}
     if ledger.num_rows:
         metrics |= _training(ledger, done)
         groups = ledger.drop_columns(["as_of", "model", *_CURVES]).to_pydict()
     content: dict[str, Any] = {
-        "name": f"{walk.as_of} {family}", "tags": tags, "params": _params(walk, family), "groups": groups,
-        "seconds": float(pc.sum(ledger["seconds"]).as_py() or 0.0),
+        "name": f"{walk.as_of} {family}", "model": model, "source": source, "tags": tags, "groups": groups,
+        "params": _params(walk, family), "seconds": float(pc.sum(ledger["seconds"]).as_py() or 0.0),
     }  # fmt: skip
     said = digest([content, {name: values.tolist() for name, values in metrics.items()}])
-    key = digest([walk.lake.files.address, walk.as_of, family])
-    return Run(key=key, digest=said, as_of=walk.as_of, metrics=metrics, version=version, **content)
+    return Run(digest=said, metrics=metrics, **content)
 
 
 def _facts(walk: Walk) -> dict[str, str]:

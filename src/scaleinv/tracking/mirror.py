@@ -1,6 +1,6 @@
 """Runs and registered models as they are to stand in MLflow; what is missing there, or differs, is written anew.
 
-A run is found by its key and compared by its digest, which is its last line: one whose writer was killed has none, and
+A night's runs are compared by their digests. A digest is a run's last line: one whose writer was killed has none, and
 is replaced. MLflow is loaded when there is something to say to it, since that takes two seconds.
 """
 
@@ -14,7 +14,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -23,7 +22,7 @@ from numpy.typing import NDArray
 from scaleinv.config import TrackingConfig
 from scaleinv.errors import EngineError, explain
 
-_KEY: Final = "scaleinv.key"
+_NIGHT: Final = "scaleinv.night"
 _DIGEST: Final = "scaleinv.digest"
 _MOST_METRICS: Final = 1000
 _MOST_PARAMS: Final = 100
@@ -33,25 +32,12 @@ _ALIASES: Final = ("champion", "challenger")
 
 
 @dataclass(frozen=True)
-class Version:
-    """Tonight's version of a registered model: a folder with an artefact per group."""
-
-    model: str
-    """Name of the registered model."""
-    source: str | None
-    """The folder; ``None``: it is not where MLflow's server could find it, and the run's own files stand in."""
-
-
-@dataclass(frozen=True)
 class Run:
     """One family of models in one night."""
 
-    key: str
-    """Of lake, night and family: what it is found by."""
     digest: str
-    """Of all that it says."""
+    """Of all that it says; no two runs of a night have the same."""
     name: str
-    as_of: date
     seconds: float = 0.0
     """Of work, of all workers together."""
     tags: Mapping[str, str] = field(default_factory=dict)
@@ -60,8 +46,28 @@ class Run:
     """Metric -> its values at step 0, 1, 2 …; what is not finite is left out."""
     groups: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     """Column -> its values, group by group."""
-    version: Version | None = None
-    """``None``: nothing of it is stored."""
+    model: str | None = None
+    """The registered model of which it makes a version; ``None``: nothing of it is stored."""
+    source: str | None = None
+    """The version's folder, with an artefact per group; ``None``: where MLflow's server could not find it, so that the
+    run's own files stand in."""
+
+
+@dataclass(frozen=True)
+class Night:
+    """What MLflow is to say of one night."""
+
+    key: str
+    """Of lake and day: what its runs and versions are found by."""
+    as_of: date
+    experiment: str
+    """What holds the runs; made if it is not there."""
+    runs: Sequence[Run]
+    """One per family."""
+    models: Sequence[str]
+    """All registered models that earlier nights may have made versions of."""
+    aliases: Mapping[str, str]
+    """``champion`` or ``challenger`` -> the registered model whose version of this night is to bear it."""
 
 
 def registered_name(retailer: str, family: str) -> str:
@@ -73,44 +79,26 @@ def registered_name(retailer: str, family: str) -> str:
     return f"{re.sub(r'[^A-Za-z0-9_.-]', '-', retailer)}.{family}"
 
 
-def mirror(
-    config: TrackingConfig,
-    *,
-    experiment: str,
-    runs: Sequence[Run],
-    models: Sequence[str],
-    aliases: Mapping[str, str],
-) -> int:
-    """Makes MLflow say of these runs' keys what they say and nothing else; the number of runs that it did not say yet.
+def mirror(config: TrackingConfig, night: Night) -> int:
+    """Makes MLflow say of a night what ``night`` says, and nothing else; the number of runs that it did not say yet.
 
-    May be killed anywhere and run again, but not twice at a time for the same models.
-
-    Args:
-        config: where MLflow is.
-        experiment: what holds the runs; made if it is not there.
-        runs: one per family, all of one night.
-        models: names of all registered models that an alias may be taken away from.
-        aliases: alias -> registered model whose version of ``runs`` is to bear it. Of a night that is older than the
-            one whose versions bear them now, they stay where they are.
+    May be killed anywhere and run again, but not twice at a time for the same models. The aliases of a night that is
+    older than the one whose versions bear them stay where they are.
 
     Raises:
         EngineError: MLflow cannot be reached, or refuses.
     """
     with _client(config) as client:
-        place = _experiment(client, config, experiment)
-        known = [_recorded(client, place, run) for run in runs]
-        versions = {
-            run.version.model: _version(client, run, run.version, run_id)
-            for run, (run_id, _) in zip(runs, known, strict=True)
-            if run.version
-        }
-        wanted = {alias: (model, versions[model]) for alias, model in aliases.items()}
-        if runs:
-            _set_aliases(client, models, wanted, runs[0].as_of.isoformat())
-        return sum(is_new for _, is_new in known)
-
-
-# --- runs -------------------------------------------------------------------------------------------------------------
+        place = _experiment(client, config, night.experiment)
+        found = client.search_runs([place], filter_string=f"tags.`{_NIGHT}` = '{night.key}'")
+        known = {run.data.tags.get(_DIGEST): run.info.run_id for run in found}
+        kept = {run.digest: known.get(run.digest) or _written(client, place, night, run) for run in night.runs}
+        for run in found:
+            if run.info.run_id not in kept.values():
+                client.delete_run(run.info.run_id)
+        versions = _versions(client, night, kept)
+        _set_aliases(client, night, {alias: (model, versions[model]) for alias, model in night.aliases.items()})
+        return sum(digest not in known for digest in kept)
 
 
 def _experiment(client: Any, config: TrackingConfig, name: str) -> str:
@@ -120,23 +108,13 @@ def _experiment(client: Any, config: TrackingConfig, name: str) -> str:
     return str(client.create_experiment(name, artifact_location=config.artefacts))
 
 
-def _recorded(client: Any, place: str, run: Run) -> tuple[str, bool]:
-    """The run's id, and whether it had to be written; what else has its key is deleted afterwards."""
-    found = client.search_runs([place], filter_string=f"tags.`{_KEY}` = '{run.key}'")
-    same = [one.info.run_id for one in found if one.data.tags.get(_DIGEST) == run.digest]
-    run_id = same[0] if same else _written(client, place, run)
-    for one in found:
-        if one.info.run_id != run_id:
-            client.delete_run(one.info.run_id)
-    return run_id, not same
-
-
-def _written(client: Any, place: str, run: Run) -> str:
+def _written(client: Any, place: str, night: Night, run: Run) -> str:
+    """The id of a new run."""
     from mlflow.entities import Metric, Param
 
     # Nights are in order by their days, whenever they were computed; a run lasts as long as its training took.
-    start = int(datetime.combine(run.as_of, time(), UTC).timestamp() * 1000)
-    created = client.create_run(place, start_time=start, run_name=run.name, tags={**run.tags, _KEY: run.key})
+    start = int(datetime.combine(night.as_of, time(), UTC).timestamp() * 1000)
+    created = client.create_run(place, start_time=start, run_name=run.name, tags={**run.tags, _NIGHT: night.key})
     run_id = str(created.info.run_id)
     points = [
         Metric(name, float(value), start, step)
@@ -160,36 +138,41 @@ def _batches(items: list[Any], size: int) -> Iterator[list[Any]]:
     return (items[first : first + size] for first in range(0, len(items), size))
 
 
-# --- registry ---------------------------------------------------------------------------------------------------------
+def _versions(client: Any, night: Night, kept: Mapping[str, str]) -> dict[str, str]:
+    """Registered model -> number of tonight's version; versions of runs that are no more are deleted."""
+    made = {}
+    runs = {run.model: run for run in night.runs if run.model}
+    for model in sorted({*night.models, *runs}):
+        found = client.search_model_versions(f"name = '{model}' and tags.`{_NIGHT}` = '{night.key}'")
+        run_id = kept[runs[model].digest] if model in runs else None
+        for version in found:
+            if version.run_id != run_id:
+                client.delete_model_version(model, version.version)
+        numbers = [str(version.version) for version in found if version.run_id == run_id]
+        if run_id:
+            made[model] = numbers[0] if numbers else _new_version(client, night, runs[model], run_id)
+    return made
 
 
-def _version(client: Any, run: Run, version: Version, run_id: str) -> str:
-    """The number of the run's version; those of runs that it replaces are deleted."""
-    if not client.search_registered_models(f"name = '{version.model}'"):
-        client.create_registered_model(version.model)
-    found = client.search_model_versions(f"name = '{version.model}' and tags.`{_KEY}` = '{run.key}'")
-    mine = [one.version for one in found if one.run_id == run_id]
-    if not mine:
-        source = version.source or client.get_run(run_id).info.artifact_uri
-        tags = {**run.tags, _KEY: run.key}
-        mine = [client.create_model_version(version.model, source, run_id, tags=tags, await_creation_for=0).version]
-    for one in found:
-        if one.version != mine[0]:
-            client.delete_model_version(version.model, one.version)
-    return str(mine[0])
+def _new_version(client: Any, night: Night, run: Run, run_id: str) -> str:
+    if not client.search_registered_models(f"name = '{run.model}'"):
+        client.create_registered_model(run.model)
+    source = run.source or client.get_run(run_id).info.artifact_uri
+    tags = {**run.tags, _NIGHT: night.key}
+    return str(client.create_model_version(run.model, source, run_id, tags=tags, await_creation_for=0).version)
 
 
-def _set_aliases(client: Any, models: Sequence[str], wanted: Mapping[str, tuple[str, str]], as_of: str) -> None:
+def _set_aliases(client: Any, night: Night, wanted: Mapping[str, tuple[str, str]]) -> None:
     """An alias belongs to one model in MLflow: from the others it is taken away."""
-    present = [model for name in models for model in client.search_registered_models(f"name = '{name}'")]
+    present = [model for name in night.models for model in client.search_registered_models(f"name = '{name}'")]
     bearers = [
         (alias, str(model.name), str(number))
         for model in present
         for alias, number in model.aliases.items()
         if alias in _ALIASES
     ]
-    nights = [client.get_model_version(name, number).tags.get("as_of", "") for _, name, number in bearers]
-    if max(nights, default="") > as_of:  # a night of long ago, done again
+    days = [client.get_model_version(name, number).tags.get("as_of", "") for _, name, number in bearers]
+    if max(days, default="") > night.as_of.isoformat():  # one of long ago, done again
         return
     for alias, name, number in bearers:
         if wanted.get(alias) != (name, number):
@@ -197,9 +180,6 @@ def _set_aliases(client: Any, models: Sequence[str], wanted: Mapping[str, tuple[
     for alias, (name, number) in wanted.items():
         if (alias, name, number) not in bearers:
             client.set_registered_model_alias(name, alias, number)
-
-
-# --- MLflow -----------------------------------------------------------------------------------------------------------
 
 
 @contextmanager
@@ -221,7 +201,7 @@ def _client(config: TrackingConfig) -> Iterator[Any]:
             from mlflow.tracking import MlflowClient
 
             if config.file is not None:
-                Path(config.file).parent.mkdir(parents=True, exist_ok=True)
+                config.file.parent.mkdir(parents=True, exist_ok=True)
             yield MlflowClient(tracking_uri=config.uri, registry_uri=config.uri)
     except Exception as error:  # whatever MLflow, its server, its database or their disk do: the night has its orders
         raise EngineError(
