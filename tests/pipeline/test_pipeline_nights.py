@@ -281,6 +281,34 @@ def test_what_came_to_light_of_the_base_or_did_it_again_is_noticed(data: Path) -
     assert not wednesday.up_to_date(STAGES[1])
 
 
+def test_an_increment_keeps_the_clusters_of_its_base(data: Path) -> None:
+    """But for its groups it is what a rebuild is; a rebuild finds centres anew, the same ones each time."""
+    settings = ("features.group_by=cluster", "features.clusters=2")
+    then = groups_of(gold(walk(MONDAY, "features", settings=settings)))
+    two_days(data)
+    wednesday = walk(WEDNESDAY, "ingest", "features", settings=settings)
+    assert bases(wednesday.lake)[WEDNESDAY] == MONDAY
+    based = gold(wednesday)
+    groups = groups_of(based)
+    assert groups.keys() - then.keys() == {"NEW@S1"}
+    assert groups == {name: then[name] for name in groups.keys() & then.keys()} | {"NEW@S1": groups["NEW@S1"]}
+    assert set(then.values()) == {"cluster_00-00", "cluster_01-00"} >= set(groups.values())
+    whole = gold(walk(WEDNESDAY, "features", force=True, settings=settings))
+    assert bases(wednesday.lake)[WEDNESDAY] == WEDNESDAY
+    again = gold(walk(WEDNESDAY, "features", force=True, settings=settings))
+    for name in whole:
+        assert again[name] == whole[name], name
+        assert [without_group(row) for row in based[name]] == [without_group(row) for row in whole[name]], name
+
+
+def groups_of(rows: dict[str, Any]) -> dict[str, str]:
+    return {row["unique_id"]: row["group_id"] for row in rows["gold/series"]}
+
+
+def without_group(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if name != "group_id"}
+
+
 def later_deliveries(data: Path) -> None:
     """Of every source more rows of the past and of the days ahead, none like those that there were."""
     chance = random.Random(9)

@@ -184,7 +184,11 @@ class FeaturesConfig(Section):
     """Longer deliveries count as this long."""
     max_group_size: Positive = 5000
     """Series per training group; a larger category is split by a hash of the series."""
-    group_by: Literal["category", "department"] = "category"
+    group_by: Literal["category", "department", "cluster"] = "category"
+    """``cluster``: series that sell alike, whatever they are."""
+    clusters: Positive = 8
+    cluster_sample: Positive = 20_000
+    """Series at most that centres of clusters are found from."""
 
     def first_day(self, as_of: date) -> date:
         """The first day that the panel of ``as_of`` may hold."""

@@ -2,5 +2,6 @@
 
 from scaleinv.features.build import build
 from scaleinv.features.changes import Base
+from scaleinv.features.clusters import by_cluster
 
-__all__ = ["Base", "build"]
+__all__ = ["Base", "build", "by_cluster"]

@@ -33,6 +33,7 @@ from scaleinv.features.series import grouped, placed, series
 
 Frames = Mapping[str, DataFrame]
 Keep = Callable[[DataFrame, bool], tuple[DataFrame, DataFrame | None]]
+Divide = Callable[[DataFrame, Base | None], DataFrame]
 
 
 def build(
@@ -47,6 +48,7 @@ def build(
     n_prices: int,
     lines: DataFrame | None = None,
     base: Base | None = None,
+    divide: Divide | None = None,
 ) -> dict[str, DataFrame]:
     """``gold/series``, ``gold/features``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
 
@@ -66,6 +68,8 @@ def build(
         lines: sku_id, location_id and date of all sales, a key more than once; cheaper than ``silver["sales"]`` where
             that adds up several loads.
         base: an earlier night that this one may be based on.
+        divide: gives a row per series its group_id, knowing which night this one is based on; by default the column
+            that ``config`` groups by does.
 
     Raises:
         DataError: there are no sales up to ``as_of``, ``as_of`` lies beyond the data, nothing is on sale, or a vendor
@@ -78,13 +82,14 @@ def build(
     there = _kept(placed(lives(silver, sold, as_of=as_of, first=first), silver))
     gaps = _hold(without_stock(there, silver, as_of=as_of), held)
     short = gaps.select("sku_id", "location_id").distinct().withColumn("is_short", F.lit(True))
-    alive = _kept(grouped(there, config).join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"))
+    if base is not None and begins_later(there, base, first=first):
+        base = None
+    there = grouped(there, config) if divide is None else divide(there, base)
+    alive = _kept(there.join(short, ["sku_id", "location_id"], "left").fillna(False, "is_short"))
     if alive.isEmpty():
         raise DataError(
             explain(f"no SKU is on sale at {as_of}", expected="rows of silver/assortment or silver/sales", found="none")
         )
-    if base is not None and begins_later(alive, base, first=first):
-        base = None
     rows = _panel(alive, silver, prices, gaps, base, held, n_sales=n_sales, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
     days, before = keep(rows.select(night, "*"), base is None)

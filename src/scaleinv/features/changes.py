@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, timedelta
 from functools import reduce
-from typing import Final
+from typing import Any, Final
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -27,7 +27,7 @@ class Base:
 
     ``series`` and ``lives`` are its rows of ``gold/series`` and ``gold/lives``; ``silver`` is what was known then
     (calendar, weather, locations, prices); ``later`` holds the rows that have become known since (sales, stock, prices,
-    hourly_sales where there is).
+    hourly_sales where there is). ``clusters`` is what it left of :class:`scaleinv.features.clusters.Clusters`.
     """
 
     as_of: date
@@ -35,6 +35,7 @@ class Base:
     lives: DataFrame
     silver: Frames
     later: Frames
+    clusters: Mapping[str, Any] = field(default_factory=dict)
 
 
 def begins_later(lives: DataFrame, base: Base, *, first: date) -> bool:

@@ -128,7 +128,7 @@ def _known(as_of: date) -> list[Column]:
     def moments(name: str, n: int, value: str) -> tuple[Column, Column, Column]:
         """Days, sum and sum of squares of a value over the last ``n`` days that the feature may see."""
         seen = F.when(_last(as_of, name, n), F.col(value).cast("double"))
-        return F.count(seen), _sum(seen), _sum(seen * seen)
+        return F.count(seen), exact_sum(seen), exact_sum(seen * seen)
 
     found = [on(f"demand_lag_{n}", n, "y").cast("double").alias(f"demand_lag_{n}") for n in LAGS]
     for n in WINDOWS:
@@ -157,7 +157,7 @@ def _sums(as_of: date) -> list[Column]:
     for name in _AROUND:
         inside = _last(as_of, name, 28)
         found += [
-            _sum(F.when(inside, F.col("y").cast("double"))).alias(f"_sum_{name}"),
+            exact_sum(F.when(inside, F.col("y").cast("double"))).alias(f"_sum_{name}"),
             F.count_if(inside).alias(f"_days_{name}"),
         ]
     return found
@@ -171,7 +171,7 @@ def night_features(facts: DataFrame) -> DataFrame:
     """
     rows = facts.withColumn("days_on_sale", F.col("n_days"))
     for name, place in _AROUND.items():
-        total, n = _sum(F.col(f"_sum_{name}")), F.sum(f"_days_{name}")
+        total, n = exact_sum(F.col(f"_sum_{name}")), F.sum(f"_days_{name}")
         rows = rows.join(facts.groupBy(place).agg((total / F.nullif(n, F.lit(0))).alias(name)), place)
     return rows.select("group_id", "unique_id", *[feature.name for feature in NIGHT_FEATURES])
 
@@ -182,7 +182,7 @@ def _last(as_of: date, name: str, n: int) -> Column:
     return F.col("ds").between(F.lit(end - timedelta(days=n - 1)), F.lit(end))
 
 
-def _sum(value: Column) -> Column:
+def exact_sum(value: Column) -> Column:
     """Sum of doubles to the millionth, the same in whatever order a shuffle brings them.
 
     Wholes and millionths are added as integers: a pass over 49 million days took 11 s of task time, with decimals 26.

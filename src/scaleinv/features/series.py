@@ -88,17 +88,34 @@ def _abc(facts: DataFrame) -> DataFrame:
 
 
 def grouped(found: DataFrame, config: FeaturesConfig) -> DataFrame:
-    """:func:`placed` with group_id.
+    """``found`` with group_id.
 
     ``<category>-<shard>``: the same series is always in the same shard while its category keeps its size class.
 
     Args:
-        found: its rows, which are gone through twice.
+        found: :func:`placed`, or with ``cluster``: rows that are gone through twice.
         config: by which column, and how large a group may be.
     """
     branch = config.group_by
     sizes = found.groupBy(branch).agg(F.ceil(F.count("*") / F.lit(config.max_group_size)).alias("_shards"))
+    return found.join(F.broadcast(sizes), branch).withColumn("group_id", _group(branch))
+
+
+def regrouped(found: DataFrame, config: FeaturesConfig, *, before: DataFrame) -> DataFrame:
+    """As :func:`grouped`, of series of which most stay where they are; the others go to the shards that there are.
+
+    Args:
+        found: its rows; a series that stays needs no value to be grouped by.
+        config: by which column.
+        before: unique_id and group_id of series that stay, if they are found.
+    """
+    name, shard = F.regexp_extract("group_id", "^(.*)-[0-9]+$", 1), F.substring_index("group_id", "-", -1)
+    sizes = before.groupBy(name.alias(config.group_by)).agg((F.max(shard.cast("int")) + 1).alias("_shards"))
+    kept = before.select("unique_id", F.col("group_id").alias("_kept"))
+    rows = found.join(F.broadcast(sizes), config.group_by, "left").fillna(1, "_shards").join(kept, "unique_id", "left")
+    return rows.withColumn("group_id", F.coalesce("_kept", _group(config.group_by))).drop("_kept")
+
+
+def _group(branch: str) -> Column:
     slug = F.regexp_replace(F.trim(F.col(branch)), "[^A-Za-z0-9_]+", "_")
-    shard = F.pmod(F.xxhash64("unique_id"), F.col("_shards"))
-    group = F.format_string("%s-%02d", slug, shard)
-    return found.join(F.broadcast(sizes), branch).withColumn("group_id", group)
+    return F.format_string("%s-%02d", slug, F.pmod(F.xxhash64("unique_id"), F.col("_shards")))

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import date
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from scaleinv.pipeline.nights import PANEL, find_base, loads_of, memo_of, stands
 from scaleinv.pipeline.stages import STAGES
-from scaleinv.pipeline.walk import Outcome, Walk
+from scaleinv.pipeline.walk import Outcome, Walk, memo_at
 from scaleinv.schema import table
 
 if TYPE_CHECKING:  # Spark is loaded by the work, not by the question whether there is any
@@ -28,7 +29,7 @@ def work(walk: Walk) -> Outcome:
     """Builds and writes the tables; the panel as what differs from an earlier night's, where there is one to go by."""
     from pyspark import inheritable_thread_target
 
-    from scaleinv.features import build
+    from scaleinv.features import build, by_cluster
     from scaleinv.lake.spark import read_known, read_spark, write_spark
 
     loads = loads_of(walk)
@@ -40,6 +41,19 @@ def work(walk: Walk) -> Outcome:
     }
     found = find_base(walk)
     based_on = None
+    clusters: dict[str, Any] = {}
+
+    def divide(rows: DataFrame, base: Base | None) -> DataFrame:
+        from scaleinv.forecast.clusters import centres
+
+        nonlocal clusters
+        options = walk.config.features
+        fit = functools.partial(centres, n_clusters=options.clusters)
+        rows, made = by_cluster(
+            rows, silver["sales"], fit, base, as_of=walk.as_of, horizon=walk.config.forecast.horizon, config=options
+        )
+        clusters = {"clusters": vars(made)}
+        return rows
 
     def keep(rows: DataFrame, is_whole: bool) -> tuple[DataFrame, DataFrame | None]:
         nonlocal based_on
@@ -61,6 +75,7 @@ def work(walk: Walk) -> Outcome:
             n_prices=walk.lake.rows(table("silver/prices")),
             lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
             base=None if found is None else _base(walk, found[0], [*silver]),
+            divide=divide if walk.config.features.group_by == "cluster" else None,
         )
         # Side by side: they are small, and most of a small write is waiting.
         with ThreadPoolExecutor(len(gold)) as pool:
@@ -71,7 +86,7 @@ def work(walk: Walk) -> Outcome:
             }
             for name, rows in written.items():
                 walk.progress.wrote(name, rows.result())
-    return Outcome(memo=memo_of(walk, based_on, loads))
+    return Outcome(memo=memo_of(walk, based_on, loads) | clusters)
 
 
 def _write(walk: Walk, name: str, frame: DataFrame) -> int:
@@ -102,6 +117,7 @@ def _base(walk: Walk, night: date, there: list[str]) -> Base:
             for name in _BY_DAY
             if name in there
         },
+        clusters=memo_at(lake, "features", night).get("clusters", {}),
     )
 
 
