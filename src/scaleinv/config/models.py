@@ -6,6 +6,7 @@ Models are frozen and refuse unknown keys. Each room takes its own section, neve
 from __future__ import annotations
 
 from datetime import date, timedelta
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from scaleinv.config.maintain import MaintainConfig
 from scaleinv.config.registry import RegistryConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
 from scaleinv.config.sources import SourceConfig
-from scaleinv.schema.words import ClassicalName, TrainedName
+from scaleinv.schema.words import PROPHET, ClassicalName, TrainedName
 
 # --- where things are ---------------------------------------------------------------------------------------------
 
@@ -262,6 +263,15 @@ class XgboostConfig(Section):
     """Days of a window's horizon that become rows."""
 
 
+class ProphetConfig(Section):
+    """Prophet takes a second or so for each series: which ones it forecasts. The others get the baseline."""
+
+    skus: tuple[str, ...] = ()
+    """These, at every location."""
+    top: Annotated[int, Field(ge=0)] = 10
+    """And of each group so many, by sales value of the last year before the cutoff."""
+
+
 class ForecastConfig(Section):
     """Models, horizon, quantile levels."""
 
@@ -284,6 +294,7 @@ class ForecastConfig(Section):
     lstm: LstmConfig = LstmConfig()
     tft: TftConfig = TftConfig()
     xgboost: XgboostConfig = XgboostConfig()
+    prophet: ProphetConfig = ProphetConfig()
 
     @model_validator(mode="after")
     def _levels(self) -> Self:
@@ -294,6 +305,8 @@ class ForecastConfig(Section):
             raise ValueError("quantile_levels must contain 0.5, the median")
         if len(set(self.models)) != len(self.models):
             raise ValueError(f"models names one twice: {self.models}")
+        if PROPHET in self.models and find_spec(PROPHET) is None:
+            raise ValueError("models names prophet, which is not installed: pip install 'scaleinv[prophet]'")
         return self
 
 

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from scaleinv.forecast.history import History
 from scaleinv.forecast.seasonal import season_rows
-from scaleinv.schema.words import ClassicalName
+from scaleinv.schema.words import StatsName
 
 _LONGEST: Final = 3 * 365
 """Days of history that a model is fitted to."""
@@ -26,7 +26,7 @@ _SMOOTHING: Final = 0.1
 
 
 def classical_paths(
-    model: ClassicalName, history: History, series: Tensor, *, season: int, n_samples: int, seed: int
+    model: StatsName, history: History, series: Tensor, *, season: int, n_samples: int, seed: int
 ) -> Tensor:
     """(n_series, n_samples, horizon) paths of the ``series`` (positions), each with at least one day of history.
 
@@ -45,7 +45,7 @@ def classical_paths(
 
 
 def _fitted(
-    model: ClassicalName, owner: Tensor, day: Tensor, y: Tensor, *, horizon: int, season: int
+    model: StatsName, owner: Tensor, day: Tensor, y: Tensor, *, horizon: int, season: int
 ) -> tuple[Tensor, Tensor]:
     """(n_series, horizon) expected demand, and (rows,) the one-step forecasts of the past; nan where there is none."""
     from statsforecast import StatsForecast
@@ -61,10 +61,10 @@ def _fitted(
     return torch.nan_to_num(mean).clamp(min=0), torch.from_numpy(past[model].to_numpy(dtype=np.float32, copy=True))
 
 
-def _model(model: ClassicalName, season: int) -> Any:
+def _model(model: StatsName, season: int) -> Any:
     from statsforecast import models
 
-    made: dict[ClassicalName, Callable[[], Any]] = {
+    made: dict[StatsName, Callable[[], Any]] = {
         "auto_arima": lambda: models.AutoARIMA(season_length=season, alias=model),
         "auto_ets": lambda: models.AutoETS(season_length=season, alias=model),
         "theta": lambda: models.DynamicOptimizedTheta(season_length=season, alias=model),

@@ -128,7 +128,7 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fit
 
 def _calibrated(fitted: Fitted, group: Group, cutoff: date, config: ForecastConfig) -> Fitted:
     def predicted(history: History, chosen: Tensor) -> tuple[Tensor, Tensor]:
-        return raw_forecast(fitted, history, chosen, config)[1:]
+        return raw_forecast(fitted, history, chosen, config)[0][1:]
 
     return replace(fitted, calibration=calibrate(predicted, group, cutoff=cutoff, config=config, season=fitted.season))
 

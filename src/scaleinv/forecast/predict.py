@@ -23,16 +23,19 @@ from scaleinv.forecast.inputs import encode
 from scaleinv.forecast.memory import OUT_OF_MEMORY, free_memory
 from scaleinv.forecast.paths import cumulative_quantiles, joint_paths, mean_weights, quantiles
 from scaleinv.forecast.peers import PEERS, peer_paths
+from scaleinv.forecast.prophet import prophet_paths
 from scaleinv.forecast.seasonal import seasonal_paths
 from scaleinv.forecast.trees import Trees
 from scaleinv.forecast.windows import Batch, Pass, Windows
-from scaleinv.schema.words import BASELINE, CLASSICAL, UNTRAINED
+from scaleinv.schema.words import BASELINE, PROPHET, STATS, UNTRAINED
 
 _CHUNK: Final = 256
 """Series at a time: memory does not grow with the group."""
 
 Piece = tuple[Tensor, Tensor, Tensor]
 """Mean, quantiles, cumulative quantiles of a chunk."""
+Makers = npt.NDArray[np.object_]
+"""(n_series,) the model that made each one's forecast."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +44,8 @@ class Forecast:
 
     unique_id: npt.NDArray[np.object_]
     """(n_series,)"""
-    fitted_model: npt.NDArray[np.object_]
-    """(n_series,) the model that made it: its peers for a series too young for it."""
+    fitted_model: Makers
+    """(n_series,) the model that made it: its peers for a series too young for it, the baseline where it has none."""
     mean: npt.NDArray[np.float32]
     """(n_series, horizon)"""
     quantiles: npt.NDArray[np.float32]
@@ -77,33 +80,34 @@ def _predicted(fitted: Fitted, group: Group, cutoff: date, config: ForecastConfi
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=fitted.season)
     chosen = torch.arange(group.n_series, device=history.day.device)
     grown = history.is_grown(config.min_days).cpu()
-    mean, daily, total = raw_forecast(fitted, history, chosen, config)
+    (mean, daily, total), makers = raw_forecast(fitted, history, chosen, config)
     if fitted.calibration is not None:
         stretched = fitted.calibration.apply(daily, total, demand_classes(history))
         # A model's factors are not those of a young series' peers.
         own = grown[:, None, None]
         daily, total = torch.where(own, stretched[0], daily), torch.where(own, stretched[1], total)
     grain = group.grain.cpu().float()
-    makers = np.where(grown.numpy(), fitted.model, PEERS if bool(grown.any()) else BASELINE)
     return Forecast(
         unique_id=group.unique_id,
-        fitted_model=makers.astype(object),
+        fitted_model=makers,
         mean=(mean * grain[:, None]).numpy(),
         quantiles=_ordered(daily * grain[:, None, None]),
         cumulative_quantiles=_ordered(total * grain[:, None, None]),
     )
 
 
-def raw_forecast(fitted: Fitted, history: History, chosen: Tensor, config: ForecastConfig) -> Piece:
+def raw_forecast(fitted: Fitted, history: History, chosen: Tensor, config: ForecastConfig) -> tuple[Piece, Makers]:
     """Mean, quantiles and cumulative quantiles of the ``chosen`` series (positions), in grains, not calibrated."""
     shape = (history.group.n_series, config.horizon, len(config.quantile_levels))
     mean, daily, total = torch.zeros(shape[:2]), torch.zeros(shape), torch.zeros(shape)
+    makers = np.full(shape[0], fitted.model, object)
     wanted = torch.zeros(shape[0], dtype=torch.bool, device=chosen.device)
     wanted[chosen] = True
-    for series, piece in _pieces(fitted, history, wanted, config):
+    for series, piece, maker in _pieces(fitted, history, wanted, config):
         mean[series], daily[series], total[series] = piece
+        makers[series.numpy()] = maker
     where = chosen.cpu()
-    return mean[where], daily[where], total[where]
+    return (mean[where], daily[where], total[where]), makers[where.numpy()]
 
 
 def check_options(fitted: Fitted, config: ForecastConfig) -> None:
@@ -133,7 +137,9 @@ def _ordered(values: Tensor) -> npt.NDArray[np.float32]:
     return np.asarray(values.clamp(min=0).cummax(-1).values.numpy(), dtype=np.float32)
 
 
-def _pieces(fitted: Fitted, history: History, wanted: Tensor, config: ForecastConfig) -> Iterator[tuple[Tensor, Piece]]:
+def _pieces(
+    fitted: Fitted, history: History, wanted: Tensor, config: ForecastConfig
+) -> Iterator[tuple[Tensor, Piece, Makers | str]]:
     """Grown series by the model, the others by their peers; where none is grown, all by the baseline."""
     drawn = {"season": fitted.season, "n_samples": config.n_samples, "seed": fitted.seed}
     grown = history.is_grown(config.min_days)
@@ -143,17 +149,20 @@ def _pieces(fitted: Fitted, history: History, wanted: Tensor, config: ForecastCo
             paths = peer_paths(history, series, min_days=config.min_days, **drawn)
         else:
             paths = seasonal_paths(history, series, **drawn)
-        yield series.cpu(), _of_paths(paths.cpu(), config)
+        yield series.cpu(), _of_paths(paths.cpu(), config), PEERS if has_peers else BASELINE
     chosen = torch.nonzero(wanted & grown).flatten()
     if fitted.model in UNTRAINED:
         for series in _chunks(chosen):
-            if fitted.model in CLASSICAL:
+            made = np.ones(len(series), bool)
+            if fitted.model in STATS:
                 paths = classical_paths(fitted.model, history, series, **drawn)
+            elif fitted.model == PROPHET:
+                paths, made = prophet_paths(history, series, config.prophet, **drawn)
             else:
                 paths = seasonal_paths(history, series, **drawn).cpu()
-            yield series.cpu(), _of_paths(paths, config)
+            yield series.cpu(), _of_paths(paths, config), np.where(made, fitted.model, BASELINE)
     elif len(chosen):
-        yield from _by_windows(fitted, history, chosen, config)
+        yield from ((*piece, fitted.model) for piece in _by_windows(fitted, history, chosen, config))
 
 
 def _chunks(series: Tensor) -> Sequence[Tensor]:

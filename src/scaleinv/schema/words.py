@@ -16,12 +16,16 @@ AbcClass = Literal["A", "B", "C"]
 ABC_CLASSES: Final[tuple[AbcClass, ...]] = ("A", "B", "C")
 """Share of sales value: A up to 80 %, B up to 95 %, C the rest."""
 
-ClassicalName = Literal["auto_arima", "auto_ets", "theta", "croston_sba", "tsb", "adida", "imapa"]
+StatsName = Literal["auto_arima", "auto_ets", "theta", "croston_sba", "tsb", "adida", "imapa"]
+ProphetName = Literal["prophet"]
+ClassicalName = StatsName | ProphetName
 """Models of one series, fitted anew for each forecast."""
 TrainedName = Literal["lstm", "tft", "xgboost"]
 """Models that are trained on a group."""
 ModelName = Literal["seasonal"] | TrainedName | ClassicalName
-CLASSICAL: Final[tuple[ClassicalName, ...]] = get_args(ClassicalName)
+STATS: Final[tuple[StatsName, ...]] = get_args(StatsName)
+PROPHET: Final[ProphetName] = "prophet"
+CLASSICAL: Final[tuple[ClassicalName, ...]] = (*STATS, PROPHET)
 BASELINE: Final[ModelName] = "seasonal"
 """The model that every other must beat and that every failed group falls back to."""
 UNTRAINED: Final[tuple[ModelName, ...]] = (BASELINE, *CLASSICAL)
