@@ -5,11 +5,13 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +22,7 @@ from scaleinv.config import LakeConfig
 from scaleinv.lake import Lake
 from scaleinv.pipeline.stages import STAGE_NAMES
 from scaleinv.schema import TABLES, Table
+from scaleinv.schema.words import LEVELS
 
 pytestmark = [pytest.mark.spark, pytest.mark.ray, pytest.mark.slow]
 
@@ -38,6 +41,7 @@ KILLED_AT = [
     ("export", "pathlib:Path.replace", "after", 1, "/orders-"),
     ("export", OVERWRITE, "before", 1, "gold/export_log"),
     ("export", "scaleinv.pipeline.walk:Walk._mark", "before", 1, "name='export'"),
+    ("reconcile", "scaleinv.lake.tables:Lake.commit", "after", 1, "gold/hierarchy"),
     ("track", "mlflow.tracking.client:MlflowClient.log_dict", "before", 2, "groups.json"),
 ]
 """Stage -> a point between its writes: function, before or after which call of those that speak of what."""
@@ -163,6 +167,58 @@ def test_every_model_and_the_pool_of_the_trained_ones_are_scored(straight: tuple
         np.testing.assert_allclose(parts[-1][column].to_numpy(), np.mean(members, axis=0), rtol=1e-5, atol=1e-6)
     said = run(home, "forecasts", "--env", "test", "--model", "lstm+x", "--out", str(tmp_path / "x"), status=2)
     assert "there is no model 'lstm+x'" in said
+
+
+def test_forecasts_of_sums_agree_with_those_of_the_series(straight: tuple[Path, str], tmp_path: Path) -> None:
+    home, out = tmp_path / "home", tmp_path / "forecasts.parquet"
+    shutil.copytree(straight[0], home)
+    lake = lake_of(home)
+    series = lake.read(TABLES["gold/series"]).sort_by("unique_id").to_pylist()
+    run(home, "forecasts", "--env", "test", "--as-of", "2022-07-19", "--out", str(out))
+    made = pq.read_table(out).sort_by([("unique_id", "ascending"), ("ds", "ascending")])
+    champions = made["mean"].to_numpy().reshape(len(series), 28)
+    nodes = assert_adding_up(lake, series, champions)
+    assert {name for name, _ in nodes} == {*LEVELS}
+    assert all(row["base_mean"] is None for row in nodes.values())
+    said = run(home, "reconcile", "--env", "test", "--set", "hierarchy.method=diagonal")
+    assert "errors in common: total" in said
+    nodes = assert_adding_up(lake, series, None)
+    reconciled = np.array([nodes["sku_location", row["unique_id"]]["mean"] for row in series])
+    assert not np.allclose(reconciled, champions, rtol=0.01)
+    base = {key: np.array(row["base_mean"]) for key, row in nodes.items()}
+    np.testing.assert_allclose([base["sku_location", row["unique_id"]] for row in series], champions, rtol=1e-5)
+    total = np.array(nodes["total", "all"]["mean"]).sum()
+    assert min(champions.sum(), base["total", "all"].sum()) < total < max(champions.sum(), base["total", "all"].sum())
+    run(home, "reconcile", "--env", "test", "--set", "hierarchy.enabled=false")
+    assert lake.read(TABLES["gold/hierarchy"]).num_rows == 0
+
+
+def assert_adding_up(
+    lake: Lake, series: list[dict[str, Any]], means: np.ndarray | None
+) -> dict[tuple[str, str], dict[str, Any]]:
+    """Every node's mean is the sum of its series' ``means`` (``None``: those of the level sku_location)."""
+    nodes = {(row["level"], row["node"]): row for row in lake.read(TABLES["gold/hierarchy"]).to_pylist()}
+    if means is None:
+        means = np.array([nodes["sku_location", row["unique_id"]]["mean"] for row in series])
+    labels = {
+        "total": ["all" for row in series],
+        "location": [row["location_id"] for row in series],
+        "category": [row["category"] for row in series],
+        "category_location": [f"{row['category']}@{row['location_id']}" for row in series],
+        "sku": [row["sku_id"] for row in series],
+    }
+    for level, of_series in labels.items():
+        assert {node for name, node in nodes if name == level} == {*of_series}
+        for node in {*of_series}:
+            mine = np.array(of_series) == node
+            row = nodes[level, node]
+            assert row["n_series"] == mine.sum()
+            np.testing.assert_allclose(row["mean"], means[mine].sum(axis=0), rtol=1e-5)
+            quantiles = np.array(row["quantiles"]).reshape(28, -1)
+            assert (np.diff(quantiles) >= 0).all()
+            assert (quantiles[:, 0] < row["mean"]).all()
+            assert (quantiles[:, -1] > row["mean"]).all()
+    return nodes
 
 
 def test_what_moved_a_forecast_is_told_in_units(straight: tuple[Path, str], tmp_path: Path) -> None:

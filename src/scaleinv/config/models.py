@@ -18,7 +18,7 @@ from scaleinv.config.maintain import MaintainConfig
 from scaleinv.config.registry import RegistryConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
 from scaleinv.config.sources import SourceConfig
-from scaleinv.schema.words import PROPHET, ClassicalName, TrainedName
+from scaleinv.schema.words import PROPHET, ClassicalName, ModelName, TrainedName
 
 # --- where things are ---------------------------------------------------------------------------------------------
 
@@ -333,6 +333,17 @@ class EvaluationConfig(Section):
         return self
 
 
+class HierarchyConfig(Section):
+    """Forecasts of sums of series: SKUs, categories at a location, categories, locations, all."""
+
+    enabled: bool = True
+    method: Literal["bottom_up", "structural", "diagonal"] = "bottom_up"
+    """``bottom_up``: sums of the series' forecasts. The others also forecast the sums themselves and reconcile both,
+    weighted by the number of series (``structural``) or by the variances of the forecasts (``diagonal``)."""
+    model: ModelName = "xgboost"
+    """What forecasts the sums themselves."""
+
+
 # --- orders ---------------------------------------------------------------------------------------------------------
 
 
@@ -462,6 +473,7 @@ class Config(Section):
     features: FeaturesConfig = FeaturesConfig()
     forecast: ForecastConfig = ForecastConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
+    hierarchy: HierarchyConfig = HierarchyConfig()
     inventory: InventoryConfig
     replenish: ReplenishConfig = ReplenishConfig()
     export: ExportConfig

@@ -3,19 +3,41 @@
 from scaleinv.forecast.fit import fit
 from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import Group, group_arrays
+from scaleinv.forecast.hierarchy import (
+    Hierarchy,
+    common_draws,
+    reconciled_means,
+    series_paths,
+    shared_errors,
+    sum_group,
+    variances_of,
+)
+from scaleinv.forecast.paths import cumulative_quantiles, normal_scores, quantiles, step_correlation
 from scaleinv.forecast.predict import Forecast, predict
 from scaleinv.forecast.reasons import EXPLAINED, Reasons, reasons
-from scaleinv.forecast.table import forecast_table
+from scaleinv.forecast.table import float_lists, forecast_table
 
 __all__ = [
     "EXPLAINED",
     "Fitted",
     "Forecast",
     "Group",
+    "Hierarchy",
     "Reasons",
+    "common_draws",
+    "cumulative_quantiles",
     "fit",
+    "float_lists",
     "forecast_table",
     "group_arrays",
+    "normal_scores",
     "predict",
+    "quantiles",
     "reasons",
+    "reconciled_means",
+    "series_paths",
+    "shared_errors",
+    "step_correlation",
+    "sum_group",
+    "variances_of",
 ]

@@ -74,6 +74,25 @@ def mean_weights(levels: Sequence[float], n: int = 20_000) -> Tensor:
     return torch.as_tensor(read_off(levels, u).mean(1))
 
 
+def moment_weights(levels: Sequence[float], n: int = 20_000) -> Tensor:
+    """(n_quantiles, n_quantiles) form whose value at the quantiles is the mean square of that distribution."""
+    weights = read_off(levels, (torch.arange(n, dtype=torch.float64) + 0.5) / n)
+    return torch.as_tensor(weights @ weights.T / n)
+
+
+def demand_at(predicted: Tensor, levels: Sequence[float], u: Tensor) -> Tensor:
+    """(n_series, horizon, n_samples) demand at probabilities ``u`` of the same shape, each day by its own quantiles.
+
+    As :func:`read_off` reads it, for ``predicted`` (n_series, horizon, n_quantiles) where no two series share a draw.
+    """
+    level = torch.tensor([0.0, *levels], dtype=u.dtype, device=u.device)
+    known = torch.nn.functional.pad(predicted.to(u), (1, 0))
+    upper = torch.searchsorted(level, u).clamp(1, len(levels))
+    depth = _depth(level)
+    share = (_depth(u) - depth[upper - 1]) / (depth[upper] - depth[upper - 1])
+    return torch.lerp(known.gather(-1, upper - 1), known.gather(-1, upper), share).clamp(min=0)
+
+
 def joint_paths(predicted: Tensor, levels: Sequence[float], correlation: Tensor, n_samples: int, seed: int) -> Tensor:
     """(n_series, n_samples, horizon) paths: a Gaussian copula over the steps of ``predicted`` (n_series, horizon, n_q).
 
@@ -107,13 +126,15 @@ def _whitened(normal: Tensor) -> Tensor:
 # --- the dependence between steps ------------------------------------------------------------------------------------
 
 
-def normal_scores(y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequence[float]) -> Tensor:
+def normal_scores(
+    y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequence[float], *, grain: float = 1.0
+) -> Tensor:
     """(n_windows, horizon) expected normal score of each value under its predicted quantiles; 0 where not observed.
 
-    A count y stands for the slice F(y - 0.5) … F(y + 0.5) of probability, and a randomised probability integral
+    A count y stands for the slice F(y - 0.5) … F(y + 0.5) of probability (of grains, if they are counted), and a randomised probability integral
     transform would draw one value from it. Its expectation is taken instead: the draw only adds noise.
     """
-    low, high = (_probability(y + shift, predicted, levels) for shift in (-0.5, 0.5))
+    low, high = (_probability(y + shift, predicted, levels) for shift in (-grain / 2, grain / 2))
     width = (high - low).clamp(min=1e-6)
     middle = (low + high) / 2
     low_z, high_z = torch.special.ndtri(low.clamp(1e-6, 1 - 1e-6)), torch.special.ndtri(high.clamp(1e-6, 1 - 1e-6))

@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from scaleinv.forecast.predict import Forecast
 from scaleinv.schema import table
+from scaleinv.schema.columns import FLOATS
 
 
 def forecast_table(forecast: Forecast, *, as_of: date, cutoff: date, model: str, group_id: str) -> pa.Table:
@@ -22,17 +23,16 @@ def forecast_table(forecast: Forecast, *, as_of: date, cutoff: date, model: str,
         "group_id": pa.array([group_id] * n, pa.string()),
         "unique_id": pa.array(forecast.unique_id.tolist(), pa.string()),
         "fitted_model": pa.array(forecast.fitted_model.tolist(), pa.string()),
-        "mean": _lists(forecast.mean),
-        "quantiles": _lists(forecast.quantiles),
-        "cumulative_quantiles": _lists(forecast.cumulative_quantiles),
+        "mean": float_lists(forecast.mean),
+        "quantiles": float_lists(forecast.quantiles),
+        "cumulative_quantiles": float_lists(forecast.cumulative_quantiles),
     }
     return pa.table(columns, schema=table("gold/forecasts").schema)
 
 
-def _lists(values: npt.NDArray[np.float32]) -> pa.ListArray:
+def float_lists(values: npt.NDArray[np.float32]) -> pa.ListArray:
+    """A column of lists, one per row of ``values`` (n_rows, ...), flattened."""
     n = len(values)
     size = values[0].size if n else 0
     offsets = pa.array(np.arange(n + 1, dtype=np.int32) * size)
-    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1), pa.float32())).cast(
-        table("gold/forecasts")["mean"].type
-    )
+    return pa.ListArray.from_arrays(offsets, pa.array(values.reshape(-1), pa.float32())).cast(FLOATS)

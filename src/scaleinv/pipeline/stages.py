@@ -116,6 +116,13 @@ STAGES: Final[tuple[Stage, ...]] = (
         checks=True,
     ),
     Stage(
+        "reconcile",
+        "distributions -> those of every SKU, category, location and of the total, which agree with them",
+        ("gold/panel", "gold/series", "gold/forecasts", "gold/champions"),
+        ("gold/hierarchy",),
+        ("hierarchy", "forecast", *_BACKTEST),
+    ),
+    Stage(
         "track",
         "what was trained and how good it is -> MLflow; last, so that no order waits for it",
         ("gold/training_ledger", "gold/accuracy", "gold/champions"),

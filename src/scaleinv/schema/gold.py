@@ -205,3 +205,30 @@ FORECAST = (
         partitions=("as_of",),
     ),
 )  # fmt: skip
+
+HIERARCHY = (
+    Table(
+        "gold/hierarchy", "reconcile", "Tonight's forecasts of sums of series, which agree with the series' own.",
+        ("as_of", "level", "node"),
+        (
+            AS_OF,
+            Column(
+                "level", TEXT, "total, location, category, category_location or sku; sku_location, where the series' "
+                "own forecasts are changed",
+            ),
+            Column("node", TEXT, "which one: all, a location, a category, <category>@<location>, a SKU, a series"),
+            Column("n_series", LONG, "series that it is the sum of"),
+            Column(
+                "base_mean", FLOATS, "(horizon,): its own forecast, before reconciling; null: it has none",
+                nullable=True, unit="sales_unit",
+            ),
+            Column("mean", FLOATS, "(horizon,): expected demand of step 1 … horizon", unit="sales_unit"),
+            Column("quantiles", FLOATS, "(horizon * n_quantiles,), step major: demand of a day", unit="sales_unit"),
+            Column(
+                "cumulative_quantiles", FLOATS,
+                "(horizon * n_quantiles,), step major: demand of steps 1 … h together", unit="sales_unit",
+            ),
+        ),
+        partitions=("as_of", "level"),
+    ),
+)  # fmt: skip

@@ -6,13 +6,15 @@ from typing import Final
 
 from scaleinv.errors import LakeError, explain
 from scaleinv.schema.drift import DRIFT
-from scaleinv.schema.gold import FEATURES, FORECAST
+from scaleinv.schema.gold import FEATURES, FORECAST, HIERARCHY
 from scaleinv.schema.orders import ORDERS
 from scaleinv.schema.registry import REGISTRY
 from scaleinv.schema.silver import SILVER
 from scaleinv.schema.table import Table
 
-TABLES: Final[dict[str, Table]] = {t.name: t for t in (*SILVER, *DRIFT, *REGISTRY, *FEATURES, *FORECAST, *ORDERS)}
+TABLES: Final[dict[str, Table]] = {
+    t.name: t for t in (*SILVER, *DRIFT, *REGISTRY, *FEATURES, *FORECAST, *ORDERS, *HIERARCHY)
+}
 """Every table by name, in the order of the walk."""
 
 

@@ -30,6 +30,12 @@ BASELINE: Final[ModelName] = "seasonal"
 """The model that every other must beat and that every failed group falls back to."""
 UNTRAINED: Final[tuple[ModelName, ...]] = (BASELINE, *CLASSICAL)
 
+Level = Literal["total", "location", "category", "category_location", "sku"]
+LEVELS: Final[tuple[Level, ...]] = get_args(Level)
+"""Sums of series that are forecast, each series in one node of each level."""
+WHOLE: Final = "all"
+"""The node of the level ``total``."""
+
 PolicyMethod = Literal["quantile", "root", "seed"]
 POLICY_METHODS: Final[tuple[PolicyMethod, ...]] = ("quantile", "root", "seed")
 
