@@ -231,4 +231,5 @@ def sum_group(names: npt.NDArray[np.object_], history: npt.NDArray[np.float32], 
         event=torch.full((len(y),), -1), events=(),
         statics={name: torch.zeros(n_nodes, dtype=torch.long) for name in STATICS},
         vocabularies=dict.fromkeys(STATICS, ("all",)),
+        grain=torch.ones(n_nodes, dtype=torch.float64),
     )  # fmt: skip
