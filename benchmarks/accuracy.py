@@ -40,7 +40,7 @@ MEASURES = ("wql", "scaled_pinball", "wape", "bias")
 Floats = NDArray[np.float64]
 
 
-def scored(env: str, cutoff: date, days: int, total: int, settings: list[str]) -> dict[str, Any]:
+def scored(env: str, cutoff: date, days: int, together: list[int], settings: list[str]) -> dict[str, Any]:
     """One cutoff: scores and training seconds per model, seconds per stage."""
     as_of = cutoff + timedelta(days=days)
     with tempfile.TemporaryDirectory() as temporary:
@@ -60,7 +60,7 @@ def scored(env: str, cutoff: date, days: int, total: int, settings: list[str]) -
             "training_seconds": trained(ledger),
             "models": {model: scores(accuracy, model) for model in sorted(set(accuracy["model"].to_pylist()))}
             | references(seen, cutoff, days, levels),
-            f"demand_of_{total}_days": totals(lake, seen, cutoff, total, levels),
+            **{f"demand_of_{total}_days": totals(lake, seen, cutoff, total, levels) for total in together},
             **{f"by_{name}": by_slice(accuracy, name) for name in ("demand_class", "age")},
         }  # fmt: skip
 
@@ -192,7 +192,7 @@ def main() -> None:
         "--cutoff", type=date.fromisoformat, action="append", required=True, help="last day of training"
     )
     parser.add_argument("--days", type=int, default=28, help="days after it that are scored")
-    parser.add_argument("--total", type=int, default=7, help="days whose demand is scored as one, too")
+    parser.add_argument("--total", type=int, nargs="+", default=[7], help="days whose demand is scored as one, too")
     parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE")
     options = parser.parse_args()
     runs = [scored(options.env, cutoff, options.days, options.total, options.set) for cutoff in options.cutoff]
