@@ -10,7 +10,10 @@ import pytest
 
 from scaleinv.pipeline.stages import STAGE_NAMES
 
-ENGINES = {"pyspark", "ray", "torch", "lightning", "pytorch_forecasting", "deltalake", "numba", "pandas", "mlflow"}
+ENGINES = {
+    "pyspark", "ray", "torch", "lightning", "pytorch_forecasting", "deltalake", "numba", "pandas", "matplotlib",
+    "mlflow",
+}  # fmt: skip
 
 
 def loaded(code: str) -> set[str]:

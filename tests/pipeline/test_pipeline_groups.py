@@ -115,7 +115,7 @@ def test_a_card_without_its_staged_file_counts_for_nothing(walk: Walk) -> None:
     (request,) = ask(walk)
     walk.lake.put("gold/forecasts/there.parquet", b"rows")
     for path, missing in (("there.parquet", []), ("gone.parquet", ["lstm/one"])):
-        card = {"fingerprint": request.fingerprint, "files": [{"path": path}]}
+        card = {"fingerprint": request.fingerprint, "files": {"gold/forecasts": [{"path": path}]}}
         walk.lake.put(request.card, str(card).replace("'", '"').encode())
         assert worked(walk, [request]) == missing
 

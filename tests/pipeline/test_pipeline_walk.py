@@ -35,6 +35,7 @@ KILLED_AT = [
     ("features", "scaleinv.lake.spark:write_spark", "after", 1, "gold/panel"),
     ("train", "scaleinv.lake.tables:Lake.put", "after", 1, ".train.json"),
     ("forecast", "scaleinv.lake.tables:Lake.put", "after", 1, ".forecast.json"),
+    ("forecast", "scaleinv.lake.tables:Lake.commit", "after", 1, "gold/forecasts"),
     ("evaluate", OVERWRITE, "after", 1, "gold/accuracy"),
     ("optimize", "scaleinv.lake.tables:Lake.commit", "after", 1, "gold/policies"),
     ("replenish", OVERWRITE, "after", 1, "gold/order_proposals"),

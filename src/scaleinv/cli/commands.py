@@ -5,6 +5,7 @@ Nothing here imports an engine: ``scaleinv --help`` answers at once.
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from collections.abc import Callable
@@ -212,11 +213,22 @@ def explain_forecast(
     model: Annotated[
         str | None, typer.Option("--model", help="xgboost or tft; default: the champion if it can say, else the trees.")
     ] = None,
+    exact: Annotated[bool, typer.Option("--exact", help="Of trees: SHAP values, not what approximates them.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--picture", metavar="FILE", help="Draw it, too: FILE.svg or FILE.png.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """What moved a forecast: price, promotion, weekday, season … in units, or what a network looked at."""
     from scaleinv.pipeline.explain import explained
 
-    typer.echo(explained(_Options(env, as_of, set_, conf).walk(), sku, location, model))
+    walk = _Options(env, as_of, set_, conf).walk()
+    why = explained(walk, sku, location, model=model, exact=exact)
+    if picture is not None:
+        from scaleinv.pipeline.picture import draw
+
+        draw(walk, why, picture)
+    typer.echo(json.dumps(why.plain()) if as_json else why.text())
 
 
 @app.command(rich_help_panel="Look after")

@@ -310,6 +310,14 @@ class ForecastConfig(Section):
         return self
 
 
+class ExplainConfig(Section):
+    """What is stored of what moved each forecast."""
+
+    store: Literal["none", "quick", "exact"] = "quick"
+    """``quick``: of trees, what approximates SHAP values; ``exact``: these themselves, which take some thirty times as
+    long as the forecast. A network says what it looked at with either."""
+
+
 class EvaluationConfig(Section):
     """What is held out and how policies are replayed on it."""
 
@@ -472,6 +480,7 @@ class Config(Section):
     ingest: IngestConfig
     features: FeaturesConfig = FeaturesConfig()
     forecast: ForecastConfig = ForecastConfig()
+    explain: ExplainConfig = ExplainConfig()
     evaluation: EvaluationConfig = EvaluationConfig()
     hierarchy: HierarchyConfig = HierarchyConfig()
     inventory: InventoryConfig

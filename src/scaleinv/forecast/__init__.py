@@ -14,11 +14,10 @@ from scaleinv.forecast.hierarchy import (
 )
 from scaleinv.forecast.paths import cumulative_quantiles, normal_scores, quantiles, step_correlation
 from scaleinv.forecast.predict import Forecast, predict
-from scaleinv.forecast.reasons import EXPLAINED, Reasons, reasons
-from scaleinv.forecast.table import float_lists, forecast_table
+from scaleinv.forecast.reasons import Reasons, reasons
+from scaleinv.forecast.table import float_lists, forecast_table, reasons_table
 
 __all__ = [
-    "EXPLAINED",
     "Fitted",
     "Forecast",
     "Group",
@@ -34,6 +33,7 @@ __all__ = [
     "predict",
     "quantiles",
     "reasons",
+    "reasons_table",
     "reconciled_means",
     "series_paths",
     "shared_errors",

@@ -29,7 +29,7 @@ from scaleinv.forecast.trees import Trees
 from scaleinv.forecast.windows import Batch, Pass, Windows
 from scaleinv.schema.words import BASELINE, PROPHET, STATS, UNTRAINED
 
-_CHUNK: Final = 256
+CHUNK: Final = 256
 """Series at a time: memory does not grow with the group."""
 
 Piece = tuple[Tensor, Tensor, Tensor]
@@ -166,7 +166,7 @@ def _pieces(
 
 
 def _chunks(series: Tensor) -> Sequence[Tensor]:
-    return torch.split(series, _CHUNK) if len(series) else ()
+    return torch.split(series, CHUNK) if len(series) else ()
 
 
 def _by_windows(
@@ -176,17 +176,17 @@ def _by_windows(
     data, windows = encode(history, fitted.inputs), Windows(chosen, history.n_days[chosen])
     if fitted.model == "xgboost":
         trees = Trees(**fitted.state)
-        for at in range(0, len(chosen), _CHUNK):
-            some = windows[slice(at, at + _CHUNK)]
+        for at in range(0, len(chosen), CHUNK):
+            some = windows[slice(at, at + CHUNK)]
             mean, predicted = trees.forecast(data, some, config)
             yield some.series.cpu(), (mean, predicted, _copula(fitted, predicted, config))
         return
     network = fitted.network().to(history.day.device)
-    batches = Pass(data, windows, batch_size=_CHUNK)
+    batches = Pass(data, windows, batch_size=CHUNK)
     generator = torch.Generator(device=history.day.device).manual_seed(fitted.seed)
     with torch.inference_mode():
         for i, batch in enumerate(batches):
-            series = chosen[i * _CHUNK : (i + 1) * _CHUNK].cpu()
+            series = chosen[i * CHUNK : (i + 1) * CHUNK].cpu()
             if fitted.model == "lstm":
                 paths = lstm_paths(network, batch, n_samples=config.n_samples, generator=generator).cpu()
                 yield series, _of_paths(paths, config)

@@ -166,18 +166,22 @@ class Trees:
         return expected, negative_binomial_quantiles(expected, torch.from_numpy(spread), config.quantile_levels)
 
     def parts(
-        self, data: Encoded, window: Windows, config: ForecastConfig
+        self, data: Encoded, windows: Windows, config: ForecastConfig, *, exact: bool
     ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """Forecast (horizon,) of one window, and what every column adds to its logarithm.
+        """Forecast (n_windows, horizon), and what every column adds to its logarithm.
 
-        The second is (horizon, n_columns + 1), last what is left without any column.
+        The second is (n_windows, horizon, n_columns + 1), last what is left without any column. ``exact``: by SHAP
+        values; else every split on a row's path has the credit for what it changes, which takes a hundredth of their
+        time.
         """
-        rows = rows_of(data, window, _every_step(window, config.horizon))
+        rows = rows_of(data, windows, _every_step(windows, config.horizon))
         matrix = xgboost.DMatrix(
-            rows.seen, base_margin=np.log(rows.level), enable_categorical=True, feature_types=_kinds(data, rows)
-        )
-        found = self._loaded.predict(matrix, pred_contribs=True).astype(np.float64)
-        return np.exp(found.sum(1)), found
+            rows.seen, base_margin=np.log(rows.level), enable_categorical=True, feature_types=_kinds(data, rows),
+            nthread=torch.get_num_threads(),
+        )  # fmt: skip
+        found = self._loaded.predict(matrix, pred_contribs=True, approx_contribs=not exact).astype(np.float64)
+        shape = (len(windows), config.horizon)
+        return np.exp(found.sum(1)).reshape(shape), found.reshape(*shape, -1)
 
 
 @dataclass(frozen=True)

@@ -35,6 +35,11 @@ class StagedFile:
     partition: dict[str, str]
     stats: str
 
+    @property
+    def rows(self) -> int:
+        """How many it holds."""
+        return int(json.loads(self.stats)["numRecords"])
+
 
 def encode(table: Table, rows: pa.Table, partition: Mapping[str, object]) -> tuple[StagedFile, bytes]:
     """The file that holds ``rows`` (the contract's columns, checked) of one partition, and its bytes."""

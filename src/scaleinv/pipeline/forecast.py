@@ -1,24 +1,25 @@
-"""Stage forecast: fitted models to distributions of demand, at every backtest cutoff and at ``as_of``."""
+"""Stage forecast: fitted models to distributions of demand, at every backtest cutoff and at ``as_of``, and why."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import date
 
 from scaleinv.errors import DataError, LakeError, ScaleinvError, explain
 from scaleinv.evaluation import cutoffs
-from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, predict
+from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, predict, reasons, reasons_table
 from scaleinv.lake import Lake, StagedFile
 from scaleinv.pipeline.groups import Card, Request, load_group, message, requests, run_groups
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.schema import table
-from scaleinv.schema.words import BASELINE, UNTRAINED, ModelName
+from scaleinv.schema.words import BASELINE, EXPLAINED, UNTRAINED, ModelName
 
 
 def work(walk: Walk) -> Outcome:
-    """Workers write one file per group, model and cutoff; the driver commits them all at once."""
+    """Workers write a file per group, model and cutoff, and one of tonight's reasons; the driver commits each table."""
     config = walk.config
     stage = next(stage for stage in STAGES if stage.name == "forecast")
     days = [*cutoffs(walk.as_of, config.evaluation.holdout_days, config.evaluation.refresh_days), walk.as_of]
@@ -30,12 +31,15 @@ def work(walk: Walk) -> Outcome:
         fingerprint=walk.fingerprint(stage),
     )
     cards = run_groups(walk, forecast_group, todo, _failed)
-    files = [StagedFile(**file) for card in cards for file in card["files"]]
-    walk.lake.commit(table("gold/forecasts"), files, where={"as_of": walk.as_of})
-    walk.progress.wrote("gold/forecasts", sum(card["rows"] for card in cards))
+    for name in stage.writes:
+        files = [StagedFile(**file) for card in cards for file in card["files"][name]]
+        walk.lake.commit(table(name), files, where={"as_of": walk.as_of})
+        walk.progress.wrote(name, sum(file.rows for file in files))
     fallen: Counter[str] = sum((Counter(card["fallen"]) for card in cards), Counter())
     for reason, series in sorted(fallen.items()):
         walk.progress.say(f"{series:,} series-forecasts fell back to the baseline: {reason}")
+    for reason, groups in sorted(Counter(card["unexplained"] for card in cards if card["unexplained"]).items()):
+        walk.progress.say(f"what moved the forecasts of {groups:,} groups is not stored: {reason}")
     again = sorted(request.id for request, card in zip(todo, cards, strict=True) if card["try_again"])
     if again:
         walk.progress.say(f"the next run tries again: {', '.join(again[:5])} ({len(again):,} in all)")
@@ -54,21 +58,24 @@ def forecast_group(request: Request) -> Card:
         if request.model == BASELINE:
             raise
         return _fallen(request, group, lake, message(error), try_again=not isinstance(error, DataError))
-    return _card(request, group, files)
+    try:
+        return _card(request, files, _explained(request, group, lake, fitted))
+    except Exception as error:  # orders are made from a forecast without its reasons, too
+        return _card(request, files) | {"unexplained": message(error)}
 
 
 def _fallen(request: Request, group: Group, lake: Lake, why: str, *, try_again: bool) -> Card:
     """The baseline's forecast under the model's name; data will be the same in the next run, memory may be there."""
     files = _stage_all(request, group, lake, _untrained(request, group, BASELINE))
-    return _card(request, group, files) | {"fallen": {why: group.n_series * len(files)}, "try_again": try_again}
+    return _card(request, files) | {"fallen": {why: group.n_series * len(files)}, "try_again": try_again}
 
 
-def _card(request: Request, group: Group, files: list[StagedFile]) -> Card:
+def _card(request: Request, files: Sequence[StagedFile], reasons: Sequence[StagedFile] = ()) -> Card:
     return {
         "fingerprint": request.fingerprint,
-        "files": [asdict(file) for file in files],
-        "rows": group.n_series * len(files),
+        "files": {"gold/forecasts": [*map(asdict, files)], "gold/explanations": [*map(asdict, reasons)]},
         "fallen": {},
+        "unexplained": None,
         "try_again": False,
     }
 
@@ -85,6 +92,17 @@ def _stage(request: Request, lake: Lake, forecast: Forecast, cutoff: date) -> St
     rows = forecast_table(forecast, as_of=request.as_of, cutoff=cutoff, model=request.model, group_id=request.group_id)
     partition = {"as_of": request.as_of, "cutoff": cutoff, "model": request.model, "group_id": request.group_id}
     return lake.stage_file(table("gold/forecasts"), rows, partition=partition)
+
+
+def _explained(request: Request, group: Group, lake: Lake, fitted: Fitted) -> list[StagedFile]:
+    """The file of what moved tonight's forecast, where the model can say and it is to be stored."""
+    store, night = request.explain.store, request.as_of
+    if fitted.model not in EXPLAINED or store == "none" or night not in request.cutoffs:
+        return []
+    why = reasons(fitted, group, cutoff=night, config=request.forecast, exact=store == "exact")
+    rows = reasons_table(why, as_of=night, model=fitted.model, group_id=request.group_id)
+    partition = {"as_of": night, "model": fitted.model, "group_id": request.group_id}
+    return [lake.stage_file(table("gold/explanations"), rows, partition=partition)]
 
 
 def trained(request: Request, lake: Lake) -> Fitted:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scaleinv.config import Config, ForecastConfig, LakeConfig
+from scaleinv.config import Config, ExplainConfig, ForecastConfig, LakeConfig
 from scaleinv.errors import ScaleinvError
 from scaleinv.fanout import Task, fan_out
 from scaleinv.forecast import Group, group_arrays
@@ -29,6 +29,7 @@ class Request:
 
     lake: LakeConfig
     forecast: ForecastConfig
+    explain: ExplainConfig
     season: int
     threads: int
     panel: Panel
@@ -72,19 +73,25 @@ class Request:
 
 
 def requests(
-    walk: Walk, *, kind: str, models: Sequence[ModelName], cutoffs: Sequence[date], fingerprint: str
+    walk: Walk,
+    *,
+    kind: str,
+    models: Sequence[ModelName],
+    cutoffs: Sequence[date],
+    fingerprint: str,
+    groups: Sequence[str] | None = None,
 ) -> list[Request]:
-    """One request per model and group of tonight."""
+    """One request per model and group; ``groups``: which ones, ``None``: all of tonight."""
     config: Config = walk.config
     tonight = panel_of(walk)
     versions = (walk.lake.version(table(PANEL)), walk.lake.version(table("gold/series")))
     return [
         Request(
-            lake=config.lake, forecast=config.forecast, season=config.evaluation.season,
+            lake=config.lake, forecast=config.forecast, explain=config.explain, season=config.evaluation.season,
             threads=config.ray.cpus_per_worker, panel=tonight, group_id=group, model=model, cutoffs=tuple(cutoffs),
             panel_version=versions[0], series_version=versions[1], fingerprint=fingerprint, kind=kind,
         )
-        for group in walk.groups()
+        for group in (walk.groups() if groups is None else groups)
         for model in models
     ]  # fmt: skip
 
@@ -141,7 +148,7 @@ def _find_card(lake: Lake, request: Request) -> Card | None:
     if card is None or card["fingerprint"] != request.fingerprint:
         return None
     # What the card vouches for may have been cleaned away.
-    staged = [f"gold/forecasts/{file['path']}" for file in card.get("files", ())]
+    staged = [f"{name}/{file['path']}" for name, files in card.get("files", {}).items() for file in files]
     made = [*staged, *([card["artefact"]] if card.get("artefact") else [])]
     return card if all(map(lake.files.exists, made)) else None
 

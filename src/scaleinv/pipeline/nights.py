@@ -44,6 +44,7 @@ class Panel:
         group_id: str,
         columns: list[str] | None = None,
         version: int | None = None,
+        unique_id: str | None = None,
     ) -> pa.Table:
         """Rows of one group: of a day that both nights hold, that of the later one.
 
@@ -53,9 +54,11 @@ class Panel:
             group_id: the group.
             columns: which columns; unique_id and ds among them. ``None``: all.
             version: of ``gold/panel``; ``None``: the latest.
+            unique_id: this series only; ``None``: all of the group.
         """
+        chosen = {"group_id": group_id} if unique_id is None else {"group_id": group_id, "unique_id": unique_id}
         parts = [
-            lake.read(table(PANEL), version=version, columns=columns, where={"as_of": night, "group_id": group_id})
+            lake.read(table(PANEL), version=version, columns=columns, where={"as_of": night, **chosen})
             for night in sorted({self.base, self.as_of})
         ]
         if len(parts) == 1:

@@ -76,8 +76,8 @@ STAGES: Final[tuple[Stage, ...]] = (
         "forecast",
         "models -> distributions of demand, for the backtest and for tonight",
         ("gold/panel", "gold/series", "gold/training_ledger"),
-        ("gold/forecasts",),
-        ("forecast", *_BACKTEST, "ray.cpus_per_worker"),
+        ("gold/forecasts", "gold/explanations"),
+        ("forecast", "explain", *_BACKTEST, "ray.cpus_per_worker"),
     ),
     Stage(
         "evaluate",

@@ -16,6 +16,7 @@ BOOL = pa.bool_()
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 FLAGS = pa.list_(pa.field("element", pa.bool_()))
 FLOATS = pa.list_(pa.field("element", pa.float32()))
+TEXTS = pa.list_(pa.field("element", TEXT))
 
 SKU = Column("sku_id", TEXT, "the product, one identifier over all systems")
 LOCATION = Column("location_id", TEXT, "the store or warehouse that holds the stock")

@@ -6,10 +6,9 @@ from typing import Final
 
 import pyarrow as pa
 
-from scaleinv.schema.columns import DATE, FLOAT, INT, LONG, TEXT
+from scaleinv.schema.columns import DATE, FLOAT, INT, LONG, TEXT, TEXTS
 from scaleinv.schema.table import Column, Table
 
-_TEXTS: Final = pa.list_(pa.field("element", TEXT))
 _FLOATS: Final = pa.list_(pa.field("element", FLOAT))
 _LONGS: Final = pa.list_(pa.field("element", LONG))
 
@@ -31,7 +30,7 @@ DRIFT = (
             Column("nulls", LONG, "null and empty cells in these"),
             Column("cells", LONG, "cells of the sample that are not null: what follows is about these"),
             Column("kind", TEXT, "what they read as: integer, number, a date's format … or text"),
-            Column("kinds", _TEXTS, "kinds that some of them read as"),
+            Column("kinds", TEXTS, "kinds that some of them read as"),
             Column("kind_shares", _FLOATS, "their shares"),
             Column("distinct", LONG, "different values"),
             Column("lengths", _FLOATS, "shortest, mean and longest, characters"),
@@ -40,7 +39,7 @@ DRIFT = (
             Column("negative", FLOAT, "share of them below 0", nullable=True),
             Column("zero", FLOAT, "share of them that is 0", nullable=True),
             Column("quantiles", _FLOATS, "(201,): their quantiles at 0, 0.005 … 1; empty: mostly no numbers"),
-            Column("values", _TEXTS, "the most frequent values"),
+            Column("values", TEXTS, "the most frequent values"),
             Column("value_shares", _FLOATS, "their shares"),
             Column("sketch", _LONGS, "smallest hashes of the different values, for likeness"),
         ),

@@ -18,6 +18,7 @@ from scaleinv.schema.columns import (
     SKU,
     SMALL,
     TEXT,
+    TEXTS,
     VENDOR,
     days,
     money,
@@ -168,6 +169,39 @@ FORECAST = (
             ),
         ),
         partitions=("as_of", "cutoff", "model", "group_id"),
+    ),
+    Table(
+        "gold/explanations", "forecast", "What moved tonight's forecasts: a row per series and model that can say.",
+        ("as_of", "model", "unique_id"),
+        (
+            AS_OF,
+            Column("model", TEXT, "whose forecast it is"),
+            GROUP, SERIES,
+            Column(
+                "kind", TEXT, "factors: start times all parts is the forecast; shares: how much a network looked at "
+                "each",
+            ),
+            Column("is_exact", BOOL, "false of trees: their SHAP values are approximated (explain.store)"),
+            Column("reasons", TEXTS, "(n_reasons,): in plain words"),
+            Column(
+                "effects", FLOATS, "(n_reasons,): units that each adds over the horizon, with start they are the "
+                "forecast; of shares, its mean",
+            ),
+            Column(
+                "start", FLOATS, "(horizon,): what the model would say if it knew nothing but the level; 0 of shares",
+                unit="sales_unit",
+            ),
+            Column(
+                "forecast", FLOATS, "(horizon,): of factors the expected demand, else the median before calibration",
+                unit="sales_unit",
+            ),
+            Column("parts", FLOATS, "(horizon * n_reasons,), step major: factors or shares"),
+            Column(
+                "looked_back", FLOATS, "(context_length,): share of attention on as_of, on the day before …; empty "
+                "where there is none",
+            ),
+        ),
+        partitions=("as_of", "model", "group_id"),
     ),
     Table(
         "gold/accuracy", "evaluate", "How good each model was on days it had not seen.",

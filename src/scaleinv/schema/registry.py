@@ -5,9 +5,7 @@ from __future__ import annotations
 from datetime import date
 from typing import Final
 
-import pyarrow as pa
-
-from scaleinv.schema.columns import BOOL, DATE, FLOAT, LONG, SKU, TEXT
+from scaleinv.schema.columns import BOOL, DATE, FLOAT, LONG, SKU, TEXT, TEXTS
 from scaleinv.schema.table import Column, Table
 
 HOME: Final = "own"
@@ -16,7 +14,6 @@ HOME: Final = "own"
 ALWAYS: Final = date(1970, 1, 1)
 """``valid_from`` of what holds since ever: no record is older."""
 
-TEXTS: Final = pa.list_(pa.field("element", pa.string()))
 _SYSTEM = Column("system", TEXT, "whose numbering it is: own, gtin, vendor:<vendor_id>, a legacy system's name")
 _CODE = Column("code", TEXT, "the code as received")
 _MERGE = "the decision that put it there; null: nobody decided anything"

@@ -29,6 +29,8 @@ CLASSICAL: Final[tuple[ClassicalName, ...]] = (*STATS, PROPHET)
 BASELINE: Final[ModelName] = "seasonal"
 """The model that every other must beat and that every failed group falls back to."""
 UNTRAINED: Final[tuple[ModelName, ...]] = (BASELINE, *CLASSICAL)
+EXPLAINED: Final[tuple[TrainedName, ...]] = ("xgboost", "tft")
+"""Models that can say what moved their forecasts."""
 
 Level = Literal["total", "location", "category", "category_location", "sku"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)

@@ -1,0 +1,148 @@
+"""A forecast and what moved it, drawn for the person who orders by it."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+import pyarrow as pa
+
+from scaleinv.errors import ConfigError, explain
+from scaleinv.pipeline.explain import Explanation, Floats
+from scaleinv.pipeline.nights import panel_of
+from scaleinv.pipeline.walk import Walk
+
+_HISTORY: Final = 56
+"""Days before the forecast that are drawn."""
+_MOST: Final = 6
+"""Reasons that are drawn apart; what is left is one bar."""
+_BAND: Final = (0.1, 0.9)
+_GREY, _LIGHT, _BLUE, _RED = "#767676", "#d9d9d9", "#1f6fb2", "#c4512d"
+"""Told apart by those, too, who do not tell red from green."""
+_METADATA: Final[dict[str, dict[str, None]]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
+
+
+def draw(walk: Walk, why: Explanation, path: Path) -> None:
+    """Writes the picture: left the last weeks and the forecast, right its reasons; of the same night the same bytes.
+
+    Args:
+        walk: a night that is forecast.
+        why: what is drawn.
+        path: ``.svg`` or ``.png``.
+
+    Raises:
+        ConfigError: it is a file of another kind.
+        LakeError: there is no forecast.
+    """
+    kind = path.suffix.removeprefix(".").lower()
+    if kind not in _METADATA:
+        raise ConfigError(
+            explain("a picture is no file of this kind", expected=".svg or .png", found=path.name, do="rename it")
+        )
+    # Here, since it takes a second to load. Not pyplot: that looks for a screen.
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    style: Any = {
+        "svg.hashsalt": "scaleinv", "svg.fonttype": "none", "font.size": 9, "axes.titlesize": 10,
+        "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+    }  # fmt: skip
+    with rc_context(style):
+        figure: Any = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
+        figure.suptitle(why.head, fontsize=11, x=0.01, ha="left")
+        left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
+        _forecast(left, walk, why)
+        if why.kind == "shares":
+            _shares(right, why)
+        else:
+            _waterfall(right, why)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        unfinished = path.with_name(path.name + ".unfinished")
+        figure.savefig(unfinished, format=kind, metadata=_METADATA[kind])
+    unfinished.replace(path)
+
+
+def _forecast(figure: Any, walk: Walk, why: Explanation) -> None:
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    axes = figure.subplots()
+    demand = _history(walk, why)
+    days, y = demand["ds"].to_numpy(), demand["y"].to_numpy()
+    estimated = demand["is_stockout"].to_numpy()
+    low, high, share = _band(walk, why)
+    axes.plot(days, y, color=_GREY, linewidth=1, label="demand")
+    if estimated.any():
+        axes.plot(days[estimated], y[estimated], "o", color=_GREY, markersize=4, label="out of stock: estimated")
+    axes.fill_between(
+        why.days, low, high, color=_BLUE, alpha=0.25, linewidth=0, label=f"{share:.0%} of days are in here"
+    )
+    what = "expected" if why.kind == "factors" else "median"
+    axes.plot(why.days, why.forecast, color=_BLUE, linewidth=1.8, label=f"forecast ({what})")
+    axes.axvline(np.datetime64(why.as_of), color=_LIGHT, linewidth=1, zorder=0)
+    axes.set_ylim(bottom=0)
+    axes.set_title("Demand and its forecast, units a day")
+    figure.legend(loc="outside lower left", ncols=4, frameon=False, fontsize=8)
+    locator = AutoDateLocator()
+    axes.xaxis.set_major_locator(locator)
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(locator, show_offset=False))
+
+
+def _history(walk: Walk, why: Explanation) -> pa.Table:
+    """The last days known, by day."""
+    first = walk.as_of - timedelta(days=_HISTORY - 1)
+    rows = panel_of(walk).read(
+        walk.lake, pa.table({"unique_id": [why.unique_id]}), group_id=why.group_id, unique_id=why.unique_id,
+        columns=["unique_id", "ds", "y", "is_stockout"],
+    ).sort_by("ds")  # fmt: skip
+    day = rows["ds"].to_numpy()
+    return rows.filter(pa.array((day >= np.datetime64(first)) & (day <= np.datetime64(walk.as_of))))
+
+
+def _band(walk: Walk, why: Explanation) -> tuple[Floats, Floats, float]:
+    """(horizon,) each: the quantiles of a day next to the band's levels; and the share of days between them."""
+    found = walk.read("gold/forecasts", columns=["quantiles"], cutoff=walk.as_of, model=why.model,
+                      group_id=why.group_id, unique_id=why.unique_id)  # fmt: skip
+    levels = np.asarray(walk.config.forecast.quantile_levels)
+    quantiles = np.asarray(found["quantiles"][0].as_py(), np.float64).reshape(-1, len(levels))
+    low, high = (int(np.abs(levels - level).argmin()) for level in _BAND)
+    return quantiles[:, low], quantiles[:, high], float(levels[high] - levels[low])
+
+
+def _waterfall(figure: Any, why: Explanation) -> None:
+    """From what the level alone would say, reason by reason, to the forecast; it need not begin at 0."""
+    first, rest = why.order[:_MOST], why.order[_MOST:]
+    names = [why.reasons[at] for at in first] + (["all else"] if len(rest) else [])
+    effects = np.append(why.effects[first], [why.effects[rest].sum()] if len(rest) else [])
+    start, total = why.start.sum(), why.forecast.sum()
+    end = np.concatenate([[start], start + np.cumsum(effects), [total]])
+    begin = np.concatenate([[start], end[:-2], [total]])
+    rows = np.arange(len(end))
+    axes = figure.subplots()
+    axes.barh(rows, end - begin, left=begin, color=np.where(end < begin, _RED, _BLUE), height=0.6)
+    axes.plot([start, total], rows[[0, -1]], "D", color=_GREY)
+    axes.vlines(end[:-1], rows[:-1], rows[1:], color=_GREY, linewidth=0.7, zorder=0)
+    texts = [f"{start:,.1f}", *(f"{effect:+,.1f}" for effect in effects), f"{total:,.1f}"]
+    for row, at, text in zip(rows, np.maximum(begin, end), texts, strict=True):
+        axes.annotate(text, (at, row), (7, 0), textcoords="offset points", va="center", fontsize=8)
+    axes.set_yticks(rows, ["its level alone", *names, "forecast"])
+    axes.invert_yaxis()
+    pad = max(np.ptp(end), 0.05 * total) * 0.2
+    axes.set_xlim(end.min() - pad, end.max() + pad)
+    axes.tick_params(axis="y", length=0)
+    figure.suptitle(f"What moved the forecast, units in {len(why.days)} days", fontsize=10)
+
+
+def _shares(figure: Any, why: Explanation) -> None:
+    """What a network looked at, and how far back."""
+    above, below = figure.subplots(2, 1, height_ratios=(1.4, 1))
+    order = why.order[: _MOST + 2]
+    above.barh([why.reasons[at] for at in order], why.effects[order] * 100, color=_BLUE, height=0.6)
+    above.invert_yaxis()
+    above.tick_params(axis="y", length=0)
+    figure.suptitle("What the network looked at, %", fontsize=10)
+    back = np.arange(1, len(why.looked_back) + 1)
+    below.bar(back, why.looked_back * 100, color=_BLUE)
+    below.invert_xaxis()
+    below.set_title("How far back it looked: days before the first one forecast, %")
