@@ -349,7 +349,7 @@ class HierarchyConfig(Section):
     """``bottom_up``: sums of the series' forecasts. The others also forecast the sums themselves and reconcile both,
     weighted by the number of series (``structural``) or by the variances of the forecasts (``diagonal``)."""
     model: ModelName = "xgboost"
-    """What forecasts the sums themselves."""
+    """What forecasts the sums themselves, from their own days alone."""
 
 
 # --- orders ---------------------------------------------------------------------------------------------------------

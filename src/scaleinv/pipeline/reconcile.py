@@ -185,24 +185,26 @@ def reconciled(walk: Walk, nodes: Nodes) -> tuple[Floats, Floats | None]:
 
 
 def base_forecasts(walk: Walk, nodes: Nodes) -> tuple[Floats, Floats]:
-    """(n_nodes, horizon) mean and variance of the nodes' own forecasts, made of their own days alone."""
-    config, history = walk.config, _history(walk, nodes)
-    last = (walk.as_of - date(1970, 1, 1)).days
-    made = []
-    for level in LEVELS:
-        names, mine = nodes.names[level], history[nodes.where(level)]
-        for at in range(0, len(names), config.features.max_group_size):
-            some = slice(at, at + config.features.max_group_size)
-            group = sum_group(np.asarray(names[some].to_pylist(), object), mine[some], last, config.forecast.horizon)
-            made.append(_forecast(walk, level, group))
-    levels = config.forecast.quantile_levels
-    return (
-        np.concatenate([one.mean for one in made]).astype(np.float64),
-        np.concatenate([variances_of(one.quantiles.astype(np.float64), levels) for one in made]),
-    )
+    """(n_nodes, horizon) mean and variance of the nodes' own forecasts."""
+    levels = walk.config.forecast.quantile_levels
+    made = [(one.mean, variances_of(one.quantiles.astype(np.float64), levels)) for one in own_forecasts(walk, nodes)]
+    mean, variances = (np.concatenate(parts) for parts in zip(*made, strict=True))
+    return mean.astype(np.float64), variances
 
 
-def _forecast(walk: Walk, level: str, group: Group) -> Forecast:
+def own_forecasts(walk: Walk, nodes: Nodes) -> Iterator[Forecast]:
+    """What is forecast of the nodes from their own days alone, in their order; SKUs apart from the few larger ones."""
+    history = _history(walk, nodes)
+    names = np.array([f"{level}/{node}" for level in LEVELS for node in nodes.names[level].to_pylist()], object)
+    last, size = (walk.as_of - date(1970, 1, 1)).days, walk.config.features.max_group_size
+    skus = nodes.where("sku")
+    for start, stop in ((0, skus.start), (skus.start, skus.stop)):
+        for at in range(start, stop, size):
+            some = slice(at, min(at + size, stop))
+            yield _forecast(walk, sum_group(names[some], history[some], last, walk.config.forecast.horizon))
+
+
+def _forecast(walk: Walk, group: Group) -> Forecast:
     config = walk.config
     fitting = partial(
         fit, group=group, cutoff=walk.as_of, config=config.forecast, season=config.evaluation.season,
@@ -211,7 +213,7 @@ def _forecast(walk: Walk, level: str, group: Group) -> Forecast:
     try:
         fitted = fitting(config.hierarchy.model)
     except DataError as error:  # few nodes, or young ones
-        walk.progress.say(f"{level} gets the baseline: {error}")
+        walk.progress.say(f"{group.n_series:,} sums get the baseline: {error}")
         fitted = fitting(BASELINE)
     return predict(fitted, group, cutoff=walk.as_of, config=config.forecast)
 
@@ -278,7 +280,7 @@ def sampled(
             for at in range(0, len(some), _CHUNK):
                 chunk = some[at : at + _CHUNK]
                 drawn = torch.from_numpy(forecasts.quantiles[chunk - where.start])
-                _add_up(walk, nodes, found, drawn, means, chunk, [number, at], [*crossing, *within])
+                _add_up(walk, nodes, found, drawn, means, chunk, [category, number, at], [*crossing, *within])
             if base is not None:
                 yield "sku_location", _series_rows(walk, series, forecasts, means[where], some - where.start)
         yield from ((one.level, _node_rows(walk, nodes, one, means, base)) for one in within)
