@@ -130,9 +130,7 @@ def test_what_errors_have_in_common_is_found_level_by_level(mean: float) -> None
     grid = np.arange(-1, 400) + 0.5
     predicted = np.interp(LEVELS, np.r_[0, counts.cdf(np.arange(0, 400))], grid).clip(0)
     observed = torch.from_numpy(rng.random(y.shape) < 0.9)
-    scores = normal_scores(
-        torch.from_numpy(y), observed, torch.from_numpy(predicted).expand(*y.shape, -1), LEVELS, whole=True
-    )
+    scores = normal_scores(torch.from_numpy(y), observed, torch.from_numpy(predicted).expand(*y.shape, -1), LEVELS)
     found = shared_errors(hierarchy, scores.numpy(), observed.numpy())
     np.testing.assert_allclose(found, SHARES, atol=0.02)
 
