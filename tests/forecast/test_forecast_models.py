@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from importlib import import_module
 
@@ -28,6 +29,7 @@ from tests.forecast.small import (
 from scaleinv.errors import DataError
 from scaleinv.forecast import Fitted, Forecast, Group, fit, forecast_table, group_arrays, predict
 from scaleinv.forecast.fit import _split
+from scaleinv.forecast.fitted import build, take_over
 from scaleinv.forecast.history import History, known_at
 from scaleinv.forecast.inputs import Encoded, Inputs, encode
 from scaleinv.schema import check, table
@@ -82,6 +84,37 @@ def test_the_card_tells_epoch_by_epoch_how_the_training_went(model: ModelName) -
 def test_another_seed_gives_other_weights(model: ModelName) -> None:
     other = fit(model, small_group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=4)
     assert other.to_bytes() != small_fitted(model).to_bytes()
+
+
+@pytest.mark.parametrize("model", ["lstm", "tft"])
+def test_a_network_that_begins_with_the_last_ones_weights_begins_better(model: ModelName) -> None:
+    longer = CONFIG.model_copy(update={model: getattr(CONFIG, model).model_copy(update={"max_epochs": 8})})
+    before = fit(model, small_group(), cutoff=CUTOFF - timedelta(days=7), config=longer, season=7, seed=3)
+    cold, warm = (
+        fit(model, small_group(), cutoff=CUTOFF, config=CONFIG, season=7, seed=4, start=start)
+        for start in (None, before)
+    )
+    assert warm.card["validation_losses"][0] < cold.card["validation_losses"][-1]
+
+
+def test_what_was_learnt_of_a_location_stays_with_it_when_others_come() -> None:
+    before = small_fitted("lstm")
+    assert before.inputs is not None
+    inputs = replace(before.inputs, statics=dict(before.inputs.statics) | {"location_id": ("A", "L0", "L1")})
+    assert inputs.embedding_sizes["location_id"][1] == before.inputs.embedding_sizes["location_id"][1]
+    network = build("lstm", inputs, CONFIG)
+    fresh = {name: weights.clone() for name, weights in network.state_dict().items()}
+    take_over(network, inputs, before)
+    name = "embeddings.embeddings.location_id.weight"
+    old, new = before.state[name], network.state_dict()[name]
+    assert torch.equal(new[[0, 2, 3]], old)
+    assert torch.equal(new[1], fresh[name][1])
+    assert torch.equal(network.state_dict()["rnn.weight_hh_l0"], before.state["rnn.weight_hh_l0"])
+    other = replace(before.inputs, price=False)
+    network = build("lstm", other, CONFIG)
+    fresh = {name: weights.clone() for name, weights in network.state_dict().items()}
+    take_over(network, other, before)
+    assert all(torch.equal(weights, fresh[name]) for name, weights in network.state_dict().items())
 
 
 @pytest.mark.parametrize("model", MODELS)

@@ -23,7 +23,7 @@ AS_OF = dt.date(2026, 1, 31)
 FIRST = dt.date(2025, 9, 1)
 SMALLEST: dict[Callable[[pa.DataType], bool], object] = {
     pa.types.is_string: "x", pa.types.is_date: FIRST, pa.types.is_floating: 1.0, pa.types.is_integer: 1,
-    pa.types.is_boolean: False,
+    pa.types.is_boolean: False, pa.types.is_list: [],
 }  # fmt: skip
 
 
@@ -179,3 +179,17 @@ def test_a_group_that_takes_its_workers_down_gets_the_baseline(walk: Walk, monke
     assert {row["fitted_model"] for row in made if row["model"] == "lstm"} == {"seasonal"}
     assert [path for path in walk.lake.paths("models") if path.endswith("tft/one.forecast.json")]
     assert not [path for path in walk.lake.paths("models") if path.endswith("lstm/one.forecast.json")]
+
+
+def test_networks_begin_with_what_the_last_night_left(walk: Walk) -> None:
+    left = ask(walk)[0]
+    walk.lake.put("models/old/lstm.bin", b"model")
+    early = {"as_of": AS_OF - dt.timedelta(days=1), "model": "lstm", "group_id": "one", "fingerprint": "then"}
+    for row in (early | {"artefact": "models/old/lstm.bin"}, early | {"as_of": FIRST, "artefact": "models/older.bin"}):
+        night = rows(table("gold/training_ledger"), row)
+        walk.lake.overwrite(table("gold/training_ledger"), night, where={"as_of": row["as_of"]})
+    (warm,) = train._warm(walk, [left])
+    assert (left.start, warm.start) == (None, "models/old/lstm.bin")
+    assert warm.artefact != left.artefact, "another start makes another model"
+    walk.lake.delete("models/old/lstm.bin")
+    assert train._warm(walk, [left]) == [left]

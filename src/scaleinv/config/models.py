@@ -291,6 +291,8 @@ class ForecastConfig(Section):
     min_days: Positive = 14
     """A series with a shorter life is forecast from its peers, whatever the model."""
     seed: int = 7
+    warm_start: bool = False
+    """Networks begin with the weights of the last night that has any, instead of at random."""
     lstm: LstmConfig = LstmConfig()
     tft: TftConfig = TftConfig()
     xgboost: XgboostConfig = XgboostConfig()

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from scaleinv.config import ForecastConfig, SamplingConfig, TrainingConfig
 from scaleinv.errors import DataError, explain
 from scaleinv.forecast.calibration import calibrate
-from scaleinv.forecast.fitted import Fitted, build
+from scaleinv.forecast.fitted import Fitted, build, take_over
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.inputs import choose_inputs, encode
@@ -34,12 +34,30 @@ _WEIGHT_EXPONENT: Final = {"lstm": 0.0, "tft": 0.5}
 """How much less a window of a large series counts: a likelihood has no scale to be tamed, a pinball loss has."""
 
 
-def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig, season: int, seed: int) -> Fitted:
+def fit(
+    model: ModelName,
+    group: Group,
+    *,
+    cutoff: date,
+    config: ForecastConfig,
+    season: int,
+    seed: int,
+    start: Fitted | None = None,
+) -> Fitted:
     """``model`` fitted on what was known of the group at ``cutoff``, and calibrated.
 
     The baseline and the classical models need no training: they are fitted when they forecast. What surrounds a
     classical model's mean are its own errors as they were; nothing is stretched. Where memory is too small for the
     group, every other series is trained on; a model knows no series by its name and forecasts all of them.
+
+    Args:
+        model: which one.
+        group: its series.
+        cutoff: the last day that it may see.
+        config: its options.
+        season: days of a season.
+        seed: of all that is drawn.
+        start: a network of the same kind, of an earlier cutoff, whose weights it begins with as far as they fit.
 
     Raises:
         DataError: the group is too small, or too young, for a model that learns.
@@ -52,7 +70,7 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
     group = group.counted(day_number(cutoff))
     while True:
         try:
-            return _fitted(untrained, group, cutoff, config)
+            return _fitted(untrained, group, cutoff, config, start)
         except OUT_OF_MEMORY:
             if group.n_series < 2 * config.min_series:
                 raise
@@ -61,7 +79,7 @@ def fit(model: ModelName, group: Group, *, cutoff: date, config: ForecastConfig,
         free_memory()
 
 
-def _fitted(untrained: Fitted, group: Group, cutoff: date, config: ForecastConfig) -> Fitted:
+def _fitted(untrained: Fitted, group: Group, cutoff: date, config: ForecastConfig, start: Fitted | None) -> Fitted:
     if untrained.model == BASELINE:
         return _calibrated(untrained, group, cutoff, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=untrained.season)
@@ -69,7 +87,7 @@ def _fitted(untrained: Fitted, group: Group, cutoff: date, config: ForecastConfi
         trees, judge = _trees(untrained, history, config)
         # Trees remember: those are calibrated that have not seen the last days.
         return replace(trees, calibration=_calibrated(judge, group, cutoff, config).calibration)
-    return _calibrated(_network(untrained, history, config), group, cutoff, config)
+    return _calibrated(_network(untrained, history, config, start), group, cutoff, config)
 
 
 def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> tuple[Fitted, Fitted]:
@@ -86,7 +104,7 @@ def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> tuple
     return trees, replace(trees, state=grown.judge.state)
 
 
-def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fitted:
+def _network(untrained: Fitted, history: History, config: ForecastConfig, start: Fitted | None) -> Fitted:
     model, season, seed = untrained.model, untrained.season, untrained.seed
     assert model in ("lstm", "tft")
     training, validation = _split(history, config)
@@ -100,6 +118,8 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig) -> Fit
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build(model, data.inputs, config)
+    if start is not None:
+        take_over(network, data.inputs, start)
     trained = train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
     epochs = len(trained.validation_losses)
     if not math.isfinite(trained.validation_loss):

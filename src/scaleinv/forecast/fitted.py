@@ -90,3 +90,34 @@ def build(model: ModelName, inputs: Inputs, config: ForecastConfig) -> nn.Module
     else:
         network = build_tft(inputs, config.tft, config.quantile_levels)
     return network
+
+
+def take_over(network: nn.Module, inputs: Inputs, start: Fitted) -> None:
+    """Weights of an earlier network of the same columns, in place; what has another shape stays as it is.
+
+    Codes are taken over by what they stand for: a new location begins at random, the others keep what was learnt.
+    """
+    before = start.inputs
+    if before is None or (before.reals, before.categoricals) != (inputs.reals, inputs.categoricals):
+        return
+    with torch.no_grad():
+        for name, new in network.state_dict().items():
+            old = start.state.get(name)
+            if old is None:
+                continue
+            *_, kind, column, _ = ("", "", *name.split("."))
+            if kind == "embeddings" and old.shape[1:] == new.shape[1:]:
+                here, there = _codes(inputs, column), _codes(before, column)
+                both = [text for text in here if text in there]
+                new[[here[text] for text in both]] = old[[there[text] for text in both]].to(new)
+            elif old.shape == new.shape:
+                new.copy_(old)
+
+
+def _codes(inputs: Inputs, column: str) -> dict[str | int, int]:
+    """What each code of a column stands for; what it has no text for is a number."""
+    if column == "weekday":
+        return {day: day for day in range(7)}
+    texts = inputs.events if column == "event" else inputs.statics[column]
+    codes: dict[str | int, int] = {0: 0} | {text: code for code, text in enumerate(texts, start=1)}
+    return codes | ({-1: len(texts) + 1} if column == "event" else {})

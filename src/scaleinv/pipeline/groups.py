@@ -40,6 +40,8 @@ class Request:
     series_version: int
     fingerprint: str
     kind: str
+    start: str | None = None
+    """Path of an earlier model whose weights training begins with."""
 
     @property
     def as_of(self) -> date:

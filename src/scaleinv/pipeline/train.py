@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
+from datetime import date
 from typing import Final
 
 from scaleinv.errors import DataError
 from scaleinv.evaluation import cutoffs
-from scaleinv.forecast import fit
+from scaleinv.forecast import Fitted, fit
 from scaleinv.lake import Lake
 from scaleinv.pipeline.groups import Card, Request, load_group, message, requests, run_groups
 from scaleinv.pipeline.stages import STAGES
-from scaleinv.pipeline.walk import Outcome, Walk, rows_of
+from scaleinv.pipeline.walk import Outcome, Walk, digest, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE, CLASSICAL
 
@@ -32,6 +34,8 @@ def work(walk: Walk) -> Outcome:
     stage = next(stage for stage in STAGES if stage.name == "train")
     learning = [model for model in config.forecast.models if model not in CLASSICAL]
     todo = requests(walk, kind="train", models=learning, cutoffs=[cutoff], fingerprint=walk.fingerprint(stage))
+    if config.forecast.warm_start:
+        todo = _warm(walk, todo)
     cards = run_groups(walk, train_group, todo, _failed)
     ledger = table("gold/training_ledger")
     rows = [{name: card[name] for name in ledger.names} | {"as_of": walk.as_of} for card in cards]
@@ -43,6 +47,30 @@ def work(walk: Walk) -> Outcome:
     return Outcome(result={"groups": states}, complete=counts["failed"] == 0)
 
 
+def _warm(walk: Walk, todo: list[Request]) -> list[Request]:
+    """The same requests, each with the network of its group that the last night left; trees begin anew.
+
+    What a model begins with is part of its fingerprint: with another start it is another model.
+    """
+    ledger = table("gold/training_ledger")
+    days = walk.lake.partition_values(ledger, "as_of") if walk.lake.exists(ledger) else []
+    last = max((day for day in days if day < walk.as_of.isoformat()), default=None)
+    if last is None:
+        return todo
+    columns = ["model", "group_id", "artefact", "fingerprint"]
+    rows = walk.lake.read(ledger, where={"as_of": date.fromisoformat(last)}, columns=columns).to_pylist()
+    left = {(row["model"], row["group_id"]): row for row in rows if row["artefact"]}
+    warm = []
+    for request in todo:
+        row = left.get((request.model, request.group_id))
+        if row and request.model != "xgboost" and walk.lake.files.exists(row["artefact"]):
+            both = digest([request.fingerprint, row["fingerprint"]])
+            warm.append(replace(request, start=row["artefact"], fingerprint=both))
+        else:
+            warm.append(request)
+    return warm
+
+
 def _remove_models(walk: Walk, *, kept: set[str | None]) -> None:
     """This night's models that the ledger does not name: runs with other options left them."""
     for path in walk.lake.paths(f"models/{walk.as_of}"):
@@ -52,15 +80,17 @@ def _remove_models(walk: Walk, *, kept: set[str | None]) -> None:
 
 def train_group(request: Request) -> Card:
     """On a worker: fits one model, stores it. A group that is too small is not an error: it falls back, and says so."""
-    group = load_group(request)
+    group, lake = load_group(request), Lake(request.lake)
     (cutoff,) = request.cutoffs
+    weights = lake.get(request.start) if request.start else None
     try:
         fitted = fit(
-            request.model, group, cutoff=cutoff, config=request.forecast, season=request.season, seed=request.seed
-        )
+            request.model, group, cutoff=cutoff, config=request.forecast, season=request.season, seed=request.seed,
+            start=Fitted.from_bytes(weights) if weights else None,
+        )  # fmt: skip
     except DataError as error:
         return _card(request, "fell_back", n_series=group.n_series, error=message(error))
-    Lake(request.lake).put(request.artefact, fitted.to_bytes())
+    lake.put(request.artefact, fitted.to_bytes())
     facts = {name: fitted.card[name] for name in _LEARNT}
     return _card(request, "done", n_series=group.n_series, **facts)
 
