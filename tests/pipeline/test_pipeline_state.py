@@ -19,7 +19,7 @@ from scaleinv.errors import ConfigError, DataError, LakeError
 from scaleinv.pipeline import export
 from scaleinv.pipeline import walk as walk_module
 from scaleinv.pipeline.sources import _matches, source_files, sources_state
-from scaleinv.pipeline.stages import STAGES, Stage, stages_between
+from scaleinv.pipeline.stages import STAGES, Stage, stages_before, stages_between
 from scaleinv.pipeline.walk import Outcome, Walk, code_state
 from scaleinv.schema import table
 
@@ -140,6 +140,14 @@ def test_a_stage_needs_those_before_it_of_the_same_night(config: Config) -> None
         Walk(config, AS_OF + dt.timedelta(days=1)).run([BY_NAME["replenish"]])
     assert "scaleinv features --env local --as-of 2026-02-01" in str(caught.value)
     assert "scaleinv ingest" not in str(caught.value)
+
+
+def test_a_stage_follows_from_those_that_write_what_it_reads() -> None:
+    """Of all but the last one these are all before it: a mirror needs no orders, nor that they still lie there."""
+    names = [[earlier.name for earlier in stages_before(stage)] for stage in STAGES]
+    order = [stage.name for stage in STAGES]
+    assert names[:-1] == [order[:n] for n in range(len(order) - 1)]
+    assert names[-1] == order[: order.index("evaluate") + 1]
 
 
 @pytest.mark.usefixtures("stubs")

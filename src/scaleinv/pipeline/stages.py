@@ -131,6 +131,13 @@ STAGES: Final[tuple[Stage, ...]] = (
     ),
 )
 
+
+def stages_before(stage: Stage) -> tuple[Stage, ...]:
+    """Those that ``stage`` follows from: up to the last one that writes what it reads."""
+    last = max((n for n, earlier in enumerate(STAGES) if {*earlier.writes} & {*stage.reads}), default=-1)
+    return STAGES[: last + 1]
+
+
 STAGE_NAMES: Final = tuple(stage.name for stage in STAGES)
 
 

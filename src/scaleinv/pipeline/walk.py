@@ -29,7 +29,7 @@ from scaleinv.pipeline.decisions import decisions_state
 from scaleinv.pipeline.engines import Engines
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.sources import sources_state
-from scaleinv.pipeline.stages import STAGES, Stage
+from scaleinv.pipeline.stages import STAGES, Stage, stages_before
 from scaleinv.schema import Table, table
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ class Walk:
 
     def fingerprint(self, stage: Stage) -> str:
         """Of all that the stage's result depends on."""
-        before = STAGES[: STAGES.index(stage)]
+        before = stages_before(stage)
         content = {
             "code": code_state(),
             "as_of": self._day_of(stage),
@@ -117,7 +117,7 @@ class Walk:
 
     def _require_inputs(self, stage: Stage) -> None:
         """What lies in the lake of another night, or was made with other options, is not what the stage is to read."""
-        before = STAGES[: STAGES.index(stage)]
+        before = stages_before(stage)
         # What follows on a stage that is to be done is to be done, too.
         done = list(itertools.takewhile(self._is_done, before))
         to_do = [earlier.name for earlier in before[len(done) :]]
