@@ -143,11 +143,12 @@ def test_a_stage_needs_those_before_it_of_the_same_night(config: Config) -> None
 
 
 def test_a_stage_follows_from_those_that_write_what_it_reads() -> None:
-    """Of all but the last one these are all before it: a mirror needs no orders, nor that they still lie there."""
-    names = [[earlier.name for earlier in stages_before(stage)] for stage in STAGES]
+    """Up to the orders these are all before it: sums of forecasts and a mirror need none, nor that they still lie there."""
+    names = {stage.name: [earlier.name for earlier in stages_before(stage)] for stage in STAGES}
     order = [stage.name for stage in STAGES]
-    assert names[:-1] == [order[:n] for n in range(len(order) - 1)]
-    assert names[-1] == order[: order.index("evaluate") + 1]
+    chosen = order[: order.index("evaluate") + 1]
+    aside = {"reconcile": chosen, "track": chosen}
+    assert names == {name: order[:n] for n, name in enumerate(order)} | aside
 
 
 @pytest.mark.usefixtures("stubs")
