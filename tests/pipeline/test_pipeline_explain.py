@@ -15,7 +15,7 @@ import pytest
 from tests.pipeline.test_pipeline_groups import AS_OF, FIRST, in_this_process, rows
 
 from scaleinv.config import load_config
-from scaleinv.errors import ConfigError, DataError
+from scaleinv.errors import ConfigError, DataError, LakeError
 from scaleinv.lake import Lake
 from scaleinv.pipeline import explain, forecast, groups, train
 from scaleinv.pipeline.explain import Explanation, explained
@@ -224,3 +224,15 @@ def test_a_picture_is_well_formed_and_of_the_same_bytes_each_time(walk: Walk, tm
     assert not [*tmp_path.rglob("*.unfinished")]
     with pytest.raises(ConfigError, match=r"\.svg or \.png"):
         draw(walk, why, tmp_path / "one.pdf")
+
+
+def test_a_night_that_is_only_trained_is_explained_and_not_drawn(another: Callable[..., Walk], tmp_path: Path) -> None:
+    walk = another()
+    why = of(walk, OLD[1])
+    assert why.maker is None
+    with pytest.raises(LakeError, match="gold/forecasts is not in the lake"):
+        draw(walk, why, tmp_path / "one.svg")
+    walk.lake.create(table("gold/forecasts"))
+    with pytest.raises(LakeError, match="no forecast of s1@L1 by xgboost"):
+        draw(walk, why, tmp_path / "one.svg")
+    assert not [*tmp_path.glob("one*")]

@@ -143,7 +143,7 @@ def test_a_stage_needs_those_before_it_of_the_same_night(config: Config) -> None
 
 
 def test_a_stage_follows_from_those_that_write_what_it_reads() -> None:
-    """Up to the orders these are all before it: sums of forecasts and a mirror need none, nor that they still lie there."""
+    """Up to the orders these are all before it: sums of forecasts and a mirror need no orders."""
     names = {stage.name: [earlier.name for earlier in stages_before(stage)] for stage in STAGES}
     order = [stage.name for stage in STAGES]
     chosen = order[: order.index("evaluate") + 1]

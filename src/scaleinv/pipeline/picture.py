@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 
-from scaleinv.errors import ConfigError, explain
+from scaleinv.errors import ConfigError, LakeError, explain
 from scaleinv.pipeline.explain import Explanation, Floats
 from scaleinv.pipeline.nights import panel_of
 from scaleinv.pipeline.walk import Walk
@@ -104,6 +104,10 @@ def _band(walk: Walk, why: Explanation) -> tuple[Floats, Floats, float]:
     """(horizon,) each: the quantiles of a day next to the band's levels; and the share of days between them."""
     found = walk.read("gold/forecasts", columns=["quantiles"], cutoff=walk.as_of, model=why.model,
                       group_id=why.group_id, unique_id=why.unique_id)  # fmt: skip
+    if not found.num_rows:
+        raise LakeError(
+            explain(f"gold/forecasts has no forecast of {why.unique_id} by {why.model}", do="scaleinv forecast first")
+        )
     levels = np.asarray(walk.config.forecast.quantile_levels)
     quantiles = np.asarray(found["quantiles"][0].as_py(), np.float64).reshape(-1, len(levels))
     low, high = (int(np.abs(levels - level).argmin()) for level in _BAND)
