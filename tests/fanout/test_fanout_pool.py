@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -175,6 +176,24 @@ def test_workers_get_their_threads_and_no_gpu_and_run_setup_once() -> None:
     config = CONFIG.model_copy(update={"num_workers": 1, "cpus_per_worker": 2})
     found = outcomes(work, [Task(name, 1, name) for name in names], config, setup=setup)
     assert [found[name].value for name in names] == ["2", "2", "", "x"]
+
+
+@pytest.mark.usefixtures("local_ray")
+def test_what_a_task_has_used_is_not_counted_for_the_next_on_its_worker() -> None:
+    def work(mib: int) -> int:
+        until = time.process_time() + 0.2
+        held = b"x" * (mib * 2**20)
+        while time.process_time() < until:
+            pass
+        return len(held)
+
+    tasks = [Task("large", 2, 300), Task("small", 1, 1)]
+    found = outcomes(work, tasks, CONFIG.model_copy(update={"num_workers": 1}))
+    large, small = (found[name] for name in ("large", "small"))
+    assert large.worker == small.worker
+    assert all(one.core_seconds is not None and 0.2 <= one.core_seconds < 5 for one in (large, small))
+    if sys.platform == "linux":
+        assert 295 < (large.peak_memory or 0) - (small.peak_memory or 0) < 330
 
 
 @pytest.mark.usefixtures("local_ray")

@@ -152,10 +152,13 @@ def test_a_value_that_is_no_demand_counts_as_missing_or_none(bad: float | None) 
 
 
 def test_a_typing_error_is_cut_down_to_what_the_series_could_do() -> None:
-    spiky: list[float | None] = [4.0] * 199 + [1e9]
+    spiky: list[float | None] = [4.0] * 198 + [1e9, 1e4]
     group = _group({"a": (0, spiky), "b": (0, [1e6] * 200)})
     history = known_at(group, cutoff=START + timedelta(days=199), horizon=1, season=7)
     assert history.y[199] == 20 * 4 + 100
+    assert history.y[198] == 4.0, "no number of units at all: as if nothing were known of that day"
+    assert history.observed[197:200].tolist() == [True, False, True]
+    assert history.is_cut.nonzero().flatten().tolist() == [198, 199]
     assert history.y[history.indptr[1]] == 1e6  # much, but always: no error
 
 

@@ -72,3 +72,7 @@ def test_after_the_loss_of_the_head_only_what_is_missing_is_trained(
     assert {group: after[group] for group in before} == before, "worker and seconds are those of the run that was lost"
     ledger = walk.read("gold/training_ledger").to_pylist()
     assert {row["group_id"] for row in ledger if row["status"] == "done"} == set(after)
+    for row in ledger:
+        assert row["device"]
+        assert row["core_seconds"] > 0
+        assert row["peak_memory"] > 50, "MiB of Python and its libraries"

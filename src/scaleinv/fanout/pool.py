@@ -17,6 +17,7 @@ import ray
 from scaleinv.errors import EngineError, explain
 from scaleinv.fanout.cluster import cluster, find_head
 from scaleinv.fanout.tasks import Outcome, Task
+from scaleinv.fanout.usage import forget_peak, peak_memory
 
 if TYPE_CHECKING:
     from scaleinv.config.models import RayConfig
@@ -188,10 +189,10 @@ class _Pool:
         if entry is None:
             slot.worker, self._failed_starts = answer, 0
             return None
-        value, message, seconds = answer
+        value, message, seconds, core_seconds, peak = answer
         if message is not None:
             return self._failed(slot, entry, message, seconds)
-        return Outcome(entry.id, True, value, None, seconds, entry.failures + 1, slot.worker)
+        return Outcome(entry.id, True, value, None, seconds, entry.failures + 1, slot.worker, core_seconds, peak)
 
     def _patience(self) -> float:
         """Seconds to wait for an answer before looking after the workers."""
@@ -282,15 +283,17 @@ class _Worker:
         """``host:process``."""
         return f"{socket.gethostname()}:{os.getpid()}"
 
-    def run(self, payload: Any) -> tuple[Any, str | None, float]:
-        """Value, error (``class: message``) and seconds of one call."""
-        started = time.perf_counter()
+    def run(self, payload: Any) -> tuple[Any, str | None, float, float, float | None]:
+        """Value, error (``class: message``), seconds, core-seconds and peak memory of one call."""
+        is_counted = forget_peak()
+        started, cpu = time.perf_counter(), time.process_time()
         value, error = None, None
         try:
             value = self._work(payload)
         except (Exception, SystemExit) as raised:
             error = _describe(raised)
-        return value, error, time.perf_counter() - started
+        seconds, core_seconds = time.perf_counter() - started, time.process_time() - cpu
+        return value, error, seconds, core_seconds, peak_memory() if is_counted else None
 
 
 def _actor_class(config: RayConfig) -> Any:

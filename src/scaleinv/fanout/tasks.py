@@ -31,3 +31,7 @@ class Outcome:
     attempts: int
     worker: str
     """``host:process`` of the last attempt."""
+    core_seconds: float | None = None
+    """Processor time of the last attempt, all threads of the worker together; ``None`` if it failed."""
+    peak_memory: float | None = None
+    """MiB that the worker's process held at most during it; ``None`` if it failed, or the system does not say."""

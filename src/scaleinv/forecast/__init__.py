@@ -12,6 +12,7 @@ from scaleinv.forecast.hierarchy import (
     sum_group,
     variances_of,
 )
+from scaleinv.forecast.odd import odd_series
 from scaleinv.forecast.paths import cumulative_quantiles, normal_scores, quantiles, step_correlation
 from scaleinv.forecast.predict import Forecast, predict
 from scaleinv.forecast.reasons import Reasons, reasons
@@ -30,6 +31,7 @@ __all__ = [
     "forecast_table",
     "group_arrays",
     "normal_scores",
+    "odd_series",
     "predict",
     "quantiles",
     "reasons",

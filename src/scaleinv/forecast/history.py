@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import date
+from typing import Final
 
 import torch
 from torch import Tensor
@@ -14,6 +15,8 @@ _LAGS = 4
 """Same weekdays that a missing day is filled from."""
 _SPIKE_FACTOR, _SPIKE_UNITS = 20.0, 100.0
 """A value above 20 x the series' 99th percentile + 100 units is a typing error, and is cut down to that."""
+_NO_NUMBER: Final = 100.0
+"""Above so many times that it says nothing of demand (a bar code in the field of the quantity): the day is unknown."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,8 @@ class History:
     y: Tensor
     least: Tensor
     observed: Tensor
+    is_cut: Tensor
+    """(rows,) whether a value was a typing error, and is cut down or unknown."""
     is_stockout: Tensor
     price: Tensor
     is_promotion: Tensor
@@ -78,7 +83,10 @@ def known_at(group: Group, *, cutoff: date, horizon: int, season: int) -> Histor
     y = torch.where(past, torch.where(present, group.y[row], 0.0), 0.0)
     known = past & torch.isfinite(y)
     stockout = past & present & group.is_stockout[row]
-    y = _without_spikes(torch.where(known, y, 0.0).clamp(min=0), known, owner, n_days, horizon)
+    recorded = torch.where(known, y, 0.0).clamp(min=0)
+    cap = _cap(recorded, known, owner, n_days, horizon)[owner]
+    known &= recorded <= _NO_NUMBER * cap
+    y, is_cut = torch.minimum(recorded, cap), recorded > cap
     observed = known & ~stockout
     sold = torch.nan_to_num(group.sales[row], nan=0.0, posinf=0.0).clamp(min=0)
     least = torch.where(observed, y, torch.where(stockout, torch.minimum(sold, y), 0.0))
@@ -86,7 +94,7 @@ def known_at(group: Group, *, cutoff: date, horizon: int, season: int) -> Histor
     price = torch.where(end[owner] > begin[owner], group.price[row], 0.0)
     return History(
         group=group, cutoff=last, horizon=horizon, indptr=indptr, n_days=n_days, day=day, y=y, least=least,
-        observed=observed,
+        observed=observed, is_cut=is_cut,
         is_stockout=stockout, price=torch.nan_to_num(price),
         is_promotion=present & group.is_promotion[row], is_benefit_day=present & group.is_benefit_day[row],
         event=torch.where(present, group.event[row].long(), -1),
@@ -103,15 +111,14 @@ def _running(values: Tensor) -> Tensor:
     return torch.cat([values.new_zeros(1, dtype=torch.float64), values.double().cumsum(0)])
 
 
-def _without_spikes(y: Tensor, known: Tensor, owner: Tensor, n_days: Tensor, horizon: int) -> Tensor:
-    """``y`` cut at the cap; the 99th percentile of the known days by one sort of (series, value)."""
+def _cap(y: Tensor, known: Tensor, owner: Tensor, n_days: Tensor, horizon: int) -> Tensor:
+    """(n_series,) what is no typing error; the 99th percentile of the known days by one sort of (series, value)."""
     order = torch.argsort(torch.where(known, y, -1.0), stable=True)
     order = order[torch.argsort(owner[order], stable=True)]
     counts = torch.bincount(owner[known], minlength=len(n_days))
     ends = (n_days + horizon).cumsum(0)  # unknown values sort first (-1), so known ones end at the series' end
     rank = (ends - counts + ((counts - 1).clamp(min=0).double() * 0.99).floor().long()).clamp(max=len(y) - 1)
-    cap = torch.where(counts > 0, _SPIKE_FACTOR * y[order[rank]] + _SPIKE_UNITS, torch.inf)
-    return torch.minimum(y, cap[owner])
+    return torch.where(counts > 0, _SPIKE_FACTOR * y[order[rank]] + _SPIKE_UNITS, torch.inf)
 
 
 def _fill(y: Tensor, known: Tensor, past: Tensor, start: Tensor, season: int) -> Tensor:

@@ -133,7 +133,8 @@ def _fan_out(
         else:
             walk.progress.say(f"{outcome.id} failed after {outcome.attempts} tries: {outcome.error}")
             card = failed(request, str(outcome.error))
-        card |= {"seconds": outcome.seconds, "attempts": outcome.attempts, "worker": outcome.worker}
+        measured = ("seconds", "attempts", "worker", "core_seconds", "peak_memory")
+        card |= {name: getattr(outcome, name) for name in measured}
         if outcome.ok and not card.get("try_again"):
             walk.lake.put(request.card, json.dumps(card, sort_keys=True).encode())
         yield outcome.id, card

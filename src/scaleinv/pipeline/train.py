@@ -9,7 +9,7 @@ from typing import Final
 
 from scaleinv.errors import DataError
 from scaleinv.evaluation import cutoffs
-from scaleinv.forecast import Fitted, fit
+from scaleinv.forecast import Fitted, Group, fit, odd_series
 from scaleinv.lake import Lake
 from scaleinv.pipeline.groups import Card, Request, load_group, message, requests, run_groups
 from scaleinv.pipeline.stages import STAGES
@@ -80,19 +80,42 @@ def _remove_models(walk: Walk, *, kept: set[str | None]) -> None:
 
 def train_group(request: Request) -> Card:
     """On a worker: fits one model, stores it. A group that is too small is not an error: it falls back, and says so."""
+    import torch
+
     group, lake = load_group(request), Lake(request.lake)
+    if group.device.type == "cuda":
+        torch.cuda.reset_peak_memory_stats(group.device)
     (cutoff,) = request.cutoffs
-    weights = lake.get(request.start) if request.start else None
+    odd = odd_series(group, cutoff=cutoff, horizon=request.forecast.horizon, season=request.season)
+    seen = {"n_series": group.n_series, "odd_series": ", ".join(f"{kind} {n}" for kind, n in odd.items()) or None}
     try:
         fitted = fit(
             request.model, group, cutoff=cutoff, config=request.forecast, season=request.season, seed=request.seed,
-            start=Fitted.from_bytes(weights) if weights else None,
+            start=_start(request, lake),
         )  # fmt: skip
     except DataError as error:
-        return _card(request, "fell_back", n_series=group.n_series, error=message(error))
+        return _card(request, "fell_back", **seen, error=message(error))
     lake.put(request.artefact, fitted.to_bytes())
     facts = {name: fitted.card[name] for name in _LEARNT}
-    return _card(request, "done", n_series=group.n_series, **facts)
+    return _card(request, "done", **seen, **facts, **_used(group))
+
+
+def _start(request: Request, lake: Lake) -> Fitted | None:
+    content = lake.get(request.start) if request.start else None
+    try:
+        return Fitted.from_bytes(content) if content else None
+    except DataError:  # of an earlier version: training begins at random
+        return None
+
+
+def _used(group: Group) -> Card:
+    """What it was computed on, and the most that tensors took there."""
+    import torch
+
+    if group.device.type == "cpu":
+        return {"device": "cpu"}
+    peak = torch.cuda.max_memory_allocated(group.device) / 2**20
+    return {"device": torch.cuda.get_device_name(group.device), "device_memory": peak}
 
 
 def _failed(request: Request, error: str) -> Card:
@@ -111,5 +134,8 @@ def _card(request: Request, status: str, **facts: object) -> Card:
         "artefact": request.artefact if done else None,
         "fingerprint": request.fingerprint,
         **_LEARNT,
+        "odd_series": None,
+        "device": None,
+        "device_memory": None,
         **facts,
     }

@@ -136,6 +136,10 @@ FORECAST = (
             Column("artefact", TEXT, "path of the artefact under the lake's root", nullable=True),
             Column("fingerprint", TEXT, "of data, options and code; equal: need not be trained again"),
             Column("n_series", LONG, "series of the group"),
+            Column(
+                "odd_series", TEXT, "of these, series with little to learn from, by kind: unknown 1, spike 2 "
+                "(forecast/odd.py)", nullable=True,
+            ),
             Column("n_windows", LONG, "training windows seen; of trees, days of windows"),
             Column("epochs", INT, "epochs run before early stopping"),
             Column("validation_loss", FLOAT, "best validation loss", nullable=True),
@@ -147,6 +151,19 @@ FORECAST = (
             Column("seconds", FLOAT, "wall clock", unit="second", measured=True),
             Column("attempts", INT, "tries it took", measured=True),
             Column("worker", TEXT, "host and process", measured=True),
+            Column("device", TEXT, "cpu, or the GPU's name", nullable=True, measured=True),
+            Column(
+                "core_seconds", FLOAT, "processor time, all threads: what it costs, times the price of a core",
+                unit="second", nullable=True, measured=True,
+            ),
+            Column(
+                "peak_memory", FLOAT, "of the worker's process while it was at it, libraries included",
+                unit="mebibyte", nullable=True, measured=True,
+            ),
+            Column(
+                "device_memory", FLOAT, "the same of the GPU, tensors only", unit="mebibyte", nullable=True,
+                measured=True,
+            ),
         ),
         partitions=("as_of",),
     ),

@@ -1,0 +1,40 @@
+"""Series that a model can learn little from, and that shall not fail their group: how many, and what is odd."""
+
+from __future__ import annotations
+
+from datetime import date
+
+import torch
+from torch import Tensor
+
+from scaleinv.forecast.group import Group
+from scaleinv.forecast.history import day_number, known_at
+
+
+def odd_series(group: Group, *, cutoff: date, horizon: int, season: int) -> dict[str, int]:
+    """How many series are odd as they were known at ``cutoff``, by what is odd about them.
+
+    ``unknown``: there is a life, but no day of demand; ``never sold``; ``one sale``: on one day only; ``constant``: the
+    same, and not nothing, on all days; ``spike``: a value was cut, as a typing error. A series may be of several kinds,
+    kinds without one are left out.
+    """
+    history = known_at(group.counted(day_number(cutoff)), cutoff=cutoff, horizon=horizon, season=season)
+    owner = torch.repeat_interleave(torch.arange(group.n_series, device=group.device), torch.diff(history.indptr))
+    seen, y = history.observed, history.y
+
+    def per_series(rows: Tensor) -> Tensor:
+        return torch.bincount(owner[rows], minlength=group.n_series)
+
+    days, sales = per_series(seen), per_series(seen & (y > 0))
+    bounds = torch.stack([torch.full((group.n_series,), start, device=y.device) for start in (torch.inf, -torch.inf)])
+    least = bounds[0].scatter_reduce(0, owner[seen], y[seen], "amin")
+    most = bounds[1].scatter_reduce(0, owner[seen], y[seen], "amax")
+    kinds = {
+        "unknown": (history.n_days > 0) & (days == 0),
+        "never sold": (days > 0) & (sales == 0),
+        "one sale": (days > 1) & (sales == 1),
+        "constant": (days > 1) & (least == most) & (sales > 0),
+        "spike": per_series(history.is_cut) > 0,
+    }
+    counts = {kind: int(which.sum()) for kind, which in kinds.items()}
+    return {kind: count for kind, count in counts.items() if count}
