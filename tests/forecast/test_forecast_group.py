@@ -98,6 +98,15 @@ def test_each_series_is_counted_in_the_largest_unit_that_fits() -> None:
     assert torch.isnan(weights[2])
 
 
+def test_a_single_sale_by_weight_is_no_typing_error() -> None:
+    sold: list[float | None] = [0.0] * 30
+    sold[10] = 12.752
+    last = START + timedelta(days=29)
+    history = known_at(_group({"a": (0, sold)}).counted(day_number(last)), cutoff=last, horizon=1, season=7)
+    assert float(history.y.max()) == pytest.approx(12_752)
+    assert bool(history.observed[:30].all())
+
+
 def test_neither_later_days_nor_estimates_change_what_a_series_is_counted_in() -> None:
     group = _group({"a": (0, [1.0, 2.0, 0.0, 0.77, 0.77, 0.77])}, is_stockout=[False, False, False, True, False, False])
     assert group.counted(day_number(START + timedelta(days=3))).grain.tolist() == [1.0]

@@ -97,6 +97,15 @@ def test_a_network_that_begins_with_the_last_ones_weights_begins_better(model: M
     assert warm.card["validation_losses"][0] < cold.card["validation_losses"][-1]
 
 
+def test_weights_that_have_seen_later_days_are_left_alone() -> None:
+    earlier = CUTOFF - timedelta(days=1)
+    fits = [
+        fit("lstm", small_group(), cutoff=earlier, config=CONFIG, season=7, seed=4, start=start)
+        for start in (None, small_fitted("lstm"))
+    ]
+    assert fits[0].to_bytes() == fits[1].to_bytes()
+
+
 def test_what_was_learnt_of_a_location_stays_with_it_when_others_come() -> None:
     before = small_fitted("lstm")
     assert before.inputs is not None
@@ -191,15 +200,23 @@ def test_no_series_can_fail_its_group(model: ModelName) -> None:
     assert not forecast.cumulative_quantiles[0].any() or model != "seasonal"
 
 
-@pytest.mark.parametrize("model", ["xgboost", "lstm"])
-def test_a_group_that_is_too_large_for_the_memory_is_split(monkeypatch: pytest.MonkeyPatch, model: ModelName) -> None:
+@pytest.mark.parametrize(
+    ("model", "error"),
+    [
+        ("xgboost", torch.OutOfMemoryError("CUDA out of memory")),
+        ("lstm", RuntimeError("[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory")),
+    ],
+)
+def test_a_group_that_is_too_large_for_the_memory_is_split(
+    monkeypatch: pytest.MonkeyPatch, model: ModelName, error: Exception
+) -> None:
     """Whichever series are trained on, all are forecast."""
     sizes: list[int] = []
 
     def small(history: History, inputs: Inputs) -> Encoded:
         sizes.append(history.group.n_series)
         if history.group.n_series > 4:
-            raise torch.OutOfMemoryError("made up")
+            raise error
         return encode(history, inputs)
 
     for name in ("fit", "predict"):  # the package's `fit` is the function

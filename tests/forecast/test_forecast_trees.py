@@ -138,3 +138,18 @@ def test_a_series_that_sells_in_bursts_gets_a_wider_distribution_than_a_steady_o
     right = {False: poisson.ppf(0.9, 4), True: nbinom.ppf(0.9, 0.25, 0.25 / 4.25)}
     assert top[~bursty].mean() == pytest.approx(right[False], rel=0.25)
     assert top[bursty].mean() == pytest.approx(right[True], rel=0.25)
+
+
+def test_what_is_counted_in_grams_does_not_outweigh_what_is_counted_in_units() -> None:
+    """Of the same demand, some series in grams: trees are those of all in units, as far as they can tell them apart."""
+    rng = np.random.default_rng(2)
+    y = rng.poisson(np.resize([2.0, 6.0], 40)[:, None], (40, 97)).astype(float)
+    grams = np.where(np.arange(40) < 4, 1.001, 1.0)[:, None]
+    losses = []
+    for made in (y, y * grams):
+        group = group_arrays(*small_tables(made, np.zeros(40, int)))
+        cutoff = START + timedelta(days=89)
+        found = predict(fit("xgboost", group, cutoff=cutoff, config=CONFIG, season=7, seed=1), group, cutoff=cutoff,
+                        config=CONFIG)  # fmt: skip
+        losses.append(np.abs(found.mean[4:].mean(1) / np.resize([2.0, 6.0], 36) - 1).mean())
+    assert losses[1] < 2 * losses[0] + 0.05

@@ -18,7 +18,7 @@ from scaleinv.config.maintain import MaintainConfig
 from scaleinv.config.registry import RegistryConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
 from scaleinv.config.sources import SourceConfig
-from scaleinv.schema.words import PROPHET, ClassicalName, ModelName, TrainedName
+from scaleinv.schema.words import PROPHET, ClassicalName, StatsName, TrainedName
 
 # --- where things are ---------------------------------------------------------------------------------------------
 
@@ -350,7 +350,7 @@ class HierarchyConfig(Section):
     method: Literal["bottom_up", "structural", "diagonal"] = "bottom_up"
     """``bottom_up``: sums of the series' forecasts. The others also forecast the sums themselves and reconcile both,
     weighted by the number of series (``structural``) or by the variances of the forecasts (``diagonal``)."""
-    model: ModelName = "xgboost"
+    model: TrainedName | StatsName = "xgboost"
     """What forecasts the sums themselves, from their own days alone."""
 
 

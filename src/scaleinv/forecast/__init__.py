@@ -2,7 +2,7 @@
 
 from scaleinv.forecast.fit import fit
 from scaleinv.forecast.fitted import Fitted
-from scaleinv.forecast.group import Group, group_arrays
+from scaleinv.forecast.group import Group, grains, group_arrays
 from scaleinv.forecast.hierarchy import (
     Hierarchy,
     common_draws,
@@ -29,6 +29,7 @@ __all__ = [
     "fit",
     "float_lists",
     "forecast_table",
+    "grains",
     "group_arrays",
     "normal_scores",
     "odd_series",

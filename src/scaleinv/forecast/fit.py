@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date
+from datetime import date, timedelta
 from typing import Final
 
 import torch
@@ -18,7 +18,7 @@ from scaleinv.forecast.fitted import Fitted, build, take_over
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.inputs import choose_inputs, encode
-from scaleinv.forecast.memory import OUT_OF_MEMORY, free_memory
+from scaleinv.forecast.memory import free_memory, is_out_of_memory
 from scaleinv.forecast.paths import normal_scores, step_correlation
 from scaleinv.forecast.predict import raw_forecast
 from scaleinv.forecast.train import train
@@ -57,7 +57,8 @@ def fit(
         config: its options.
         season: days of a season.
         seed: of all that is drawn.
-        start: a network of the same kind, of an earlier cutoff, whose weights it begins with as far as they fit.
+        start: a network of the same kind whose weights it begins with as far as they fit; one of a later cutoff has
+            seen what this one is to be scored on, and is left alone.
 
     Raises:
         DataError: the group is too small, or too young, for a model that learns.
@@ -67,12 +68,11 @@ def fit(
     )
     if model in CLASSICAL:
         return untrained
-    group = group.counted(day_number(cutoff))
     while True:
         try:
             return _fitted(untrained, group, cutoff, config, start)
-        except OUT_OF_MEMORY:
-            if group.n_series < 2 * config.min_series:
+        except Exception as error:
+            if not is_out_of_memory(error) or group.n_series < 2 * config.min_series:
                 raise
         # Not in the handler: what the error holds is freed only after it.
         group = group.part(torch.arange(0, group.n_series, 2, device=group.device))
@@ -80,6 +80,7 @@ def fit(
 
 
 def _fitted(untrained: Fitted, group: Group, cutoff: date, config: ForecastConfig, start: Fitted | None) -> Fitted:
+    group = group.counted(day_number(cutoff))
     if untrained.model == BASELINE:
         return _calibrated(untrained, group, cutoff, config)
     history = known_at(group, cutoff=cutoff, horizon=config.horizon, season=untrained.season)
@@ -118,7 +119,7 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig, start:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build(model, data.inputs, config)
-    if start is not None:
+    if start is not None and day_number(date.fromisoformat(start.card["cutoff"])) <= history.cutoff:
         take_over(network, data.inputs, start)
     trained = train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
     epochs = len(trained.validation_losses)
@@ -136,6 +137,7 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig, start:
         "n_windows": epochs * n_batches * options.batch_size,
         "epochs": epochs,
         "validation_loss": trained.validation_loss,
+        "cutoff": (date(1970, 1, 1) + timedelta(days=history.cutoff)).isoformat(),
         "validation_losses": trained.validation_losses,
         "training_losses": trained.training_losses,
     }

@@ -72,23 +72,35 @@ class Group:
         return replace(self, unique_id=names, indptr=indptr, statics=statics, grain=self.grain[which], **rows)
 
     def counted(self, last_day: int) -> Group:
-        """The same group with the demand of each series in its grain, as seen up to a day (since 1970-01-01).
-
-        The grain is the largest of 1, 0.1, 0.01, 0.001 units that its days are whole multiples of. What is sold by
-        weight is no whole number of units, but of grams: a model of counts can count them.
-        """
+        """The same group with demand and sales in each series' grain, as seen up to a day (since 1970-01-01)."""
         owner = torch.repeat_interleave(torch.arange(self.n_series, device=self.device), self.indptr.diff())
-        seen = (self.day <= last_day) & ~self.is_stockout & (self.y > 0)
-        y, owner_seen = self.y[seen].double(), owner[seen]
-        days = torch.bincount(owner_seen, minlength=self.n_series)
-        grain = torch.full((self.n_series,), _GRAINS[-1], dtype=torch.float64, device=self.device)
-        for size in reversed(_GRAINS[:-1]):
-            parts = y / size
-            whole = (parts - parts.round()).abs() <= 1e-3 + 1e-6 * parts  # float32 knows seven digits
-            grain[torch.bincount(owner_seen[whole], minlength=self.n_series) >= _MOSTLY * days] = size
-        sold = days > 0
-        grain[~sold] = grain[sold].mode().values if bool(sold.any()) else _GRAINS[0]
+        seen = (self.day <= last_day) & ~self.is_stockout
+        grain = grains(self.y[seen], owner[seen], self.n_series)
         return replace(self, y=(self.y / grain[owner]).float(), sales=(self.sales / grain[owner]).float(), grain=grain)
+
+
+def grains(y: Tensor, owner: Tensor, n_series: int) -> Tensor:
+    """(n_series,) the largest of 1, 0.1, 0.01 and 0.001 units that a series' days are whole multiples of.
+
+    What is sold by weight is no whole number of units, but of grams: a model of counts can count them. A series that
+    never sold is counted as most others are.
+
+    Args:
+        y: (n_days,) demand as it was seen; nan where unknown.
+        owner: (n_days,) whose day it is.
+        n_series: how many series there are.
+    """
+    sale = y > 0
+    sold, whose = y[sale].double(), owner[sale]
+    days = torch.bincount(whose, minlength=n_series)
+    grain = torch.full((n_series,), _GRAINS[-1], dtype=torch.float64, device=y.device)
+    for size in reversed(_GRAINS[:-1]):
+        parts = sold / size
+        whole = (parts - parts.round()).abs() <= 1e-3 + 1e-6 * parts  # float32 knows seven digits
+        grain[torch.bincount(whose[whole], minlength=n_series) >= _MOSTLY * days] = size
+    known = days > 0
+    grain[~known] = grain[known].mode().values if bool(known.any()) else _GRAINS[0]
+    return grain
 
 
 def group_arrays(panel: pa.Table, series: pa.Table) -> Group:

@@ -21,7 +21,7 @@ from scaleinv.forecast.group import STATICS, Group
 from scaleinv.forecast.paths import demand_at, mean_weights, moment_weights
 
 Floats = npt.NDArray[np.float64]
-_LEAST_VARIANCE: Final = 1e-4
+_LEAST_VARIANCE: Final = 1e-3
 """A node's forecast is taken for no surer than by this share of its series' variances: it bounds the iterations."""
 _TOLERANCE: Final = 1e-9
 _MOST_ITERATIONS: Final = 2000

@@ -25,10 +25,9 @@ class History:
 
     Rows of series i are ``indptr[i]:indptr[i + 1]``, the first ``n_days[i]`` of them are history. ``y`` is demand as
     the networks see it: on a stock-out day the panel's estimate, where a value is missing the mean of the last same
-    weekdays; ``observed`` is false on both. ``least`` is what is certain: demand was at least that. All are in
-    the grains of the group. After the cutoff
-    both are 0 and not observed. A series that ended before the cutoff continues with zeros and its last price; one
-    that starts later has no day.
+    weekdays; ``observed`` is false on both. ``least`` is what is certain: demand was at least that. Both are in each
+    series' grain, and after the cutoff 0 and not observed. A series that ended before the cutoff continues with zeros
+    and its last price; one that starts later has no day.
     """
 
     group: Group
@@ -84,7 +83,7 @@ def known_at(group: Group, *, cutoff: date, horizon: int, season: int) -> Histor
     known = past & torch.isfinite(y)
     stockout = past & present & group.is_stockout[row]
     recorded = torch.where(known, y, 0.0).clamp(min=0)
-    cap = _cap(recorded, known, owner, n_days, horizon)[owner]
+    cap = _cap(recorded, known, owner, n_days, horizon, _SPIKE_UNITS / group.grain)[owner]
     known &= recorded <= _NO_NUMBER * cap
     y, is_cut = torch.minimum(recorded, cap), recorded > cap
     observed = known & ~stockout
@@ -111,14 +110,14 @@ def _running(values: Tensor) -> Tensor:
     return torch.cat([values.new_zeros(1, dtype=torch.float64), values.double().cumsum(0)])
 
 
-def _cap(y: Tensor, known: Tensor, owner: Tensor, n_days: Tensor, horizon: int) -> Tensor:
+def _cap(y: Tensor, known: Tensor, owner: Tensor, n_days: Tensor, horizon: int, more: Tensor) -> Tensor:
     """(n_series,) what is no typing error; the 99th percentile of the known days by one sort of (series, value)."""
     order = torch.argsort(torch.where(known, y, -1.0), stable=True)
     order = order[torch.argsort(owner[order], stable=True)]
     counts = torch.bincount(owner[known], minlength=len(n_days))
     ends = (n_days + horizon).cumsum(0)  # unknown values sort first (-1), so known ones end at the series' end
     rank = (ends - counts + ((counts - 1).clamp(min=0).double() * 0.99).floor().long()).clamp(max=len(y) - 1)
-    return torch.where(counts > 0, _SPIKE_FACTOR * y[order[rank]] + _SPIKE_UNITS, torch.inf)
+    return torch.where(counts > 0, _SPIKE_FACTOR * y[order[rank]] + more.float(), torch.inf)
 
 
 def _fill(y: Tensor, known: Tensor, past: Tensor, start: Tensor, season: int) -> Tensor:

@@ -7,8 +7,14 @@ from typing import Final
 
 import torch
 
-OUT_OF_MEMORY: Final = (MemoryError, torch.OutOfMemoryError)
-"""What the host and the device say."""
+_SAID: Final = ("can't allocate memory", "bad_alloc", "out of memory")
+"""By torch's allocator of the host and by XGBoost, in errors of any kind."""
+
+
+def is_out_of_memory(error: Exception) -> bool:
+    """Whether the host or the device had no room."""
+    said = str(error).lower()
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or any(text in said for text in _SAID)
 
 
 def free_memory() -> None:

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Final
 
 import torch
 from torch import Tensor
 
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import day_number, known_at
+
+_KINDS: Final = ("unknown", "never sold", "one sale", "constant", "spike")
+_AT_ONCE: Final = 512
+"""Series: counting shall need less memory than training does."""
 
 
 def odd_series(group: Group, *, cutoff: date, horizon: int, season: int) -> dict[str, int]:
@@ -18,6 +23,12 @@ def odd_series(group: Group, *, cutoff: date, horizon: int, season: int) -> dict
     same, and not nothing, on all days; ``spike``: a value was cut, as a typing error. A series may be of several kinds,
     kinds without one are left out.
     """
+    parts = torch.split(torch.arange(group.n_series, device=group.device), _AT_ONCE)
+    counts = [_counts(group.part(part), cutoff, horizon, season) for part in parts]
+    return {kind: total for kind in _KINDS if (total := sum(one[kind] for one in counts))}
+
+
+def _counts(group: Group, cutoff: date, horizon: int, season: int) -> dict[str, int]:
     history = known_at(group.counted(day_number(cutoff)), cutoff=cutoff, horizon=horizon, season=season)
     owner = torch.repeat_interleave(torch.arange(group.n_series, device=group.device), torch.diff(history.indptr))
     seen, y = history.observed, history.y
@@ -36,5 +47,4 @@ def odd_series(group: Group, *, cutoff: date, horizon: int, season: int) -> dict
         "constant": (days > 1) & (least == most) & (sales > 0),
         "spike": per_series(history.is_cut) > 0,
     }
-    counts = {kind: int(which.sum()) for kind, which in kinds.items()}
-    return {kind: count for kind, count in counts.items() if count}
+    return {kind: int(which.sum()) for kind, which in kinds.items()}

@@ -127,12 +127,13 @@ def _whitened(normal: Tensor) -> Tensor:
 
 
 def normal_scores(
-    y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequence[float], *, grain: float = 1.0
+    y: Tensor, observed: Tensor, predicted: Tensor, levels: Sequence[float], *, grain: Tensor | float = 1.0
 ) -> Tensor:
     """(n_windows, horizon) expected normal score of each value under its predicted quantiles; 0 where not observed.
 
-    A count y stands for the slice F(y - 0.5) … F(y + 0.5) of probability, where it is counted in 1, and a randomised
-    probability integral transform would draw one value from it. Its expectation is taken: the draw only adds noise.
+    A count y stands for the slice F(y - 0.5) … F(y + 0.5) of probability (half a ``grain``, where it is counted in
+    others, a number or (n_windows, 1)), and a randomised probability integral transform would draw one value from it.
+    Its expectation is taken instead: the draw only adds noise.
     """
     low, high = (_probability(y + shift, predicted, levels) for shift in (-grain / 2, grain / 2))
     width = (high - low).clamp(min=1e-6)

@@ -20,7 +20,7 @@ from scaleinv.forecast.fitted import Fitted
 from scaleinv.forecast.group import Group
 from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.inputs import encode
-from scaleinv.forecast.memory import OUT_OF_MEMORY, free_memory
+from scaleinv.forecast.memory import free_memory, is_out_of_memory
 from scaleinv.forecast.paths import cumulative_quantiles, joint_paths, mean_weights, quantiles
 from scaleinv.forecast.peers import PEERS, peer_paths
 from scaleinv.forecast.prophet import prophet_paths
@@ -66,8 +66,8 @@ def predict(fitted: Fitted, group: Group, *, cutoff: date, config: ForecastConfi
     check_options(fitted, config)
     try:
         return _predicted(fitted, group, cutoff, config)
-    except OUT_OF_MEMORY:
-        if group.n_series < 2:
+    except Exception as error:
+        if not is_out_of_memory(error) or group.n_series < 2:
             raise
     free_memory()
     halves = torch.arange(group.n_series, device=group.device).tensor_split(2)

@@ -54,11 +54,13 @@ class Rows:
     """(n_rows,) mean of the window's context + 0.1: what the trees start from."""
     counts: npt.NDArray[np.bool_]
     """(n_rows,) the day's demand is known."""
+    grain: _Floats
+    """(n_rows,) units that its series is counted in."""
 
     def usable(self) -> Rows:
         """Those whose demand is known."""
         keep = self.counts
-        return Rows(self.seen[keep], self.y[keep], self.level[keep], keep[keep])
+        return Rows(self.seen[keep], self.y[keep], self.level[keep], keep[keep], self.grain[keep])
 
 
 def rows_of(data: Encoded, windows: Windows, steps: Tensor) -> Rows:
@@ -67,7 +69,9 @@ def rows_of(data: Encoded, windows: Windows, steps: Tensor) -> Rows:
     return Rows(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _rows(data: Encoded, windows: Windows, steps: Tensor) -> tuple[_Floats, _Floats, _Floats, npt.NDArray[np.bool_]]:
+def _rows(
+    data: Encoded, windows: Windows, steps: Tensor
+) -> tuple[_Floats, _Floats, _Floats, npt.NDArray[np.bool_], _Floats]:
     context = data.inputs.context
     made = stretch(data, windows)
     seen = torch.stack([values.expand(steps.shape) for values in _seen(data, windows, made, steps).values()], -1)
@@ -77,6 +81,7 @@ def _rows(data: Encoded, windows: Windows, steps: Tensor) -> tuple[_Floats, _Flo
     return (
         seen.flatten(0, 1).cpu().numpy(), y.flatten().cpu().numpy(), level.flatten().cpu().numpy(),
         known.flatten().cpu().numpy(),
+        data.history.group.grain[windows.series].float()[:, None].expand_as(y).flatten().cpu().numpy(),
     )  # fmt: skip
 
 
@@ -222,8 +227,8 @@ def grow(
         )
     parameters = _parameters(options, seed=seed)
     kinds = _kinds(data, known)
-    training = _matrix(known, kinds)
-    checks = _matrix(checked.usable(), kinds, like=training)
+    training = _matrix(known, kinds, options.variance_power)
+    checks = _matrix(checked.usable(), kinds, options.variance_power, like=training)
     found: dict[str, dict[str, list[float]]] = {}
     judge = xgboost.train(
         parameters, training, options.max_rounds, evals_result=found, early_stopping_rounds=options.patience,
@@ -239,7 +244,7 @@ def grow(
     unseen = Trees(_stored(judge), log_mean, dispersion, variance)
     _, predicted = unseen.read(checked, config)
     everything = _drawn(data, first, 0, config, seed + 1)
-    final = xgboost.train(parameters, _matrix(everything, kinds), rounds)
+    final = xgboost.train(parameters, _matrix(everything, kinds, options.variance_power), rounds)
     losses = {name: next(iter(by_metric.values())) for name, by_metric in found.items()}
     card = {
         "n_windows": len(known.y) + len(everything.y), "epochs": rounds,
@@ -289,10 +294,12 @@ def _drawn(data: Encoded, first: Tensor, held_out: int, config: ForecastConfig, 
     return replace(rows, counts=rows.counts & inside).usable()
 
 
-def _matrix(rows: Rows, kinds: list[str], *, like: Any = None) -> Any:
+def _matrix(rows: Rows, kinds: list[str], power: float, *, like: Any = None) -> Any:
     return xgboost.QuantileDMatrix(
         rows.seen,
         label=rows.y,
+        # Tweedie's deviance grows as demand to 2 - power: what is counted in grams would outweigh what is in units.
+        weight=(rows.grain / rows.grain.max()) ** (2 - power),
         base_margin=np.log(rows.level),
         feature_types=kinds,
         enable_categorical=True,

@@ -14,10 +14,9 @@ from numpy.typing import NDArray
 from scaleinv.errors import DataError, explain
 from scaleinv.pipeline.nights import panel_of
 from scaleinv.pipeline.walk import Walk
+from scaleinv.schema.words import POOLED
 
 Floats = NDArray[np.float64]
-POOLED = "+"
-"""Between the members of a pool."""
 _PARTS = ("mean", "quantiles", "cumulative_quantiles")
 _PANEL_COLUMNS = ["unique_id", "ds", "y", "is_stockout"]
 

@@ -26,10 +26,10 @@ from scaleinv.evaluation import (
     scored_series,
     statistics,
 )
-from scaleinv.pipeline.arrays import POOLED, LeadTimes, Rows, distributions, groups, lead_times, pooled
+from scaleinv.pipeline.arrays import LeadTimes, Rows, distributions, groups, lead_times, pooled
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
-from scaleinv.schema.words import BASELINE, UNTRAINED
+from scaleinv.schema.words import BASELINE, POOLED, UNTRAINED
 
 OVERALL = "overall"
 _FACTS = ("demand_class", "category", "abc_class")

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scaleinv.errors import ConfigError, DataError, LakeError, explain
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
-from scaleinv.schema.words import EXPLAINED, TrainedName, series_id
+from scaleinv.schema.words import EXPLAINED, POOLED, TrainedName, series_id
 
 _BAR = 24
 """Characters of the longest bar."""
@@ -226,4 +226,5 @@ def _able(walk: Walk, wanted: str | None, best: str | None) -> list[TrainedName]
                 found=", ".join(walk.config.forecast.models),
             )
         )
-    return sorted(asked, key=lambda model: model != best)
+    members = (best or "").split(POOLED)
+    return sorted(asked, key=lambda model: model not in members)

@@ -86,7 +86,8 @@ def work(walk: Walk) -> Outcome:
             }
             for name, rows in written.items():
                 walk.progress.wrote(name, rows.result())
-    return Outcome(memo=memo_of(walk, based_on, loads) | clusters)
+    # Groups depend on the night that the clusters were found in: with other ones, what follows is to be done anew.
+    return Outcome(result=dict(clusters), memo=memo_of(walk, based_on, loads) | clusters)
 
 
 def _write(walk: Walk, name: str, frame: DataFrame) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from scaleinv.pipeline.sources import source_files
-from scaleinv.pipeline.stages import Stage
+from scaleinv.pipeline.stages import Stage, stages_before
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 
@@ -17,10 +17,12 @@ def plan(walk: Walk, stages: Iterable[Stage]) -> str:
         f"environment {walk.config.env}, as of {walk.as_of}, lake {walk.config.lake.root}",
         "nothing is done: this is a dry run",
     ]
-    stale = False
+    changed: set[str] = set()
     for stage in stages:
-        # Once a stage has work to do, those after it will have other inputs than their markers speak of.
-        stale = stale or walk.force or not walk.up_to_date(stage)
+        # Once a stage has work to do, those that follow from it will have other inputs than their markers speak of.
+        follows = any(earlier.name in changed for earlier in stages_before(stage))
+        stale = follows or walk.force or not walk.up_to_date(stage)
+        changed |= {stage.name} if stale else set()
         lines += ["", f"{stage.name}: {stage.purpose if stale else 'up to date'}"]
         if not stale:
             continue

@@ -25,6 +25,7 @@ from scaleinv.forecast import (
     cumulative_quantiles,
     fit,
     float_lists,
+    grains,
     normal_scores,
     predict,
     quantiles,
@@ -90,6 +91,7 @@ def work(walk: Walk) -> Outcome:
     if not walk.config.hierarchy.enabled:
         walk.overwrite(_TABLE, empty(table(_TABLE)))
         return Outcome()
+    torch.set_num_threads(walk.config.ray.cpus_per_worker)  # as on workers: sums depend on their number
     nodes = nodes_of(walk)
     found = dependence(walk, nodes)
     walk.progress.say(
@@ -152,7 +154,7 @@ def _scores(walk: Walk, rows: Rows, champions: dict[str, str], cutoff: date) -> 
     known = torch.from_numpy(rows.window(rows.is_stockout, first, horizon) != 1) & torch.isfinite(y)
     known[:, days:] = False
     y = torch.where(known, y, 0.0)
-    grain = 1.0 if bool((y == y.round()).all()) else 1e-3
+    grain = grains(y[known], torch.nonzero(known)[:, 0], len(y))[:, None]
     return normal_scores(y, known, torch.from_numpy(found.quantiles), levels, grain=grain), known
 
 

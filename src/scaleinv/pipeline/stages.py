@@ -120,7 +120,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         "distributions -> those of every SKU, category, location and of the total, which agree with them",
         ("gold/panel", "gold/series", "gold/forecasts", "gold/champions"),
         ("gold/hierarchy",),
-        ("hierarchy", "forecast", *_BACKTEST),
+        ("hierarchy", "forecast", *_BACKTEST, "ray.cpus_per_worker"),
     ),
     Stage(
         "track",

@@ -7,9 +7,9 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaleinv.pipeline.arrays import POOLED
 from scaleinv.pipeline.export import orders_folder
 from scaleinv.pipeline.walk import Walk
+from scaleinv.schema.words import POOLED
 
 _NAMES = {
     "quantile": "quantile of cumulative demand",

@@ -11,9 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scaleinv.errors import ConfigError, LakeError, explain
-from scaleinv.pipeline.arrays import POOLED, Distributions, distributions, of_champions
+from scaleinv.pipeline.arrays import Distributions, distributions, of_champions
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
+from scaleinv.schema.words import POOLED
 
 
 def write_forecasts(walk: Walk, out: Path, *, model: str | None = None, cutoff: date | None = None) -> int:

@@ -19,11 +19,10 @@ from numpy.typing import NDArray
 import scaleinv
 from scaleinv.errors import EngineError, LakeError
 from scaleinv.lake.lease import lease
-from scaleinv.pipeline.arrays import POOLED
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk, code_state, digest
 from scaleinv.schema import table
-from scaleinv.schema.words import BASELINE, ModelName, TrainedName
+from scaleinv.schema.words import BASELINE, POOLED, ModelName, TrainedName
 from scaleinv.tracking import Night, Run, mirror, registered_name
 
 Scores = dict[str, dict[str, dict[str, float]]]

@@ -43,7 +43,7 @@ def work(walk: Walk) -> Outcome:
     _remove_models(walk, kept={row["artefact"] for row in rows})
     counts = Counter(row["status"] for row in rows)
     walk.progress.say(", ".join(f"{status} {count:,}" for status, count in sorted(counts.items())))
-    states = sorted((row["model"], row["group_id"], row["status"]) for row in rows)
+    states = sorted((row["model"], row["group_id"], row["status"], row["fingerprint"]) for row in rows)
     return Outcome(result={"groups": states}, complete=counts["failed"] == 0)
 
 

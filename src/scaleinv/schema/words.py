@@ -32,6 +32,9 @@ UNTRAINED: Final[tuple[ModelName, ...]] = (BASELINE, *CLASSICAL)
 EXPLAINED: Final[tuple[TrainedName, ...]] = ("xgboost", "tft")
 """Models that can say what moved their forecasts."""
 
+POOLED: Final = "+"
+"""Between the names of models whose quantiles are averaged."""
+
 Level = Literal["total", "location", "category", "category_location", "sku"]
 LEVELS: Final[tuple[Level, ...]] = get_args(Level)
 """Sums of series that are forecast, each series in one node of each level."""
