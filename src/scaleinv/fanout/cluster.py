@@ -128,12 +128,13 @@ def _start(config: RayConfig, folder: str) -> None:
                 log_to_driver=False,
                 _temp_dir=folder,
             )
-    except (ConnectionError, RuntimeError, ValueError, OSError, TimeoutError, ray.exceptions.RayError) as error:
+    except Exception as error:  # Ray raises no class of its own where a busy machine has not started it in 30 seconds
         raise EngineError(
             explain(
                 "Ray does not start on this machine",
                 found=f"{type(error).__name__}: {error}",
-                do="look for a full disk, little memory or a firewall on 127.0.0.1, or name a cluster in ray.address",
+                do="look for a full disk, little memory, a busy machine or a firewall on 127.0.0.1, "
+                "or name a cluster in ray.address",
             )
         ) from error
     gpus = ray.cluster_resources().get("GPU", 0.0)
