@@ -135,7 +135,7 @@ def test_the_champion_is_asked_first_and_who_is_used_is_said(another: Callable[.
     walk = another()
     forecast.work(walk)
     assert "orders are made from what evaluate will choose" in of(walk, OLD[0]).head
-    for best, asked in (("tft", "tft"), ("xgboost", "xgboost"), ("lstm+tft", "xgboost")):
+    for best, asked in (("tft", "tft"), ("xgboost", "xgboost"), ("lstm+tft", "tft"), ("lstm", "xgboost")):
         champions = rows(table("gold/champions"), {"as_of": AS_OF, "demand_class": "smooth", "model": best})
         walk.overwrite("gold/champions", champions)
         head = of(walk, OLD[0]).head

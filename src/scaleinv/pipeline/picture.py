@@ -149,4 +149,4 @@ def _shares(figure: Any, why: Explanation) -> None:
     back = np.arange(1, len(why.looked_back) + 1)
     below.bar(back, why.looked_back * 100, color=_BLUE)
     below.invert_xaxis()
-    below.set_title("How far back it looked: days before the first one forecast, %")
+    below.set_title("How many days back it looked, %")
