@@ -40,6 +40,10 @@ _DOUBT: Final = 50.0
 _BEYOND: Final = 5
 """Windows that must lie beyond a quantile to judge it; a rarer level takes the factor of the next lower one."""
 _LARGEST: Final = 3.0
+_MOST_HIDDEN: Final = 0.5
+"""Share of windows with a stock-out from which on nothing is learnt of them: Kaplan and Meier want what is hidden to be
+hidden by chance, and shelves are empty where much was wanted. Of weeks of which nearly all have an empty hour, it would
+read off the few largest."""
 
 Predicted = tuple[Tensor, Tensor]
 """(n_chosen, horizon, n_quantiles) daily and cumulative quantiles."""
@@ -174,6 +178,8 @@ def _factors(scored: Sequence[_Pairs], levels: Sequence[float]) -> Tensor:
             factors[at] = factors[at - 1].clamp(min=1)  # nothing says that the tail is too long
             continue
         weight = predicted[usable, at]
+        if weight[is_least[usable]].sum() > _MOST_HIDDEN * weight.sum():
+            continue
         found = censored_quantile(y[usable] / weight, is_least[usable], weight, level)
         factors[at] = ((found.clamp(1 / _LARGEST, _LARGEST) - 1) * n / (n + _DOUBT)) + 1
     return factors.float()
