@@ -6,6 +6,7 @@ nothing is left: processes and networks end with that process, however it ends.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -67,7 +68,8 @@ class Machines:
         if unplugged:
             _run("ip", "link", "set", "cable", "down")
         for pid in self._on_node() - {self._node.pid}:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # one that its parent took along
+                os.kill(pid, signal.SIGKILL)
 
     def crash_head(self) -> None:
         """All of Ray's processes on this machine at once, this one excepted."""

@@ -242,6 +242,7 @@ class _Pool:
         _kill(slot.actor)
         self._failed_starts += 1
         if self._failed_starts >= self._config.max_attempts:
+            self._look_for_head()  # it may have been dying at the first of them
             raise EngineError(
                 explain(
                     f"workers do not start: {self._failed_starts} in a row failed",
