@@ -64,7 +64,8 @@ def rewritten(source: Path, target: Path, cutoff: date, seed: int) -> tuple[dict
     first = [this - timedelta(weeks=before) for before in WEEKS]
     first_week = np.array([weeks[pc.index(days, pa.scalar(day, pa.date32())).as_py()].as_py() for day in first])
     of = dict(zip(items.tolist(), classes.tolist(), strict=True))
-    price_class = np.array([of.get(item, -1) for item in prices["item_id"].to_pylist()])
+    at = pc.fill_null(pc.index_in(prices["item_id"], value_set=pa.array(items)), -1).to_numpy()
+    price_class = np.append(classes, -1)[at]
     keep = (price_class < 0) | (prices["wm_yr_wk"].to_numpy().astype(np.int64) >= first_week[price_class])
     pq.write_table(prices.filter(pa.array(keep)), target / "prices.parquet")
     sale_class = np.array([of[item] for item in sales["item_id"].to_pylist()])

@@ -70,8 +70,9 @@ def test_what_is_learnt_from_a_group_is_not_ruined_by_the_bad_ones(model: ModelN
     weekday = 1 + 0.6 * np.sin(2 * np.pi * np.arange(DAYS, DAYS + HORIZON) / 7)
     truth = np.resize(np.linspace(0.5, 8, 8), N_GOOD)[:, None] * weekday
     alone, among = (np.abs(forecast(model, among_bad=bad).mean[:N_GOOD] - truth).mean() for bad in (False, True))
-    # Of networks as small as these; before, 2.6 times of LSTM and trees (docs/forecasting.md).
-    assert among < 2 * alone
+    # A billion that was only cut down made it 2.6 times of the first two. The TFT, hardly trained here, loses 1.7 times
+    # by the four other kinds alone: its bound holds a group that is lost, not that billion.
+    assert among < {"lstm": 1.5, "xgboost": 1.5, "tft": 2.0}[model] * alone
 
 
 def test_a_young_series_is_forecast_from_peers_of_whom_some_are_bad() -> None:

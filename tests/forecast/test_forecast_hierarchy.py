@@ -174,9 +174,9 @@ def test_quantiles_of_sums_cover_what_they_promise() -> None:
 def test_sums_are_a_group_that_a_model_can_forecast() -> None:
     history = np.tile([2, 4, 6, 8, 6, 4, 2], 12)[None] * np.array([[1], [10]], np.float32)
     history[1, :14] = 0
-    group = sum_group(np.array(["a", "b"], object), history.astype(np.float32), 83, 7)
-    config = ForecastConfig(horizon=7, n_samples=50)
     cutoff = date(1970, 3, 25)
+    group = sum_group(np.array(["a", "b"], object), history.astype(np.float32), cutoff, 7)
+    config = ForecastConfig(horizon=7, n_samples=50)
     fitted = fit("auto_ets", group, cutoff=cutoff, config=config, season=7, seed=1)
     found = predict(fitted, group, cutoff=cutoff, config=config)
     np.testing.assert_allclose(found.mean, history[:, -7:], rtol=0.05)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date
 from typing import Final
 
 import torch
@@ -24,7 +24,7 @@ from scaleinv.forecast.predict import raw_forecast
 from scaleinv.forecast.train import train
 from scaleinv.forecast.trees import grow
 from scaleinv.forecast.windows import Batches, Pass, Stretch, Windows
-from scaleinv.schema.words import BASELINE, CLASSICAL, ModelName
+from scaleinv.schema.words import BASELINE, CLASSICAL, NETWORKS, ModelName
 
 _MAX_VALIDATION: Final = 1500
 """Series that a training is checked on after each epoch, evenly spread over a larger group."""
@@ -107,7 +107,7 @@ def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> tuple
 
 def _network(untrained: Fitted, history: History, config: ForecastConfig, start: Fitted | None) -> Fitted:
     model, season, seed = untrained.model, untrained.season, untrained.seed
-    assert model in ("lstm", "tft")
+    assert model in NETWORKS
     training, validation = _split(history, config)
     options: TrainingConfig = config.lstm if model == "lstm" else config.tft
     data = encode(history, choose_inputs(history, context=config.context_length, season=season))
@@ -119,7 +119,8 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig, start:
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         network = build(model, data.inputs, config)
-    if start is not None and day_number(date.fromisoformat(start.card["cutoff"])) <= history.cutoff:
+    # One of an earlier version does not say what it has seen.
+    if start is not None and start.card.get("cutoff", math.inf) <= history.cutoff:
         take_over(network, data.inputs, start)
     trained = train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
     epochs = len(trained.validation_losses)
@@ -137,7 +138,7 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig, start:
         "n_windows": epochs * n_batches * options.batch_size,
         "epochs": epochs,
         "validation_loss": trained.validation_loss,
-        "cutoff": (date(1970, 1, 1) + timedelta(days=history.cutoff)).isoformat(),
+        "cutoff": history.cutoff,
         "validation_losses": trained.validation_losses,
         "training_losses": trained.training_losses,
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 from typing import Any, Final, Self
 
@@ -17,7 +18,9 @@ import torch
 from scipy import optimize, sparse
 from torch import Tensor
 
+from scaleinv.errors import DataError, explain
 from scaleinv.forecast.group import STATICS, Group
+from scaleinv.forecast.history import day_number
 from scaleinv.forecast.paths import demand_at, mean_weights, moment_weights
 
 Floats = npt.NDArray[np.float64]
@@ -79,6 +82,9 @@ def reconciled_means(
         node_means: (n_nodes, horizon) the nodes' own forecasts.
         variances: (n_series, horizon or 1) of the series' errors; 0: is not moved.
         node_variances: (n_nodes, horizon or 1) of the nodes' errors.
+
+    Raises:
+        DataError: there is no answer, as where a forecast is no number.
     """
     summed = hierarchy.matrix
     below = hierarchy.sums(variances)
@@ -108,7 +114,14 @@ def _solved(system: Any, wanted: Floats, inverse_diagonal: Floats) -> Floats:
         scaled = inverse_diagonal * residual
         before, fall = fall, (residual * scaled).sum(axis=0)
         direction = scaled + fall / np.maximum(before, np.finfo(np.float64).tiny) * direction
-    raise ArithmeticError(f"reconciliation has not converged in {_MOST_ITERATIONS} iterations")
+    raise DataError(
+        explain(
+            "forecasts of sums cannot be reconciled with those of the series",
+            expected=f"an answer within {_MOST_ITERATIONS} iterations",
+            found=f"{int((~(fall <= enough)).sum())} of {fall.size} days without one",
+            do="look for forecasts that are no numbers; or hierarchy.method=bottom_up, which solves nothing",
+        )
+    )
 
 
 def variances_of(quantiles: Floats, levels: Sequence[float]) -> Floats:
@@ -207,13 +220,13 @@ def _normals(shape: Sequence[int], correlation: Tensor, seed: Sequence[int]) -> 
 # --- what forecasts the sums themselves ------------------------------------------------------------------------------
 
 
-def sum_group(names: npt.NDArray[np.object_], history: npt.NDArray[np.float32], last_day: int, horizon: int) -> Group:
+def sum_group(names: npt.NDArray[np.object_], history: npt.NDArray[np.float32], cutoff: date, horizon: int) -> Group:
     """Nodes as a group that any model can forecast: their demand, and nothing else that is known of them.
 
     Args:
         names: (n_nodes,) sorted.
         history: (n_nodes, n_days) demand; a life begins with its first.
-        last_day: of the history, since 1970-01-01.
+        cutoff: the last day of the history.
         horizon: days that follow.
     """
     n_nodes, n_days = history.shape
@@ -222,7 +235,7 @@ def sum_group(names: npt.NDArray[np.object_], history: npt.NDArray[np.float32], 
     alive = np.arange(n_days + horizon) >= begin[:, None]
     demand = np.pad(history, ((0, 0), (0, horizon)), constant_values=np.nan)[alive]
     y = torch.from_numpy(demand)
-    day = np.broadcast_to(np.arange(n_days + horizon) + last_day + 1 - n_days, alive.shape)[alive]
+    day = np.broadcast_to(np.arange(n_days + horizon) + day_number(cutoff) + 1 - n_days, alive.shape)[alive]
     no = torch.zeros(len(y), dtype=torch.bool)
     return Group(
         unique_id=names, indptr=torch.from_numpy(np.concatenate(([0], np.cumsum(alive.sum(axis=1))))),

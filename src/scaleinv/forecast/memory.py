@@ -19,6 +19,6 @@ def is_out_of_memory(error: Exception) -> bool:
 
 def free_memory() -> None:
     """Hands back what nobody holds any more."""
-    gc.collect()
+    gc.collect()  # an error and the frames that it came through hold each other, and with them the group
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

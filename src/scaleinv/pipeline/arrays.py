@@ -126,6 +126,12 @@ def distributions(walk: Walk, group_id: str, series: pa.Table, *, cutoff: date, 
     return pooled([_of_model(walk, group_id, series, cutoff, one) for one in model.split(POOLED)])
 
 
+def champions_of(walk: Walk) -> dict[str, str]:
+    """Demand class -> the model, or the pool, that is used tonight."""
+    rows = walk.read("gold/champions", columns=["demand_class", "model"]).to_pylist()
+    return {row["demand_class"]: row["model"] for row in rows}
+
+
 def of_champions(
     walk: Walk, group_id: str, series: pa.Table, champions: Mapping[str, str], *, cutoff: date
 ) -> Distributions:

@@ -14,7 +14,16 @@ from numpy.typing import NDArray
 from scaleinv.evaluation import cutoffs
 from scaleinv.inventory import Policies, ProtectionDemand, Replay, policies, protection_demand, replay
 from scaleinv.lake import StagedFile
-from scaleinv.pipeline.arrays import Distributions, Floats, LeadTimes, Rows, groups, lead_times, of_champions
+from scaleinv.pipeline.arrays import (
+    Distributions,
+    Floats,
+    LeadTimes,
+    Rows,
+    champions_of,
+    groups,
+    lead_times,
+    of_champions,
+)
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.review import MONDAY, review_phase
@@ -101,9 +110,8 @@ def work(walk: Walk) -> Outcome:
 def _night(walk: Walk) -> _Night:
     config = walk.config.evaluation
     days = cutoffs(walk.as_of, config.holdout_days, config.refresh_days)
-    champions = walk.read("gold/champions").to_pylist()
     return _Night(
-        champions={row["demand_class"]: row["model"] for row in champions},
+        champions=champions_of(walk),
         lead_times=lead_times(walk),
         has_truth=walk.lake.rows(table("silver/true_demand")) > 0,
         has_old=any(

@@ -36,7 +36,7 @@ from scaleinv.forecast import (
     sum_group,
     variances_of,
 )
-from scaleinv.pipeline.arrays import Distributions, Floats, Rows, groups, of_champions
+from scaleinv.pipeline.arrays import Distributions, Floats, Rows, champions_of, groups, of_champions
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.schema import table
 from scaleinv.schema.columns import FLOATS
@@ -158,11 +158,6 @@ def _scores(walk: Walk, rows: Rows, champions: dict[str, str], cutoff: date) -> 
     return normal_scores(y, known, torch.from_numpy(found.quantiles), levels, grain=grain), known
 
 
-def champions_of(walk: Walk) -> dict[str, str]:
-    """Demand class -> its model."""
-    return {row["demand_class"]: row["model"] for row in walk.read("gold/champions").to_pylist()}
-
-
 # --- means -----------------------------------------------------------------------------------------------------------
 
 
@@ -198,12 +193,12 @@ def own_forecasts(walk: Walk, nodes: Nodes) -> Iterator[Forecast]:
     """What is forecast of the nodes from their own days alone, in their order; SKUs apart from the few larger ones."""
     history = _history(walk, nodes)
     names = np.array([f"{level}/{node}" for level in LEVELS for node in nodes.names[level].to_pylist()], object)
-    last, size = (walk.as_of - date(1970, 1, 1)).days, walk.config.features.max_group_size
+    size, horizon = walk.config.features.max_group_size, walk.config.forecast.horizon
     skus = nodes.where("sku")
     for start, stop in ((0, skus.start), (skus.start, skus.stop)):
         for at in range(start, stop, size):
             some = slice(at, min(at + size, stop))
-            yield _forecast(walk, sum_group(names[some], history[some], last, walk.config.forecast.horizon))
+            yield _forecast(walk, sum_group(names[some], history[some], walk.as_of, horizon))
 
 
 def _forecast(walk: Walk, group: Group) -> Forecast:

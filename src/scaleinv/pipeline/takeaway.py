@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from scaleinv.errors import ConfigError, LakeError, explain
-from scaleinv.pipeline.arrays import Distributions, distributions, of_champions
+from scaleinv.pipeline.arrays import Distributions, champions_of, distributions, of_champions
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 from scaleinv.schema.words import POOLED
@@ -82,7 +82,7 @@ def _nothing(walk: Walk, name: str) -> LakeError:
 
 
 def _long_forms(walk: Walk, model: str | None, cutoff: date) -> Iterator[pa.Table]:
-    champions = {row["demand_class"]: row["model"] for row in walk.read("gold/champions").to_pylist()}
+    champions = champions_of(walk)
     for group in walk.groups():
         series = walk.read("gold/series", columns=["unique_id", "demand_class"], group_id=group).sort_by("unique_id")
         if model is None:

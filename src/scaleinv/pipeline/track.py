@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 import scaleinv
 from scaleinv.errors import EngineError, LakeError
 from scaleinv.lake.lease import lease
+from scaleinv.pipeline.arrays import champions_of
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk, code_state, digest
 from scaleinv.schema import table
@@ -42,7 +43,12 @@ def work(walk: Walk) -> Outcome:
         walk.progress.say("tracking.uri is not set: no mirror in MLflow")
         return Outcome()
     scores, facts = _scores(walk), _facts(walk)
-    runs = [_run(walk, family, scores.get(family, {}), facts) for family in (BASELINE, *config.forecast.models)]
+    ledger, champions = walk.read("gold/training_ledger").sort_by("group_id"), champions_of(walk)
+    runs = []
+    for family in (BASELINE, *config.forecast.models):
+        mine = ledger.filter(pc.equal(ledger["model"], family))
+        tags = {**facts, "model": family, "champion_of": _champion_of(champions, family)}
+        runs.append(_run(walk, family, scores.get(family, {}), mine, tags))
     best = _ranked({run.tags["model"]: scores.get(run.tags["model"], {}) for run in runs if run.model})
     named = [registered_name(config.retailer, family) for family in best]
     night = Night(
@@ -65,10 +71,10 @@ def _text(aliases: Mapping[str, str]) -> str:
     return ", ".join(f"{alias}: {model}" for alias, model in aliases.items()) or "nothing was trained"
 
 
-def _run(walk: Walk, family: ModelName, scores: Mapping[str, Mapping[str, float]], facts: Mapping[str, str]) -> Run:
-    ledger = walk.read("gold/training_ledger", model=family).sort_by("group_id")
+def _run(
+    walk: Walk, family: ModelName, scores: Mapping[str, Mapping[str, float]], ledger: pa.Table, tags: dict[str, str]
+) -> Run:
     done = ledger.filter(pc.equal(ledger["status"], "done"))
-    tags = {**facts, "model": family, "champion_of": _champion_of(walk, family)}
     model = source = None
     if done.num_rows:
         model = registered_name(walk.config.retailer, family)
@@ -104,10 +110,9 @@ def _facts(walk: Walk) -> dict[str, str]:
     }
 
 
-def _champion_of(walk: Walk, family: str) -> str:
+def _champion_of(champions: Mapping[str, str], family: str) -> str:
     """Demand classes that are forecast by it, alone or in a pool: ``lumpy, smooth (lstm+xgboost)``."""
-    rows = walk.read("gold/champions", columns=["demand_class", "model"]).sort_by("demand_class").to_pylist()
-    mine = [(row["demand_class"], row["model"]) for row in rows if family in row["model"].split(POOLED)]
+    mine = [(label, model) for label, model in sorted(champions.items()) if family in model.split(POOLED)]
     return ", ".join(label if model == family else f"{label} ({model})" for label, model in mine)
 
 

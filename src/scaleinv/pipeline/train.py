@@ -15,7 +15,7 @@ from scaleinv.pipeline.groups import Card, Request, load_group, message, request
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk, digest, rows_of
 from scaleinv.schema import table
-from scaleinv.schema.words import BASELINE, CLASSICAL
+from scaleinv.schema.words import BASELINE, CLASSICAL, NETWORKS
 
 _LEARNT: Final[Card] = {
     "n_windows": 0,
@@ -63,7 +63,7 @@ def _warm(walk: Walk, todo: list[Request]) -> list[Request]:
     warm = []
     for request in todo:
         row = left.get((request.model, request.group_id))
-        if row and request.model != "xgboost" and walk.lake.files.exists(row["artefact"]):
+        if row and request.model in NETWORKS and walk.lake.files.exists(row["artefact"]):
             both = digest([request.fingerprint, row["fingerprint"]])
             warm.append(replace(request, start=row["artefact"], fingerprint=both))
         else:

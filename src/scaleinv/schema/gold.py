@@ -122,6 +122,15 @@ FEATURES = (
     ),
 )  # fmt: skip
 
+_DISTRIBUTION = (
+    Column("mean", FLOATS, "(horizon,): expected demand of step 1 … horizon", unit="sales_unit"),
+    Column("quantiles", FLOATS, "(horizon * n_quantiles,), step major: demand of a day", unit="sales_unit"),
+    Column(
+        "cumulative_quantiles", FLOATS, "(horizon * n_quantiles,), step major: demand of steps 1 … h together",
+        unit="sales_unit",
+    ),
+)  # fmt: skip
+
 FORECAST = (
     Table(
         "gold/training_ledger", "train", "What became of every group and model.",
@@ -178,12 +187,7 @@ FORECAST = (
                 "fitted_model", TEXT, "the model that made it: peers, where a series is too young; the baseline, where "
                 "the one asked for fell back",
             ),
-            Column("mean", FLOATS, "(horizon,): expected demand of step 1 … horizon", unit="sales_unit"),
-            Column("quantiles", FLOATS, "(horizon * n_quantiles,), step major: demand of a day", unit="sales_unit"),
-            Column(
-                "cumulative_quantiles", FLOATS,
-                "(horizon * n_quantiles,), step major: demand of steps 1 … h together", unit="sales_unit",
-            ),
+            *_DISTRIBUTION,
         ),
         partitions=("as_of", "cutoff", "model", "group_id"),
     ),
@@ -273,12 +277,7 @@ HIERARCHY = (
                 "base_mean", FLOATS, "(horizon,): its own forecast, before reconciling; null: it has none",
                 nullable=True, unit="sales_unit",
             ),
-            Column("mean", FLOATS, "(horizon,): expected demand of step 1 … horizon", unit="sales_unit"),
-            Column("quantiles", FLOATS, "(horizon * n_quantiles,), step major: demand of a day", unit="sales_unit"),
-            Column(
-                "cumulative_quantiles", FLOATS,
-                "(horizon * n_quantiles,), step major: demand of steps 1 … h together", unit="sales_unit",
-            ),
+            *_DISTRIBUTION,
         ),
         partitions=("as_of", "level"),
     ),

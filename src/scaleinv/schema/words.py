@@ -22,6 +22,8 @@ ClassicalName = StatsName | ProphetName
 """Models of one series, fitted anew for each forecast."""
 TrainedName = Literal["lstm", "tft", "xgboost"]
 """Models that are trained on a group."""
+NETWORKS: Final[tuple[TrainedName, ...]] = ("lstm", "tft")
+"""Of these, those that have weights to begin with."""
 ModelName = Literal["seasonal"] | TrainedName | ClassicalName
 STATS: Final[tuple[StatsName, ...]] = get_args(StatsName)
 PROPHET: Final[ProphetName] = "prophet"
