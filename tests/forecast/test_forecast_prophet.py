@@ -94,7 +94,7 @@ def test_a_series_that_cannot_be_fitted_gets_the_baseline(monkeypatch: pytest.Mo
 
 
 def test_it_is_said_where_it_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("scaleinv.config.models.find_spec", lambda name: None)
+    monkeypatch.setattr("scaleinv.config.forecast.find_spec", lambda name: None)
     with pytest.raises(ValueError, match="prophet, which is not installed"):
         ForecastConfig(models=("prophet",))
     assert ForecastConfig().prophet.top == 10
