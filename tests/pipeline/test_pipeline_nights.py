@@ -8,11 +8,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 
 from scaleinv.config import load_config
+from scaleinv.forecast import group_arrays, group_from_files
 from scaleinv.pipeline.nights import bases, find_base, panel_of
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Walk
@@ -163,6 +166,20 @@ def gold(walk: Walk) -> dict[str, Any]:
     return rows
 
 
+def frames_read_the_same(walk: Walk) -> None:
+    """What a GPU's worker reads of a panel that two nights hold, by pandas in cuDF's place."""
+    panel, version = panel_of(walk), walk.lake.version(table("gold/panel"))
+    for one in walk.groups():
+        series = walk.read("gold/series", group_id=one)
+        files = panel.open_files(walk.lake, group_id=one, version=version)
+        assert [len(part) for part in files] == [1, 1]
+        made = group_from_files(files, series, first=panel.first, library=pandas)
+        read = group_arrays(panel.read(walk.lake, series, group_id=one), series)
+        assert made.indptr.tolist() == read.indptr.tolist()
+        for name in ("day", "y", "sales", "price", "is_stockout", "event"):
+            torch.testing.assert_close(getattr(made, name), getattr(read, name), rtol=0, atol=0, equal_nan=True)
+
+
 HOURS = "ingest.sources.hours={into: hourly_sales, path: hours/*.parquet, format: parquet}"
 
 
@@ -197,6 +214,7 @@ def test_an_increment_over_a_window_that_moves_with_hours_and_many_changes(
     wednesday = walk(WEDNESDAY, "ingest", "features", settings=settings)
     assert bases(wednesday.lake) == {MONDAY: MONDAY, WEDNESDAY: MONDAY}
     based = gold(wednesday)
+    frames_read_the_same(wednesday)
     whole = gold(walk(WEDNESDAY, "features", force=True, settings=settings))
     assert min(row["ds"] for row in whole["gold/panel"]) > min(row["ds"] for row in made[1]["gold/panel"])
     judged = {row["ds"].isoformat() for row in whole["gold/panel"] if row["demand_method"] == "hourly_profile"}

@@ -2,6 +2,7 @@
 
 from scaleinv.forecast.fit import fit
 from scaleinv.forecast.fitted import Fitted
+from scaleinv.forecast.frames import device_frames, group_from_files
 from scaleinv.forecast.group import Group, grains, group_arrays
 from scaleinv.forecast.hierarchy import (
     Hierarchy,
@@ -26,11 +27,13 @@ __all__ = [
     "Reasons",
     "common_draws",
     "cumulative_quantiles",
+    "device_frames",
     "fit",
     "float_lists",
     "forecast_table",
     "grains",
     "group_arrays",
+    "group_from_files",
     "normal_scores",
     "odd_series",
     "predict",

@@ -1,4 +1,4 @@
-"""One group's panel as flat tensors with row pointers: Arrow -> (cuDF on a GPU, else NumPy) -> tensors."""
+"""One group's panel as flat tensors with row pointers."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from scaleinv.errors import DataError, explain
 STATICS = ("location_id", "category", "department", "region")
 """Static facts a network may see. Demand, velocity and ABC class are left out: they are computed up to as_of and
 would show a model what it is scored on."""
-_REALS = ("y", "sales", "price")
-_FLAGS = ("is_stockout", "is_promotion", "is_benefit_day")
+REALS = ("y", "sales", "price")
+FLAGS = ("is_stockout", "is_promotion", "is_benefit_day")
 _GRAINS = (1.0, 0.1, 0.01, 0.001)
 """Units that demand may be counted in."""
 _MOSTLY = 0.9
@@ -66,7 +66,7 @@ class Group:
         row = torch.repeat_interleave(self.indptr[which] - indptr[:-1], life) + torch.arange(
             int(indptr[-1]), device=self.device
         )
-        rows = {name: getattr(self, name)[row] for name in ("day", "event", *_REALS, *_FLAGS)}
+        rows = {name: getattr(self, name)[row] for name in ("day", "event", *REALS, *FLAGS)}
         statics = {name: codes[which] for name, codes in self.statics.items()}
         names = self.unique_id[which.cpu().numpy()]
         return replace(self, unique_id=names, indptr=indptr, statics=statics, grain=self.grain[which], **rows)
@@ -111,8 +111,6 @@ def group_arrays(panel: pa.Table, series: pa.Table) -> Group:
     """
     series = series.sort_by("unique_id")
     ids = series["unique_id"].combine_chunks()
-    if pc.count_distinct(ids).as_py() != len(ids):
-        raise DataError(explain("gold/series: a series occurs more than once in a group", do="correct features"))
     owner = pc.index_in(panel["unique_id"], value_set=ids)
     if owner.null_count:
         strangers = pc.unique(panel["unique_id"].filter(pc.is_null(owner))).to_pylist()
@@ -121,9 +119,20 @@ def group_arrays(panel: pa.Table, series: pa.Table) -> Group:
         )
     events, event = _codes(panel["event"])
     columns = {"owner": owner, "day": panel["ds"].cast(pa.int32()), "event": event}
-    columns |= {name: panel[name].cast(pa.float32()) for name in _REALS}
-    columns |= {name: panel[name].cast(pa.int8()) for name in _FLAGS}
-    tensors = _tensors(pa.table(columns))
+    columns |= {name: panel[name].cast(pa.float32()) for name in REALS}
+    columns |= {name: panel[name].cast(pa.int8()) for name in FLAGS}
+    return group_of(_tensors(pa.table(columns)), events, series)
+
+
+def group_of(tensors: dict[str, Tensor], events: tuple[str, ...], series: pa.Table) -> Group:
+    """The group of these rows, sorted by ``owner`` (the series' place) and ``day``.
+
+    Raises:
+        DataError: a series occurs twice, or a day of a life is missing.
+    """
+    ids = series["unique_id"].combine_chunks()
+    if pc.count_distinct(ids).as_py() != len(ids):
+        raise DataError(explain("gold/series: a series occurs more than once in a group", do="correct features"))
     indptr = _indptr(tensors.pop("owner"), len(ids))
     _check_days(tensors["day"], indptr, ids)
     coded = {name: _codes(series[name]) for name in STATICS}
@@ -158,30 +167,14 @@ def _dense(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
 
 def _tensors(table: pa.Table) -> dict[str, Tensor]:
     """Columns (numbers only; nulls become NaN) sorted by series and day, on the device."""
-    if torch.cuda.is_available():
-        try:
-            return _tensors_on_gpu(table)
-        except ImportError:  # a GPU without RAPIDS: sort on the host, compute on the device
-            return {name: tensor.cuda() for name, tensor in _tensors_on_host(table).items()}
-    return _tensors_on_host(table)
-
-
-def _tensors_on_host(table: pa.Table) -> dict[str, Tensor]:
     columns = {name: np.asarray(table[name].to_numpy()) for name in table.column_names}
     order = np.lexsort((columns["day"], columns["owner"]))
-    if np.array_equal(order, np.arange(len(order))):
-        return {name: torch.from_numpy(np.array(column)) for name, column in columns.items()}
-    return {name: torch.from_numpy(column[order]) for name, column in columns.items()}
-
-
-def _tensors_on_gpu(table: pa.Table) -> dict[str, Tensor]:
-    import cudf
-
-    frame = cudf.DataFrame.from_arrow(table).sort_values(["owner", "day"])
-    for name in ("y", "sales"):
-        frame[name] = frame[name].fillna(float("nan"))
-    # one device-side copy per column; cuDF's DLPack would copy as well and needs equal types
-    return {name: torch.as_tensor(frame[name].values, device="cuda").clone() for name in frame.columns}
+    is_sorted = np.array_equal(order, np.arange(len(order)))
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    return {
+        name: torch.from_numpy(np.array(column) if is_sorted else column[order]).to(device)
+        for name, column in columns.items()
+    }
 
 
 def _indptr(owner: Tensor, n_series: int) -> Tensor:

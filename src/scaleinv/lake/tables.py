@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final, Literal
+from typing import IO, Final, Literal
 from urllib.parse import unquote
 
 import pyarrow as pa
@@ -141,6 +141,18 @@ class Lake:
         schema = pa.schema([table.schema.field(name) for name in chosen])
         return pa.concat_tables(parts).combine_chunks() if parts else schema.empty_table()
 
+    def open_files(
+        self, table: Table, *, version: int | None = None, where: Mapping[str, object] | None = None
+    ) -> list[IO[bytes]]:
+        """The Parquet files of these partitions, for readers that decode them elsewhere, such as on a GPU.
+
+        Raises:
+            LakeError: the table or the version is not there, or ``where`` names no partition column.
+        """
+        wanted = wanted_partitions(table, where or {})
+        files = data_files(self._open(table, version), table, wanted)
+        return [self.files.system.open_input_file(self._path(table, file)) for file in files]
+
     def partition_values(
         self, table: Table, column: str, *, version: int | None = None, where: Mapping[str, object] | None = None
     ) -> list[str]:
@@ -231,11 +243,14 @@ class Lake:
     def _open(self, table: Table, version: int | None = None) -> DeltaTable:
         return open_table(table, self.uri(table), self.config.storage_options, version)
 
+    def _path(self, table: Table, file: DataFile) -> str:
+        return self.files.path(f"{table.name}/{unquote(file.path)}")
+
     def _part(
         self, table: Table, file: DataFile, names: Sequence[str], rows: pc.Expression | None, chosen: Sequence[str]
     ) -> pa.Table:
         """One file's rows with its partition columns filled in."""
-        path = self.files.path(f"{table.name}/{unquote(file.path)}")
+        path = self._path(table, file)
         part = pq.read_table(path, columns=list(names), filters=rows, filesystem=self.files.system, partitioning=None)
         columns = [
             pa.repeat(scalar(file.partition[name], table[name].type), part.num_rows)

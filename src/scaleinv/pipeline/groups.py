@@ -13,7 +13,7 @@ import pyarrow as pa
 from scaleinv.config import Config, ExplainConfig, ForecastConfig, LakeConfig
 from scaleinv.errors import ScaleinvError
 from scaleinv.fanout import Task, fan_out
-from scaleinv.forecast import Group, group_arrays
+from scaleinv.forecast import Group, device_frames, group_arrays, group_from_files
 from scaleinv.lake import Lake
 from scaleinv.pipeline.nights import PANEL, Panel, panel_of
 from scaleinv.pipeline.walk import Walk
@@ -167,8 +167,12 @@ def load_group(request: Request) -> Group:
     lake = Lake(request.lake)
     where = {"as_of": request.as_of, "group_id": request.group_id}
     series: pa.Table = lake.read(table("gold/series"), version=request.series_version, where=where)
-    panel = request.panel.read(lake, series, group_id=request.group_id, version=request.panel_version)
-    return group_arrays(panel, series)
+    panel, group_id, version = request.panel, request.group_id, request.panel_version
+    frames = device_frames()
+    if frames is None:
+        return group_arrays(panel.read(lake, series, group_id=group_id, version=version), series)
+    parts = panel.open_files(lake, group_id=group_id, version=version)
+    return group_from_files(parts, series, first=panel.first, library=frames)
 
 
 def message(error: BaseException) -> str:

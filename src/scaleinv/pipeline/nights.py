@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -59,7 +59,7 @@ class Panel:
         chosen = {"group_id": group_id} if unique_id is None else {"group_id": group_id, "unique_id": unique_id}
         parts = [
             lake.read(table(PANEL), version=version, columns=columns, where={"as_of": night, **chosen})
-            for night in sorted({self.base, self.as_of})
+            for night in self._nights()
         ]
         if len(parts) == 1:
             return parts[0]
@@ -68,6 +68,16 @@ class Panel:
         first = pa.scalar(self.first)
         stays = (before >= 0) & ~np.isin(before, rows) & pc.greater_equal(parts[0]["ds"], first).to_numpy()
         return pa.concat_tables([parts[0].filter(pa.array(stays)), parts[1]])
+
+    def open_files(self, lake: Lake, *, group_id: str, version: int) -> list[list[IO[bytes]]]:
+        """The group's files of each night, the later one last: what :meth:`read` reads."""
+        return [
+            lake.open_files(table(PANEL), version=version, where={"as_of": night, "group_id": group_id})
+            for night in self._nights()
+        ]
+
+    def _nights(self) -> list[date]:
+        return sorted({self.base, self.as_of})
 
 
 def _keys(rows: pa.Table, ids: pa.Array) -> NDArray[np.int64]:
