@@ -56,6 +56,38 @@ def test_a_forecast_is_a_valid_distribution_of_every_series(model: ModelName) ->
     assert set(forecast.fitted_model) == {model}
 
 
+def _of_network(model: ModelName, seed: int, **options: object) -> tuple[Fitted, Forecast]:
+    """As the network itself says it: not calibrated."""
+    config = CONFIG.model_copy(update={model: getattr(CONFIG, model).model_copy(update=options)})
+    fitted = fit(model, small_group(), cutoff=CUTOFF, config=config, season=7, seed=seed)
+    made = predict(replace(fitted, calibration=None), small_group(), cutoff=CUTOFF, config=config)
+    return fitted, made
+
+
+def test_networks_of_several_seeds_forecast_together() -> None:
+    together, forecast = _of_network("tft", 3, seeds=2)
+    alone = [_of_network("tft", seed)[1] for seed in (3, 3 + 1009)]
+    np.testing.assert_allclose(forecast.quantiles, (alone[0].quantiles + alone[1].quantiles) / 2, rtol=1e-5, atol=1e-5)
+    assert not np.allclose(alone[0].quantiles, alone[1].quantiles, rtol=0.01)
+    assert together.card["n_windows"] == 2 * _of_network("tft", 3)[0].card["n_windows"]
+    again = Fitted.from_bytes(together.to_bytes())
+    same = predict(replace(again, calibration=None), small_group(), cutoff=CUTOFF, config=CONFIG)
+    assert (same.quantiles == forecast.quantiles).all()
+    paths, one = _of_network("lstm", 3, seeds=3)[1], _of_network("lstm", 3)[1]
+    _check_valid(paths, 8)
+    assert (paths.mean != one.mean).all(), "a third of the paths are the first network's"
+
+
+@pytest.mark.parametrize("model", ["lstm", "tft"])
+def test_half_precision_learns_the_same(model: ModelName) -> None:
+    whole, half = (_of_network(model, 3, precision=precision) for precision in ("32", "bf16"))
+    assert half[0].card["validation_loss"] == pytest.approx(whole[0].card["validation_loss"], rel=0.05)
+    assert half[0].card["validation_loss"] != whole[0].card["validation_loss"]
+    assert half[0].state.keys() == whole[0].state.keys()
+    assert {tensor.dtype for tensor in half[0].state.values()} <= {torch.float32, torch.int64}
+    _check_valid(half[1], 8)
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_the_same_training_gives_the_same_bytes_and_they_give_the_same_forecast(model: ModelName) -> None:
     first = small_fitted(model)

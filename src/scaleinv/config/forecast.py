@@ -35,6 +35,10 @@ class TrainingConfig(Section):
     patience: Positive = 4
     """Epochs without a better validation loss before stopping."""
     gradient_clip: Annotated[float, Field(gt=0)] = 1.0
+    precision: Literal["32", "bf16"] = "32"
+    """``bf16``: matrices are multiplied in half precision, weights stay in single. For GPUs with tensor cores."""
+    seeds: Annotated[int, Field(ge=1, le=10)] = 1
+    """So many networks are trained, each from another start, and forecast together."""
     sampling: SamplingConfig = SamplingConfig()
 
 

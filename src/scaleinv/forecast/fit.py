@@ -20,8 +20,8 @@ from scaleinv.forecast.history import History, day_number, known_at
 from scaleinv.forecast.inputs import choose_inputs, encode
 from scaleinv.forecast.memory import free_memory, is_out_of_memory
 from scaleinv.forecast.paths import normal_scores, step_correlation
-from scaleinv.forecast.predict import raw_forecast
-from scaleinv.forecast.train import train
+from scaleinv.forecast.predict import raw_forecast, tft_quantiles
+from scaleinv.forecast.train import Trained, train
 from scaleinv.forecast.trees import grow
 from scaleinv.forecast.windows import Batches, Pass, Stretch, Windows
 from scaleinv.schema.words import BASELINE, CLASSICAL, NETWORKS, ModelName
@@ -30,6 +30,8 @@ _MAX_VALIDATION: Final = 1500
 """Series that a training is checked on after each epoch, evenly spread over a larger group."""
 _MANY: Final = 60
 """Series from which on not all of them are checked, but a third at most."""
+_NEXT_SEED: Final = 1009
+"""Between the seeds of networks that forecast together; those of neighbouring groups lie closer."""
 _WEIGHT_EXPONENT: Final = {"lstm": 0.0, "tft": 0.5}
 """How much less a window of a large series counts: a likelihood has no scale to be tamed, a pinball loss has."""
 
@@ -106,7 +108,7 @@ def _trees(untrained: Fitted, history: History, config: ForecastConfig) -> tuple
 
 
 def _network(untrained: Fitted, history: History, config: ForecastConfig, start: Fitted | None) -> Fitted:
-    model, season, seed = untrained.model, untrained.season, untrained.seed
+    model, season = untrained.model, untrained.season
     assert model in NETWORKS
     training, validation = _split(history, config)
     options: TrainingConfig = config.lstm if model == "lstm" else config.tft
@@ -114,39 +116,49 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig, start:
     # `batches_per_epoch` is an upper bound: a small group has seen all its windows earlier.
     n_batches = min(options.batches_per_epoch, -(-training.count // options.batch_size))
     drawn = _weighted(training, history, options.sampling)
-    batches = Batches(data, drawn, batch_size=options.batch_size, n_batches=n_batches, seed=seed)
     checks = Pass(data, validation, batch_size=options.batch_size)
-    with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        network = build(model, data.inputs, config)
-    # One of an earlier version does not say what it has seen.
-    if start is not None and start.card.get("cutoff", math.inf) <= history.cutoff:
-        take_over(network, data.inputs, start)
-    trained = train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
-    epochs = len(trained.validation_losses)
+    every: list[Trained] = []
+    for number in range(options.seeds):
+        seed = untrained.seed + number * _NEXT_SEED
+        batches = Batches(data, drawn, batch_size=options.batch_size, n_batches=n_batches, seed=seed)
+        with torch.random.fork_rng():
+            torch.manual_seed(seed)
+            network = build(model, data.inputs, config)
+        # One of an earlier version does not say what it has seen.
+        if start is not None and start.card.get("cutoff", math.inf) <= history.cutoff:
+            take_over(network, data.inputs, start)
+        every.append(
+            train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
+        )
+        _check_finite(model, every[-1])
+    first, *others = every
+    card = {
+        "n_windows": sum(len(one.validation_losses) for one in every) * n_batches * options.batch_size,
+        "epochs": len(first.validation_losses),
+        "validation_loss": first.validation_loss,
+        "cutoff": history.cutoff,
+        "validation_losses": first.validation_losses,
+        "training_losses": first.training_losses,
+    }
+    fitted = replace(
+        untrained, card=card, inputs=data.inputs, state=first.state, others=[one.state for one in others],
+        options=config.model_dump(mode="json"),
+    )  # fmt: skip
+    if model != "tft":
+        return fitted
+    networks = [one.to(history.day.device) for one in fitted.networks()]
+    return replace(fitted, correlation=_dependence(networks, checks, config))
+
+
+def _check_finite(model: ModelName, trained: Trained) -> None:
     if not math.isfinite(trained.validation_loss):
         raise DataError(
             explain(
                 f"training of {model} diverged: its loss is not a number",
-                found=f"validation loss {trained.validation_loss} after {epochs} epochs",
+                found=f"validation loss {trained.validation_loss} after {len(trained.validation_losses)} epochs",
                 do="nothing: the group falls back to the baseline; or lower the learning rate",
             )
         )
-    network.load_state_dict(trained.state)
-    network.to(history.day.device)  # lightning hands it back on the CPU
-    card = {
-        "n_windows": epochs * n_batches * options.batch_size,
-        "epochs": epochs,
-        "validation_loss": trained.validation_loss,
-        "cutoff": history.cutoff,
-        "validation_losses": trained.validation_losses,
-        "training_losses": trained.training_losses,
-    }
-    return replace(
-        untrained, card=card, inputs=data.inputs, state=trained.state,
-        correlation=_dependence(network, checks, config) if model == "tft" else None,
-        options=config.model_dump(mode="json"),
-    )  # fmt: skip
 
 
 def _calibrated(fitted: Fitted, group: Group, cutoff: date, config: ForecastConfig) -> Fitted:
@@ -198,11 +210,10 @@ def _weighted(training: Stretch, history: History, sampling: SamplingConfig) -> 
     return replace(training, weight=weight, half_life=sampling.half_life)
 
 
-def _dependence(network: nn.Module, checks: Pass, config: ForecastConfig) -> Tensor:
+def _dependence(networks: Sequence[nn.Module], checks: Pass, config: ForecastConfig) -> Tensor:
     """The copula between steps, from the validation windows."""
-    network.eval()
     with torch.inference_mode():
-        seen = [(y, weight > 0, network(x)["prediction"].clamp(min=0).sort(-1).values) for x, (y, weight) in checks]
+        seen = [(y, weight > 0, tft_quantiles(networks, x)) for x, (y, weight) in checks]
     return _step_correlation(seen, config)
 
 

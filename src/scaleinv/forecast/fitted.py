@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pickle import UnpicklingError
 from typing import Any, Self
@@ -25,7 +25,8 @@ class Fitted:
     """``model`` fitted on one group.
 
     ``card`` tells n_windows, epochs and validation_loss; of what was trained also validation_losses and
-    training_losses, epoch by epoch (of trees, round by round). ``state`` are the weights and ``correlation`` (horizon,
+    training_losses, epoch by epoch (of trees, round by round). ``state`` are the weights, ``others`` those of further
+    networks of the same kind that were trained from other starts and ``correlation`` (horizon,
     horizon) is the copula of the steps (only for a model that predicts quantiles day by day). ``calibration`` stretches
     its quantiles; without one they stay as they are.
     """
@@ -36,16 +37,24 @@ class Fitted:
     card: Mapping[str, Any] = field(default_factory=dict)
     inputs: Inputs | None = None
     state: Mapping[str, Tensor] = field(default_factory=dict)
+    others: Sequence[Mapping[str, Tensor]] = ()
     correlation: Tensor | None = None
     calibration: Calibration | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
     """The forecast configuration it was trained with."""
 
     def network(self) -> nn.Module:
-        """The network with its weights, ready to predict."""
+        """The network with its weights, ready to predict; of several, the first."""
+        return self._network(self.state)
+
+    def networks(self) -> list[nn.Module]:
+        """All of them."""
+        return [self._network(state) for state in (self.state, *self.others)]
+
+    def _network(self, state: Mapping[str, Tensor]) -> nn.Module:
         assert self.inputs is not None, f"{self.model} has no network"
         network = build(self.model, self.inputs, ForecastConfig.model_validate(dict(self.options)))
-        network.load_state_dict(dict(self.state))
+        network.load_state_dict(dict(state))
         return network.eval()
 
     def to_bytes(self) -> bytes:
@@ -58,6 +67,7 @@ class Fitted:
         content = {
             "facts": json.dumps(facts, sort_keys=True),
             "state": dict(self.state),
+            "others": [dict(state) for state in self.others],
             "correlation": self.correlation,
             "calibration": vars(self.calibration) if self.calibration else None,
         }

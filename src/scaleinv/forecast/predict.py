@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from scaleinv.config import ForecastConfig
 from scaleinv.errors import DataError, explain
@@ -181,17 +181,21 @@ def _by_windows(
             mean, predicted = trees.forecast(data, some, config)
             yield some.series.cpu(), (mean, predicted, _copula(fitted, predicted, config))
         return
-    network = fitted.network().to(history.day.device)
+    networks = [one.to(history.day.device) for one in fitted.networks()]
     batches = Pass(data, windows, batch_size=CHUNK)
     generator = torch.Generator(device=history.day.device).manual_seed(fitted.seed)
     with torch.inference_mode():
         for i, batch in enumerate(batches):
             series = chosen[i * CHUNK : (i + 1) * CHUNK].cpu()
             if fitted.model == "lstm":
-                paths = lstm_paths(network, batch, n_samples=config.n_samples, generator=generator).cpu()
-                yield series, _of_paths(paths, config)
+                shares = torch.arange(config.n_samples).tensor_split(len(networks))
+                paths = torch.cat([
+                    lstm_paths(network, batch, n_samples=len(share), generator=generator)
+                    for network, share in zip(networks, shares, strict=True)
+                ], 1)  # fmt: skip
+                yield series, _of_paths(paths.cpu(), config)
             else:
-                predicted = network(batch[0])["prediction"].cpu().clamp(min=0).sort(-1).values
+                predicted = tft_quantiles(networks, batch[0]).cpu()
                 mean = predicted @ mean_weights(config.quantile_levels).to(predicted)
                 yield series, (mean, predicted, _copula(fitted, predicted, config))
 
@@ -207,6 +211,11 @@ def _copula(fitted: Fitted, predicted: Tensor, config: ForecastConfig) -> Tensor
     levels = config.quantile_levels
     paths = joint_paths(predicted, levels, fitted.correlation, config.n_samples, fitted.seed)
     return cumulative_quantiles(paths, levels)
+
+
+def tft_quantiles(networks: Sequence[nn.Module], x: dict[str, Tensor]) -> Tensor:
+    """(n_series, horizon, n_quantiles) quantiles of each day; of several networks, the mean of each quantile."""
+    return torch.stack([network(x)["prediction"].clamp(min=0).sort(-1).values for network in networks]).mean(0)
 
 
 def lstm_paths(network: Any, batch: Batch, *, n_samples: int, generator: torch.Generator) -> Tensor:

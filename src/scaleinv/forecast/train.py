@@ -52,6 +52,7 @@ def train(
         trainer = lightning.Trainer(
             accelerator="gpu" if gpu else "cpu", devices=1, max_epochs=config.max_epochs,
             gradient_clip_val=config.gradient_clip, deterministic="warn" if gpu else True, num_sanity_val_steps=0,
+            precision="bf16-mixed" if config.precision == "bf16" else "32-true",
             logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False,
         )  # fmt: skip
         trainer.fit(trainee, train_dataloaders=training, val_dataloaders=validation)
