@@ -21,12 +21,14 @@ import ray
 
 ADDRESS = "10.77.0.1:6379"
 _HEAD, _NODE = "10.77.0.1", "10.77.0.2"
+# Ray reads it when it is imported; a process that had a Ray of its own hands down another mode. Nobody else is there.
+_OPEN = ("env", "RAY_AUTH_MODE=disabled")
 _ALONE = ("unshare", "--user", "--map-root-user", "--net", "--uts", "--pid", "--mount-proc", "--fork", "--kill-child")
 
 
 def alone(*command: str) -> list[str]:
     """``command`` as the first process of a machine without a network; all that it starts ends with it."""
-    return [*_ALONE, *command]
+    return [*_OPEN, *_ALONE, *command]
 
 
 def why_not() -> str | None:
@@ -44,7 +46,7 @@ class Machines:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        os.environ.update(RAY_USAGE_STATS_ENABLED="0", RAY_AUTH_MODE="disabled")  # nobody else is on this network
+        os.environ.update(RAY_USAGE_STATS_ENABLED="0")
         self._node = subprocess.Popen(["unshare", "--net", "--uts", "sleep", "infinity"])
         _until(lambda: _network(self._node.pid) not in (_network(os.getpid()), None))
         _run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", str(self._node.pid))
