@@ -88,6 +88,8 @@ def test_of_a_day_that_two_nights_hold_the_later_one_counts() -> None:
     old = pc.and_(pc.less(panel["ds"], seventieth), pc.greater_equal(panel["ds"], pa.scalar(first)))
     merged = pa.concat_tables([panel.filter(pc.and_(stays, old)), after])
     _assert_same(_read([[_shuffled(before)], [_shuffled(after)]], keep, first=first), group_arrays(merged, keep))
+    known = before.filter(pc.is_in(before["unique_id"], keep["unique_id"].combine_chunks()))
+    _assert_same(_read([[before], []], keep), group_arrays(known, keep))
 
 
 def test_bad_files_are_refused_as_bad_tables_are() -> None:

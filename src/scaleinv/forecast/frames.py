@@ -72,7 +72,8 @@ def group_from_files(parts: Parts, series: pa.Table, *, first: date, library: Mo
     read = [_part(files, codes, library).assign(night=night) for night, files in enumerate(parts) if files]
     if not read:
         raise DataError(explain("gold/panel: a group has no files", do="run features again"))
-    _check_known(read[-1])
+    if parts[-1]:
+        _check_known(read[-1])
     rows = library.concat([part.dropna(subset=["owner"]) for part in read], ignore_index=True)
     rows["day"] = rows["ds"].astype("datetime64[s]").astype("int64") // _SECONDS
     rows = rows.sort_values(["owner", "day", "night"])
