@@ -1,10 +1,123 @@
 """Array theory: from protection demand to reorder point and order quantity, and the replay that proves it."""
 
-from scaleinv.inventory.lead_time import lead_time_cdf, lead_time_moments
-from scaleinv.inventory.orders import inventory_position, order_quantity_to, round_up
-from scaleinv.inventory.policy import Method, Policies, order_quantity, policies
-from scaleinv.inventory.protection import ProtectionDemand, protection_demand
-from scaleinv.inventory.replay import Replay, replay
+from scaleinv.inventory.demand import (
+    Demand,
+)
+from scaleinv.inventory.demand_continuous import (
+    Gamma,
+    LogNormal,
+    Normal,
+    Uniform,
+    normal_second_loss,
+)
+from scaleinv.inventory.demand_discrete import (
+    NegativeBinomial,
+    Pmf,
+    Poisson,
+    probability_table,
+)
+from scaleinv.inventory.discount import (
+    all_units_discount,
+    incremental_discount,
+)
+from scaleinv.inventory.guaranteed_service import (
+    FREE,
+    GuaranteedService,
+    guaranteed_service,
+)
+from scaleinv.inventory.joint import (
+    joint_cycle,
+    joint_replenishment,
+)
+from scaleinv.inventory.lead_demand import (
+    Mixture,
+    compound_poisson,
+    correlated_variance,
+    lead_demand,
+    variance_of_sum,
+)
+from scaleinv.inventory.lead_time import (
+    lead_time_cdf,
+    lead_time_moments,
+)
+from scaleinv.inventory.lot_plan import (
+    lot_heuristic,
+    plan_cost,
+    wagner_whitin,
+)
+from scaleinv.inventory.lot_size import (
+    disruption_cost,
+    order_quantity_cost,
+    production_quantity,
+    quantity_with_backorders,
+    quantity_with_disruptions,
+)
+from scaleinv.inventory.min_max import (
+    min_max_cost,
+    min_max_fill_rate,
+    min_max_optimum,
+)
+from scaleinv.inventory.newsvendor import (
+    base_stock,
+    critical_ratio,
+    newsvendor,
+    newsvendor_cost,
+    newsvendor_profit,
+    unit_costs,
+)
+from scaleinv.inventory.orders import (
+    inventory_position,
+    order_quantity_to,
+    round_up,
+)
+from scaleinv.inventory.paths import (
+    copula_paths,
+    equal_correlation,
+    fading_correlation,
+    path_sums,
+    willemain_paths,
+)
+from scaleinv.inventory.policy import (
+    Method,
+    Policies,
+    order_quantity,
+    policies,
+)
+from scaleinv.inventory.protection import (
+    ProtectionDemand,
+    protection_demand,
+)
+from scaleinv.inventory.reorder import (
+    reorder_cost,
+    reorder_optimum,
+    reorder_stock,
+)
+from scaleinv.inventory.reorder_approximate import (
+    hadley_whitin,
+    reorder_by_backorder_quantity,
+    reorder_by_loss,
+    reorder_by_order_quantity,
+    reorder_point_for,
+    service_order_quantity,
+)
+from scaleinv.inventory.replay import (
+    Replay,
+    replay,
+)
+from scaleinv.inventory.serial import (
+    serial_heuristic,
+    serial_levels,
+)
+from scaleinv.inventory.service import (
+    cycle_reorder_point,
+    cycle_service_level,
+    cycle_shortage,
+    fill_rate,
+    fill_reorder_point,
+    optimal_cycle_service,
+    periodic_fill_rate,
+    periodic_order_up_to,
+)
 from scaleinv.inventory.theory import (
     cycle_factor,
     economic_order_quantity,
@@ -13,25 +126,100 @@ from scaleinv.inventory.theory import (
     normal_loss,
     root_spread,
 )
+from scaleinv.inventory.undershoot import (
+    min_max_reorder_point,
+    power_approximation,
+    undershoot_moments,
+    undershoot_probability,
+    with_undershoot,
+)
 
 __all__ = [
+    "FREE",
+    "Demand",
+    "Gamma",
+    "GuaranteedService",
+    "LogNormal",
     "Method",
+    "Mixture",
+    "NegativeBinomial",
+    "Normal",
+    "Pmf",
+    "Poisson",
     "Policies",
     "ProtectionDemand",
     "Replay",
+    "Uniform",
+    "all_units_discount",
+    "base_stock",
+    "compound_poisson",
+    "copula_paths",
+    "correlated_variance",
+    "critical_ratio",
     "cycle_factor",
+    "cycle_reorder_point",
+    "cycle_service_level",
+    "cycle_shortage",
+    "disruption_cost",
     "economic_order_quantity",
+    "equal_correlation",
+    "fading_correlation",
     "fill_factor",
+    "fill_rate",
+    "fill_reorder_point",
+    "guaranteed_service",
+    "hadley_whitin",
+    "incremental_discount",
     "inventory_position",
     "inverse_normal_loss",
+    "joint_cycle",
+    "joint_replenishment",
+    "lead_demand",
     "lead_time_cdf",
     "lead_time_moments",
+    "lot_heuristic",
+    "min_max_cost",
+    "min_max_fill_rate",
+    "min_max_optimum",
+    "min_max_reorder_point",
+    "newsvendor",
+    "newsvendor_cost",
+    "newsvendor_profit",
     "normal_loss",
+    "normal_second_loss",
+    "optimal_cycle_service",
     "order_quantity",
+    "order_quantity_cost",
     "order_quantity_to",
+    "path_sums",
+    "periodic_fill_rate",
+    "periodic_order_up_to",
+    "plan_cost",
     "policies",
+    "power_approximation",
+    "probability_table",
+    "production_quantity",
     "protection_demand",
+    "quantity_with_backorders",
+    "quantity_with_disruptions",
+    "reorder_by_backorder_quantity",
+    "reorder_by_loss",
+    "reorder_by_order_quantity",
+    "reorder_cost",
+    "reorder_optimum",
+    "reorder_point_for",
+    "reorder_stock",
     "replay",
     "root_spread",
     "round_up",
+    "serial_heuristic",
+    "serial_levels",
+    "service_order_quantity",
+    "undershoot_moments",
+    "undershoot_probability",
+    "unit_costs",
+    "variance_of_sum",
+    "wagner_whitin",
+    "willemain_paths",
+    "with_undershoot",
 ]
