@@ -101,7 +101,12 @@ class _Tree:
     def __init__(self, edges: Ints, n_stages: int) -> None:
         self._edges = edges
         degree = np.bincount(edges.ravel(), minlength=n_stages) if len(edges) else np.zeros(n_stages, dtype=np.int64)
-        if len(edges) != n_stages - 1 or edges.min(initial=0) < 0 or len(degree) != n_stages:
+        if (
+            len(edges) != n_stages - 1
+            or edges.min(initial=0) < 0
+            or len(degree) != n_stages
+            or (edges[:, 0] == edges[:, 1]).any()
+        ):
             raise DataError(
                 explain(
                     "stages are no tree", expected=f"{n_stages - 1} edges of 0 … {n_stages - 1}", found=edges.tolist()
@@ -121,9 +126,7 @@ class _Tree:
                 del neighbours[other][stage]
                 if len(neighbours[other]) == 1:
                     leaves.append(other)
-            if len(order) == n_stages - 1 and not leaves:
-                leaves = [s for s in range(n_stages) if s not in order]
-        if len(order) != n_stages:
+        if len(order) != n_stages or (self.parent[order[:-1]] < 0).any():
             raise DataError(explain("stages are no tree", expected="one piece without a ring", found=edges.tolist()))
         self.order = np.asarray(order, dtype=np.int64)
         self.is_last = ~np.isin(np.arange(n_stages), edges[:, 0])

@@ -35,10 +35,10 @@ def hadley_whitin(
 ) -> tuple[Floats, Floats, Floats]:
     """(r, Q, cost) when a unit short costs ``shortage_cost`` once, however long it waits ("expected inventory level").
 
-    From the economic quantity on, in turn ``1 - F(r) = Q h / (p d)`` and ``Q = sqrt(2 d (K + p n(r)) / h)`` with ``n(r) =
-    E(D - r)+`` until nothing changes; lost sales: ``Q h / (p d + Q h)``, and the stock is ``n(r)`` higher. Cost ``K d / Q +
-    h (Q / 2 + r - E D) + p d n(r) / Q``. Good while shortages are rare. Where ``Q h >= p d`` holding costs more than
-    being short: r is then 0, no reorder before the stock is gone.
+    From the economic quantity on, in turn ``1 - F(r) = Q h / (p d)`` and ``Q = sqrt(2 d (K + p n(r)) / h)`` with
+    ``n(r) = E(D - r)+`` until nothing changes; lost sales: ``Q h / (p d + Q h)``, and the stock is ``n(r)`` higher.
+    Cost ``K d / Q + h (Q / 2 + r - E D) + p d n(r) / Q``. Good while shortages are rare. Where ``Q h >= p d`` holding
+    costs more than being short: r is then 0, no reorder before the stock is gone.
 
     Args:
         lead_demand: of the lead time.

@@ -20,8 +20,8 @@ from scaleinv.inventory.inputs import positive
 
 Floats = NDArray[np.float64]
 
-_REACH = 8.0
-"""Demand further above its mean than so many standard deviations is left out."""
+_REST = 1e-13
+"""Demand that is less likely than this to be exceeded is the most that is looked at."""
 
 
 def serial_levels(
@@ -51,19 +51,15 @@ def serial_levels(
             explain("stages do not fit", expected=f"{n_stages} costs, all whole or all real", found=h.shape)
         )
     shape = np.broadcast_shapes(h.shape[:-1], p.shape, *(np.shape(d.mean) for d in lead_demand))
-    reach = [np.broadcast_to(d.mean + _REACH * d.sd + (_REACH if d.is_whole else 0.0), shape) for d in lead_demand]
-    total = np.sum(reach, axis=0).reshape(-1)
-    is_whole = lead_demand[0].is_whole
-    step = np.ones_like(total) if is_whole else total / n_cells
-    size = int(np.ceil((total / step).max(initial=1.0))) + 2
-    tables = np.zeros((n_stages, len(total), size + 1))
-    for j, demand in enumerate(lead_demand):
-        tables[j] = _cells(demand, step.reshape(shape), size).reshape(-1, size + 1)
     holding = np.ascontiguousarray(np.broadcast_to(h, (*shape, n_stages)).reshape(-1, n_stages))
     penalty = np.ascontiguousarray(np.broadcast_to(p, shape).reshape(-1))
-    levels, cost = np.empty((len(total), n_stages)), np.empty(len(total))
-    run_rows(_recursion, len(total), tables, step, holding, penalty, is_whole, levels, cost)
-    return levels.reshape(*shape, n_stages), cost.reshape(shape)
+    levels, cost = _on_grid(lead_demand, shape, holding, penalty, n_cells)
+    if not lead_demand[0].is_whole:  # the grid's error falls with the square of its step: two grids tell how much
+        coarse_levels, coarse_cost = _on_grid(lead_demand, shape, holding, penalty, n_cells // 2)
+        levels, cost = (4.0 * levels - coarse_levels) / 3.0, (4.0 * cost - coarse_cost) / 3.0
+    levels, cost = levels.reshape(*shape, n_stages), cost.reshape(shape)
+    levels[..., 0] = lead_demand[0].quantile((p + h[..., 1:].sum(axis=-1)) / (p + h.sum(axis=-1)))
+    return levels, cost
 
 
 def serial_heuristic(
@@ -85,6 +81,23 @@ def serial_heuristic(
         middle = 0.5 * (low + high)
         levels.append(np.floor(middle + 0.5) if demand.is_whole else middle)
     return np.stack(np.broadcast_arrays(*levels), axis=-1)
+
+
+def _on_grid(
+    lead_demand: Sequence[Demand], shape: tuple[int, ...], holding: Floats, penalty: Floats, n_cells: int
+) -> tuple[Floats, Floats]:
+    n_stages = len(lead_demand)
+    is_whole = lead_demand[0].is_whole
+    reach = [np.broadcast_to(np.maximum(d.quantile(1.0 - _REST), 1.0), shape) for d in lead_demand]
+    total = np.sum(reach, axis=0).reshape(-1)
+    step = np.ones_like(total) if is_whole else total / n_cells
+    size = int(np.ceil((total / step).max(initial=1.0))) + 2
+    tables = np.zeros((n_stages, len(total), size + 1))
+    for j, demand in enumerate(lead_demand):
+        tables[j] = np.broadcast_to(_cells(demand, step.reshape(shape), size), (*shape, size + 1)).reshape(-1, size + 1)
+    levels, cost = np.empty((len(total), n_stages)), np.empty(len(total))
+    run_rows(_recursion, len(total), tables, step, holding, penalty, is_whole, levels, cost)
+    return levels, cost
 
 
 def _cells(demand: Demand, step: Floats, size: int) -> Floats:

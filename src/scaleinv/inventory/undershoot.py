@@ -75,7 +75,7 @@ def min_max_reorder_point(
 
     Without ``order_quantity`` the target is a cycle service level, a quantile of :func:`with_undershoot`. With it
     (``S - s``, or the fixed Q of (R, s, nQ)) the target is a fill rate: ``E(D_L + U - s)+ - E(U - s)+ <= (1 - beta)
-    (S - s + E U)``, the last being the mean order; lost sales take ``(1 - beta) / beta``.
+    (S - s + E U)``, the last being the mean order; lost sales take ``(1 - beta) / beta``. This s is not below 0.
 
     Args:
         lead_demand: of the lead time (an order's, from when it is placed to when it is there).
