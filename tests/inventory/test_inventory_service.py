@@ -1,4 +1,4 @@
-"""The proof: policies made from exact quantiles keep their promise in a long replay with lost sales."""
+"""The proof: policies made from exact quantiles keep their promise in a long simulation with lost sales."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pytest
 
-from scaleinv.inventory import policies, protection_demand, replay
+from scaleinv.inventory import policies, protection_demand, simulate
 from scaleinv.inventory.fill import positions_after_review
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def test_the_fill_rate_promised_is_the_fill_rate_kept(
         min_order_quantity=1.0, order_multiple=multiple, mean_daily=shops.mean, sd_daily=shops.sd,
         ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
     )  # fmt: skip
-    found = replay(
+    found = simulate(
         shops.demand(N_DAYS, 7), policy.reorder_point[:, None], policy.order_up_to_level[:, None],
         np.zeros(N_DAYS, int), np.ones(n), np.full(n, multiple), shops.lead_time, shops.vendor, period,
         n_warmup=200, key=shops.key, seed=3,

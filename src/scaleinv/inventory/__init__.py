@@ -1,50 +1,14 @@
-"""Array theory: from protection demand to reorder point and order quantity, and the replay that proves it."""
+"""Array theory: from protection demand to reorder point and order quantity, and the simulator that proves it."""
 
-from scaleinv.inventory.demand import (
-    Demand,
-)
-from scaleinv.inventory.demand_continuous import (
-    Gamma,
-    LogNormal,
-    Normal,
-    Uniform,
-    normal_second_loss,
-)
-from scaleinv.inventory.demand_discrete import (
-    NegativeBinomial,
-    Pmf,
-    Poisson,
-    probability_table,
-)
-from scaleinv.inventory.discount import (
-    all_units_discount,
-    incremental_discount,
-)
-from scaleinv.inventory.guaranteed_service import (
-    FREE,
-    GuaranteedService,
-    guaranteed_service,
-)
-from scaleinv.inventory.joint import (
-    joint_cycle,
-    joint_replenishment,
-)
-from scaleinv.inventory.lead_demand import (
-    Mixture,
-    compound_poisson,
-    correlated_variance,
-    lead_demand,
-    variance_of_sum,
-)
-from scaleinv.inventory.lead_time import (
-    lead_time_cdf,
-    lead_time_moments,
-)
-from scaleinv.inventory.lot_plan import (
-    lot_heuristic,
-    plan_cost,
-    wagner_whitin,
-)
+from scaleinv.inventory.demand import Demand
+from scaleinv.inventory.demand_continuous import Gamma, LogNormal, Normal, Uniform, normal_second_loss
+from scaleinv.inventory.demand_discrete import NegativeBinomial, Pmf, Poisson, probability_table
+from scaleinv.inventory.discount import all_units_discount, incremental_discount
+from scaleinv.inventory.guaranteed_service import FREE, GuaranteedService, guaranteed_service
+from scaleinv.inventory.joint import joint_cycle, joint_replenishment
+from scaleinv.inventory.lead_demand import Mixture, compound_poisson, correlated_variance, lead_demand, variance_of_sum
+from scaleinv.inventory.lead_time import lead_time_cdf, lead_time_moments
+from scaleinv.inventory.lot_plan import lot_heuristic, plan_cost, wagner_whitin
 from scaleinv.inventory.lot_size import (
     disruption_cost,
     order_quantity_cost,
@@ -52,11 +16,7 @@ from scaleinv.inventory.lot_size import (
     quantity_with_backorders,
     quantity_with_disruptions,
 )
-from scaleinv.inventory.min_max import (
-    min_max_cost,
-    min_max_fill_rate,
-    min_max_optimum,
-)
+from scaleinv.inventory.min_max import min_max_cost, min_max_fill_rate, min_max_optimum
 from scaleinv.inventory.newsvendor import (
     base_stock,
     critical_ratio,
@@ -65,33 +25,11 @@ from scaleinv.inventory.newsvendor import (
     newsvendor_profit,
     unit_costs,
 )
-from scaleinv.inventory.orders import (
-    inventory_position,
-    order_quantity_to,
-    round_up,
-)
-from scaleinv.inventory.paths import (
-    copula_paths,
-    equal_correlation,
-    fading_correlation,
-    path_sums,
-    willemain_paths,
-)
-from scaleinv.inventory.policy import (
-    Method,
-    Policies,
-    order_quantity,
-    policies,
-)
-from scaleinv.inventory.protection import (
-    ProtectionDemand,
-    protection_demand,
-)
-from scaleinv.inventory.reorder import (
-    reorder_cost,
-    reorder_optimum,
-    reorder_stock,
-)
+from scaleinv.inventory.orders import inventory_position, order_quantity_to, round_up
+from scaleinv.inventory.paths import copula_paths, equal_correlation, fading_correlation, path_sums, willemain_paths
+from scaleinv.inventory.policy import Method, Policies, order_quantity, policies
+from scaleinv.inventory.protection import ProtectionDemand, protection_demand
+from scaleinv.inventory.reorder import reorder_cost, reorder_optimum, reorder_stock
 from scaleinv.inventory.reorder_approximate import (
     hadley_whitin,
     reorder_by_backorder_quantity,
@@ -100,14 +38,7 @@ from scaleinv.inventory.reorder_approximate import (
     reorder_point_for,
     service_order_quantity,
 )
-from scaleinv.inventory.replay import (
-    Replay,
-    replay,
-)
-from scaleinv.inventory.serial import (
-    serial_heuristic,
-    serial_levels,
-)
+from scaleinv.inventory.serial import serial_heuristic, serial_levels
 from scaleinv.inventory.service import (
     cycle_reorder_point,
     cycle_service_level,
@@ -118,6 +49,7 @@ from scaleinv.inventory.service import (
     periodic_fill_rate,
     periodic_order_up_to,
 )
+from scaleinv.inventory.simulate import Simulation, simulate
 from scaleinv.inventory.theory import (
     cycle_factor,
     economic_order_quantity,
@@ -148,7 +80,7 @@ __all__ = [
     "Poisson",
     "Policies",
     "ProtectionDemand",
-    "Replay",
+    "Simulation",
     "Uniform",
     "all_units_discount",
     "base_stock",
@@ -209,12 +141,12 @@ __all__ = [
     "reorder_optimum",
     "reorder_point_for",
     "reorder_stock",
-    "replay",
     "root_spread",
     "round_up",
     "serial_heuristic",
     "serial_levels",
     "service_order_quantity",
+    "simulate",
     "undershoot_moments",
     "undershoot_probability",
     "unit_costs",

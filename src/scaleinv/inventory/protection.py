@@ -1,6 +1,6 @@
 """Protection demand: what may be asked for before the next order can help, as samples.
 
-Timing, binding for policies, replay and the synthetic retailer: deliveries arrive in the morning, demand is served,
+Timing, binding for policies, simulator and the synthetic retailer: deliveries arrive in the morning, demand is served,
 the rest is lost; in the evening of a review day an order may be placed, and it arrives ``lead_time`` >= 1 days later in
 the morning. An order of evening t is on the shelf from the morning of t + L. The next order can be placed in the
 evening of t + R and is on the shelf in the morning of t + R + L. So the position after the review of evening t must

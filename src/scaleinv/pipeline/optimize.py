@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.evaluation import cutoffs
-from scaleinv.inventory import Policies, ProtectionDemand, Replay, policies, protection_demand, replay
+from scaleinv.inventory import Policies, ProtectionDemand, Simulation, policies, protection_demand, simulate
 from scaleinv.lake import StagedFile
 from scaleinv.pipeline.arrays import (
     Distributions,
@@ -258,7 +258,7 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
     phase = review_phase(terms.review_period, terms.review_date, (days[0][0] - date(1970, 1, 1)).days)
     for policy, (point, up_to) in levels.items():
         given = compared & ~np.isnan(point).any(axis=1)
-        result = replay(
+        result = simulate(
             wanted[given], point[given], up_to[given], refresh,
             terms.min_order_quantity[given], terms.order_multiple[given],
             night.lead_times.probability, terms.vendor[given], terms.review_period[given],
@@ -291,7 +291,7 @@ def _truth(walk: Walk, rows: Rows, days: list[date]) -> Floats:
     return grid
 
 
-def _columns(walk: Walk, rows: Rows, terms: _Terms, given: NDArray[np.bool_], result: Replay) -> list[Floats]:
+def _columns(walk: Walk, rows: Rows, terms: _Terms, given: NDArray[np.bool_], result: Simulation) -> list[Floats]:
     """What is added up per label, in the order that :func:`_replay_rows` reads."""
     config = walk.config.inventory
     cost = terms.unit_cost[given]
