@@ -24,6 +24,11 @@ def compiled(function: _Function) -> _Function:
     return cast(_Function, numba.njit(nogil=True, error_model="numpy")(function))
 
 
+def fused(function: _Function) -> _Function:
+    """:func:`compiled`, and a product may be added without being rounded first: for formulas, not for samples."""
+    return cast(_Function, numba.njit(nogil=True, error_model="numpy", fastmath={"contract"})(function))
+
+
 def run_rows(kernel: Callable[..., None], n_rows: int, *args: object) -> None:
     """``kernel(start, stop, *args)`` over ``0 … n_rows``, on as many threads as ``NUMBA_NUM_THREADS`` says."""
     n_threads = max(1, min(int(numba.get_num_threads()), n_rows // _MIN_ROWS))
