@@ -1,4 +1,4 @@
-"""The proof: policies made from exact quantiles keep their promise in a long simulation with lost sales."""
+"""The proof: policies made from exact quantiles keep their promise in a long replay with lost sales."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from scipy.special import ndtr
+from scipy.stats import nbinom
 
 from scaleinv.inventory import policies, protection_demand, simulate
+from scaleinv.inventory.cycle import cycle_service_point
 from scaleinv.inventory.fill import positions_after_review
 
 if TYPE_CHECKING:
@@ -42,6 +45,66 @@ def test_the_fill_rate_promised_is_the_fill_rate_kept(
     assert np.quantile(found.fill_rate, 0.05) > target - 0.02
     fast = shops.mean > 2
     assert found.fill_rate[fast].mean() == pytest.approx(target, abs=0.01)
+
+
+@pytest.mark.parametrize("target", [0.9, 0.95, 0.98])
+@pytest.mark.parametrize("review", [1, 7])
+@pytest.mark.parametrize("multiple", [1.0, 24.0])
+def test_the_share_of_cycles_promised_is_the_share_kept(
+    shops: Shops, target: float, review: int, multiple: float
+) -> None:
+    n, period = shops.n, np.full(shops.n, review)
+    protection = protection_demand(
+        shops.cumulative, LEVELS, shops.lead_time, shops.vendor, period, key=shops.key, n_samples=400, seed=1
+    )
+    policy = policies(
+        protection, method="quantile", is_fill_rate=np.zeros(n, bool), target=target, unit_cost=2.0,
+        min_order_quantity=1.0, order_multiple=multiple, mean_daily=shops.mean, sd_daily=shops.sd,
+        ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
+    )  # fmt: skip
+    found = simulate(
+        shops.demand(N_DAYS, 7), policy.reorder_point[:, None], policy.order_up_to_level[:, None],
+        np.zeros(N_DAYS, int), np.ones(n), np.full(n, multiple), shops.lead_time, shops.vendor, period,
+        n_warmup=200, key=shops.key, seed=3,
+    )  # fmt: skip
+    assert 1 - found.cycles_short.sum() / found.cycles.sum() == pytest.approx(target, abs=0.011)
+    slow = shops.mean < np.median(shops.mean)
+    for half in (slow, ~slow):
+        kept = 1 - found.cycles_short[half].sum() / found.cycles[half].sum()
+        assert target - 0.02 < kept < target + 0.03, "a whole unit may be more than was asked for"
+
+
+def test_where_every_review_orders_a_cycle_is_a_protection_interval(shops: Shops) -> None:
+    """The textbook's P(D <= r), here read off the true distribution."""
+    protection = protection_demand(
+        shops.cumulative, LEVELS, shops.lead_time, shops.vendor, np.full(shops.n, 7), key=shops.key, n_samples=400,
+        seed=1,
+    )  # fmt: skip
+    one = np.ones(shops.n)
+    point = cycle_service_point(protection, 0.95 * one, one, one)
+    share = shops.size / (shops.size + shops.mean)
+    cdf = nbinom.cdf(point[:, None], shops.size[:, None] * (np.arange(1, 10) + 6), share[:, None])
+    kept = (cdf * shops.lead_time[shops.vendor, 1:]).sum(axis=1)
+    assert kept[shops.mean > 5].mean() == pytest.approx(0.95, abs=0.012)
+
+
+def test_demands_that_hang_together_need_more(shops: Shops) -> None:
+    """Independent errors against errors that all days share: the spread of the sum tells them apart."""
+    rng = np.random.default_rng(3)
+    made = []
+    for rho in (0.0, 0.9):
+        score = np.sqrt(rho) * rng.standard_normal((40_000, 1)) + np.sqrt(1 - rho) * rng.standard_normal((40_000, 14))
+        paths = np.cumsum(np.searchsorted(nbinom.cdf(np.arange(200), 2, 2 / 7), ndtr(score)), axis=1)
+        protection = protection_demand(
+            np.quantile(paths, LEVELS, axis=0).T[None], LEVELS, np.eye(8)[7:], np.array([0]), np.array([7]),
+            key=np.array([3], np.uint64), n_samples=2000, seed=1,
+        )  # fmt: skip
+        lead, both = paths[:, 5], paths[:, 12]  # every review orders: 6 days before the delivery, 13 in all
+        (point,) = cycle_service_point(protection, np.array([0.95]), np.array([1.0]), np.array([1.0]))
+        assert point == pytest.approx(np.quantile(both, 0.95), rel=0.05)
+        assert point > np.quantile(lead, 0.95)
+        made.append(point)
+    assert made[1] > 1.2 * made[0]
 
 
 def _long_walk(review: np.ndarray, quantity: int, multiple: int) -> np.ndarray:

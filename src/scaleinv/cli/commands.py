@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from scaleinv import __version__
+from scaleinv.cli.backtest import backtest
 from scaleinv.cli.drift import drift
 from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets
 from scaleinv.cli.quarantine import quarantine
@@ -305,6 +306,7 @@ def _root(
     logging.getLogger("scaleinv").setLevel(level)
 
 
+app.command(rich_help_panel="Look")(backtest)
 app.add_typer(drift, name="drift", rich_help_panel="Look")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
 app.add_typer(skus, name="skus", rich_help_panel="Look")

@@ -18,7 +18,7 @@ from scaleinv.inventory.protection import ProtectionDemand, Samples
 
 Floats = NDArray[np.float64]
 
-_CELLS = 64
+CELLS = 64
 _PASSES = 4
 _A = 0.6180339887498949
 
@@ -38,19 +38,19 @@ def fill_rate_point(
 
 def positions_after_review(review: Samples, order_quantity: float, order_multiple: float) -> tuple[Floats, Floats]:
     """For one series: values of x = position - reorder point after a review, and how often each holds."""
-    pmf, density, source = np.zeros(_CELLS + 1), np.zeros(_CELLS), np.zeros(_CELLS)
-    n_cells, width = _positions(review, order_quantity, order_multiple, pmf, density, source)
+    pmf, density, source = np.zeros(CELLS + 1), np.zeros(CELLS), np.zeros(CELLS)
+    n_cells, width = positions(review, order_quantity, order_multiple, pmf, density, source)
     heights = (np.arange(n_cells, dtype=np.float64) + 0.5) * width - 0.5
     return np.asarray(heights, dtype=np.float64), density[:n_cells]
 
 
 @compiled
-def _positions(
+def positions(
     review: Samples, quantity: float, multiple: float, pmf: Floats, density: Floats, source: Floats
 ) -> tuple[int, float]:
     """Fills ``density``; returns the number of cells and their width in units."""
     total = int(quantity + multiple)
-    n_cells = min(total, _CELLS)
+    n_cells = min(total, CELLS)
     width = total / n_cells
     n_start = max(1, round(multiple / width))
     pmf[:] = 0.0
@@ -119,7 +119,7 @@ def _solve(
     fill_rate: Floats,
     point: Floats,
 ) -> None:
-    pmf, density, source = np.zeros(_CELLS + 1), np.zeros(_CELLS), np.zeros(_CELLS)
+    pmf, density, source = np.zeros(CELLS + 1), np.zeros(CELLS), np.zeros(CELLS)
     for row in range(start, stop):
         if np.isnan(fill_rate[row]):
             continue
@@ -128,7 +128,7 @@ def _solve(
         for i in range(len(long)):
             wanted += float(long[i]) - float(short[i])
         allowed = (1.0 - fill_rate[row]) / fill_rate[row] * wanted / len(long)
-        n_cells, width = _positions(review[row], quantity[row], multiple[row], pmf, density, source)
+        n_cells, width = positions(review[row], quantity[row], multiple[row], pmf, density, source)
         # below: too much runs short there; above: not. Whole numbers, then a line between the last two.
         below, above = -1.0, np.ceil(float(long[-1]))
         missed_below, missed_above = np.inf, 0.0

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scaleinv.errors import DataError, explain
+from scaleinv.inventory.cycle import cycle_service_point
 from scaleinv.inventory.fill import fill_rate_point
 from scaleinv.inventory.orders import GUARD, round_up
 from scaleinv.inventory.protection import ProtectionDemand
@@ -72,10 +73,9 @@ def policies(
 ) -> Policies:
     """When to order and how much, for all series at once.
 
-    A cycle service level is the chance that the position, standing exactly at the reorder point after a review, lasts
-    until the next order can arrive: the smallest whole r with ``P(D <= r) >= target``. A fill rate is the share of
-    demand met from stock (``fill.py`` for the quantile method; for the other two the normal loss over one order
-    quantity, with lost sales).
+    A cycle service level is the share of replenishment cycles without a stock-out (``cycle.py`` for the quantile
+    method; for the other two ``P(D <= r)`` of the protection demand), a fill rate the share of demand met from stock
+    (``fill.py``; for the other two the normal loss over one order quantity, with lost sales).
 
     A series that sells at least one unit a year has a reorder point of at least 1, since an order is placed when the
     position is *below* it, and lost sales never bring it below 0. A series without demand has 0 and never orders.
@@ -154,12 +154,9 @@ def _quantile_parts(
     protection: ProtectionDemand, is_fill: NDArray[np.bool_], goal: Floats, quantity: Floats, multiple: Floats
 ) -> tuple[Floats, Floats]:
     """The safety stock that the samples ask for; the demand part is what its share of the spread explains."""
-    n_samples = protection.protection.shape[1]
-    place = np.clip(np.ceil(goal * n_samples - GUARD).astype(np.int64) - 1, 0, n_samples - 1)
-    level = np.take_along_axis(protection.protection, place[:, None], axis=1)[:, 0].astype(np.float64)
-    if is_fill.any():
-        point = fill_rate_point(protection, np.where(is_fill, goal, np.nan), quantity, multiple)
-        level = np.where(is_fill, point, level)
+    cycle = cycle_service_point(protection, np.where(is_fill, np.nan, goal), quantity, multiple)
+    fill = fill_rate_point(protection, np.where(is_fill, goal, np.nan), quantity, multiple)
+    level = np.where(is_fill, fill, cycle)
     total = level - protection.mean
     with np.errstate(invalid="ignore", divide="ignore"):
         share = np.where(protection.spread > 0, protection.fixed_spread / protection.spread, 1.0)

@@ -148,7 +148,7 @@ def _terms(walk: Walk, rows: Rows, night: _Night) -> _Terms:
         unit_cost=rows.numbers("unit_cost"),
         min_order_quantity=rows.numbers("min_order_quantity"),
         order_multiple=rows.numbers("order_multiple"),
-        key=_keys(rows.text("unique_id")),
+        key=name_keys(rows.text("unique_id")),
     )
 
 
@@ -156,7 +156,7 @@ def _day_numbers(dates: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(dates.cast(pa.int32()), MONDAY).to_numpy(), dtype=np.int64)
 
 
-def _keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
+def name_keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
     """(n_series,) FNV-1a of each name, character by character over all names at once."""
     codes = names.view(np.uint32).reshape(len(names), -1).astype(np.uint64)
     key = np.full(len(names), 0xCBF29CE484222325, dtype=np.uint64)
@@ -195,14 +195,14 @@ def _policies(
         min_order_quantity=terms.min_order_quantity,
         order_multiple=terms.order_multiple,
         mean_daily=found.mean.mean(axis=1),
-        sd_daily=_daily_sd(found, walk.config.forecast.quantile_levels),
+        sd_daily=daily_sd(found, walk.config.forecast.quantile_levels),
         ordering_cost=config.ordering_cost,
         holding_rate=config.holding_rate,
         max_cover_days=config.max_cover_days,
     )
 
 
-def _daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
+def daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
     """(n_series,) standard deviation of a typical day: of the quantile function averaged over the horizon."""
     u = (np.arange(200) + 0.5) / 200
     weights = np.stack([np.interp(u, levels, row) for row in np.eye(len(levels))])
