@@ -1,5 +1,7 @@
 """Array theory: from protection demand to reorder point and order quantity, and the simulator that proves it."""
 
+from scaleinv.inventory.budget import Allotment, allot, whole_trucks
+from scaleinv.inventory.calendars import Deliveries, OpenDays, deliveries, open_days
 from scaleinv.inventory.demand import Demand
 from scaleinv.inventory.demand_continuous import Gamma, LogNormal, Normal, Uniform, normal_second_loss
 from scaleinv.inventory.demand_discrete import NegativeBinomial, Pmf, Poisson, probability_table
@@ -8,6 +10,7 @@ from scaleinv.inventory.guaranteed_service import FREE, GuaranteedService, guara
 from scaleinv.inventory.joint import joint_cycle, joint_replenishment
 from scaleinv.inventory.lead_demand import Mixture, compound_poisson, correlated_variance, lead_demand, variance_of_sum
 from scaleinv.inventory.lead_time import lead_time_cdf, lead_time_moments
+from scaleinv.inventory.limits import Limited, demand_over, quantile_at, shelf_life_limit, within_limit
 from scaleinv.inventory.lot_plan import lot_heuristic, plan_cost, wagner_whitin
 from scaleinv.inventory.lot_size import (
     disruption_cost,
@@ -46,6 +49,8 @@ from scaleinv.inventory.reorder_points import (
     path_days,
     path_quantile,
 )
+from scaleinv.inventory.rounding import rounded_by_cost, rounded_by_threshold
+from scaleinv.inventory.screening import Screened, screen
 from scaleinv.inventory.serial import serial_heuristic, serial_levels
 from scaleinv.inventory.service import (
     cycle_reorder_point,
@@ -73,24 +78,32 @@ from scaleinv.inventory.undershoot import (
     undershoot_probability,
     with_undershoot,
 )
+from scaleinv.inventory.value import OrderLines, expected_shortage, order_lines, order_value
 
 __all__ = [
     "FREE",
+    "Allotment",
+    "Deliveries",
     "Demand",
     "Gamma",
     "GuaranteedService",
+    "Limited",
     "LogNormal",
     "Method",
     "Mixture",
     "NegativeBinomial",
     "Normal",
+    "OpenDays",
+    "OrderLines",
     "Pmf",
     "Poisson",
     "Policies",
     "ProtectionDemand",
+    "Screened",
     "Simulation",
     "Uniform",
     "all_units_discount",
+    "allot",
     "base_stock",
     "compound_poisson",
     "copula_paths",
@@ -100,9 +113,12 @@ __all__ = [
     "cycle_reorder_point",
     "cycle_service_level",
     "cycle_shortage",
+    "deliveries",
+    "demand_over",
     "disruption_cost",
     "economic_order_quantity",
     "equal_correlation",
+    "expected_shortage",
     "fading_correlation",
     "fill_factor",
     "fill_rate",
@@ -131,10 +147,13 @@ __all__ = [
     "normal_loss",
     "normal_reorder_point",
     "normal_second_loss",
+    "open_days",
     "optimal_cycle_service",
+    "order_lines",
     "order_quantity",
     "order_quantity_cost",
     "order_quantity_to",
+    "order_value",
     "path_days",
     "path_quantile",
     "path_sums",
@@ -146,6 +165,7 @@ __all__ = [
     "probability_table",
     "production_quantity",
     "protection_demand",
+    "quantile_at",
     "quantity_with_backorders",
     "quantity_with_disruptions",
     "reorder_by_backorder_quantity",
@@ -157,15 +177,21 @@ __all__ = [
     "reorder_stock",
     "root_spread",
     "round_up",
+    "rounded_by_cost",
+    "rounded_by_threshold",
+    "screen",
     "serial_heuristic",
     "serial_levels",
     "service_order_quantity",
+    "shelf_life_limit",
     "simulate",
     "undershoot_moments",
     "undershoot_probability",
     "unit_costs",
     "variance_of_sum",
     "wagner_whitin",
+    "whole_trucks",
     "willemain_paths",
     "with_undershoot",
+    "within_limit",
 ]

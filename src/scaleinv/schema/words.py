@@ -46,6 +46,15 @@ WHOLE: Final = "all"
 PolicyMethod = Literal["quantile", "root", "seed"]
 POLICY_METHODS: Final[tuple[PolicyMethod, ...]] = ("quantile", "root", "seed")
 
+Problem = Literal[
+    "demand_unknown", "demand_infinite", "demand_negative", "bad_unit_cost", "bad_order_terms", "bad_review_period",
+    "bad_lead_time", "minimum_above_maximum", "bad_stock", "bad_levels", "zero_lead_time",
+]  # fmt: skip
+"""What can be wrong with a series so that no policy, or no order, can be made of it; first come, first named."""
+PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
+HELD_PROBLEMS: Final[tuple[Problem, ...]] = PROBLEMS[:-1]
+"""Of these, those for which nothing is ordered until a person has looked. A lead time of 0 counts as one day."""
+
 ID_SEPARATOR: Final = "@"
 
 
