@@ -181,7 +181,8 @@ def test_an_order_of_friday_evening_after_the_cutoff() -> None:
 def test_a_cutoff_that_has_passed_costs_a_day() -> None:
     every_day = open_days(FRIDAY, 60, [[1] * 7] * 2)
     got = deliveries(FRIDAY, np.array([[0, 0, 1.0]] * 2), every_day, every_day, is_past_cutoff=[False, True])
-    assert got.can_order.tolist() == [True, False]
+    assert got.can_order.tolist() == [True, True]
+    assert got.probability.argmax(axis=1).tolist() == [2, 3]
     assert got.order_day.tolist() == [0, 1]
     assert got.review_period.tolist() == [1, 1]
 
@@ -208,10 +209,10 @@ def test_days_are_those_that_a_walk_over_the_calendar_finds(
     comes = following + timedelta(days=lead)
     while not receipt_week[comes.weekday()]:
         comes += timedelta(days=1)
-    assert got.can_order[0] == (day == FRIDAY)
+    assert got.can_order[0] == (day == FRIDAY + timedelta(days=late))
     assert FRIDAY + timedelta(days=int(got.order_day[0])) == day
     assert day + timedelta(days=int(got.review_period[0])) == following
-    assert following + timedelta(days=int(got.probability[0].argmax())) == comes
+    assert following + timedelta(days=int(got.probability[0].argmax()) - late) == comes
     assert got.probability[0].sum() == 1
 
 

@@ -59,7 +59,8 @@ def _table(name: str, rows: list[dict[str, Any]]) -> pa.Table:
 def night(*overrides: dict[str, Any]) -> Night:
     rows = [{**_DEFAULTS, **o} for o in overrides]
     base = [{"as_of": AS_OF, "unique_id": series_id(r["sku"], r["loc"]), "sku_id": r["sku"], "location_id": r["loc"],
-             "vendor_id": r["vendor"], "group_id": "g"} for r in rows]  # fmt: skip
+             "vendor_id": r["vendor"], "group_id": "g", "level_limit": r.get("limit"),
+             "problem": r.get("problem")} for r in rows]  # fmt: skip
     policies = [
         {**b, "lead_time": r["lead"], "protection_interval": r["interval"], "expected_demand": 10.0,
          "reorder_point": r["rop"], "order_up_to_level": r["oul"]}
@@ -88,7 +89,8 @@ def test_one_line_says_all_there_is_to_say() -> None:
     (line,) = night({}).propose().lines.to_pylist()
     assert line == {
         "as_of": AS_OF, "order_id": order_key("retailer", AS_OF, "V1", "S1"), "line": 1, "vendor_id": "V1",
-        "location_id": "S1", "sku_id": "A", "unique_id": "A@S1", "quantity": 30.0, "unit": "EA", "unit_cost": 1.25,
+        "location_id": "S1", "sku_id": "A", "unique_id": "A@S1", "quantity": 30.0, "need": 30.0, "rounding": 0.0,
+        "constraint_change": 0.0, "constraint": None, "unit": "EA", "unit_cost": 1.25,
         "value": 37.5, "currency": "EUR", "gtin": None, "order_date": AS_OF,
         "delivery_date": date(2026, 9, 22), "inventory_position": 12.0, "reorder_point": 20.0,
         "order_up_to_level": 42.0,
@@ -308,19 +310,63 @@ def test_another_nights_row_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("row", "message"),
+    ("row", "kind", "detail"),
     [
-        ({"rop": math.nan}, r"reorder_point(.|\n)*a finite number(.|\n)*A@S1 \(nan\)"),
-        ({"oul": 19.0}, r"order_up_to_level(.|\n)*at least the reorder point(.|\n)*A@S1 \(19"),
-        ({"multiple": 0.0}, r"order_multiple(.|\n)*more than zero"),
-        ({"multiple": 0.5}, r"order_multiple(.|\n)*whole pieces"),
-        ({"review": 0}, r"review_period(.|\n)*at least one day"),
-        ({"cost": -1.0}, r"unit_cost(.|\n)*zero or more"),
+        ({"rop": math.nan}, "bad_levels", "reorder_point is nan, expected a finite number"),
+        ({"oul": math.inf}, "bad_levels", "order_up_to_level is inf, expected a finite number"),
+        ({"oul": 19.0}, "bad_levels", "order_up_to_level is 19, expected at least the reorder point"),
+        ({"multiple": 0.0}, "bad_order_terms", "order_multiple is 0, expected more than zero"),
+        (
+            {"multiple": 0.5},
+            "bad_order_terms",
+            "order_multiple is 0.5, expected whole pieces, for a unit that is counted",
+        ),
+        ({"moq": -1.0}, "bad_order_terms", "min_order_quantity is -1, expected zero or more"),
+        ({"review": 0}, "bad_review_period", "review_period is 0, expected at least one day"),
+        ({"cost": -1.0}, "bad_unit_cost", "unit_cost is -1, expected zero or more"),
+        ({"on_hand": math.nan}, "bad_stock", "on_hand is nan, expected a finite number"),
+        ({"on_order": -3.0}, "bad_stock", "on_order is -3, expected zero or more"),
+        ({"problem": "demand_unknown"}, "demand_unknown", "no policy could be made of it"),
+        ({"problem": "minimum_above_maximum"}, "minimum_above_maximum", "no policy could be made of it"),
     ],
 )
-def test_numbers_that_cannot_be_ordered_by_are_refused(row: dict[str, Any], message: str) -> None:
-    with pytest.raises(DataError, match=message):
-        night(row).propose()
+def test_numbers_that_cannot_be_ordered_by_are_named_and_not_ordered(
+    row: dict[str, Any], kind: str, detail: str
+) -> None:
+    """And the others are ordered as if these were not there."""
+    made = night({"sku": "A", **row}, {"sku": "B"}).propose(horizon=28)
+    assert made.lines["unique_id"].to_pylist() == ["B@S1"]
+    assert made.lines.drop(["line"]).equals(night({"sku": "B"}).propose().lines.drop(["line"]))
+    found = [(r["unique_id"], r["kind"], r["detail"]) for r in made.exceptions.to_pylist()]
+    assert found == [("A@S1", kind, f"{detail}: nothing is ordered")]
+    assert kind in table("gold/exceptions")["kind"].meaning
+
+
+def test_a_lead_time_of_nothing_is_named_and_ordered() -> None:
+    made = night({"problem": "zero_lead_time"}).propose()
+    assert made.lines["quantity"].to_pylist() == [30.0]
+    (row,) = made.exceptions.to_pylist()
+    assert (row["kind"], row["detail"]) == ("zero_lead_time", "a lead time of 0 days counts as 1")
+
+
+@pytest.mark.parametrize(
+    ("limit", "quantity"), [(42.0, 30.0), (41.0, 24.0), (20.0, 6.0), (18.0, 6.0), (17.0, None), (3.0, None)]
+)
+def test_stock_and_orders_stay_under_their_limit(limit: float, quantity: float | None) -> None:
+    made = night({"limit": limit}).propose()
+    assert made.lines["quantity"].to_pylist() == ([] if quantity is None else [quantity])
+    assert [r["kind"] for r in made.exceptions.to_pylist()] == (["cut_by_max_stock"] if limit < 42 else [])
+    for line in made.lines.to_pylist():
+        assert line["need"] + line["rounding"] + line["constraint_change"] == line["quantity"]
+        assert line["constraint"] == ("max_stock" if limit < 42 else None)
+
+
+def test_a_vendor_with_a_calendar_is_asked_by_it() -> None:
+    made = night({"sku": "A"}, {"sku": "B", "vendor": "V2"})
+    for open_tonight, expected in (({"V1": False}, ["B"]), ({"V2": False}, ["A"]), ({"V1": True}, ["A", "B"])):
+        found = made.propose(open_tonight=open_tonight)
+        assert sorted(found.lines["sku_id"].to_pylist()) == expected
+        assert found.n_waiting == 2 - len(expected)
 
 
 def test_goods_by_weight_are_ordered_in_fractions() -> None:

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -38,6 +39,14 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+class Explained(StrEnum):
+    """What ``explain`` speaks of."""
+
+    FORECAST = "forecast"
+    POLICY = "policy"
+    BOTH = "both"
 
 
 @dataclass(frozen=True)
@@ -215,21 +224,46 @@ def explain_forecast(
         str | None, typer.Option("--model", help="xgboost or tft; default: the champion if it can say, else the trees.")
     ] = None,
     exact: Annotated[bool, typer.Option("--exact", help="Of trees: SHAP values, not what approximates them.")] = False,
+    what: Annotated[
+        Explained, typer.Option("--what", help="The forecast, the policy made of it, or both.")
+    ] = Explained.BOTH,
     picture: Annotated[
         Path | None, typer.Option("--picture", metavar="FILE", help="Draw it, too: FILE.svg or FILE.png.")
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
-    """What moved a forecast: price, promotion, weekday, season … in units, or what a network looked at."""
+    """What moved a forecast, and what its reorder point and tonight's order are made of, in units.
+
+    Of both, what cannot be said is told in its place: a baseline's forecast has no reasons, but a policy is made of it.
+    """
     from scaleinv.pipeline.explain import explained
+    from scaleinv.pipeline.explain_policy import explained_policy
 
     walk = _Options(env, as_of, set_, conf).walk()
-    why = explained(walk, sku, location, model=model, exact=exact)
+    why, policy, untold = None, None, []
+    if what != Explained.POLICY:
+        try:
+            why = explained(walk, sku, location, model=model, exact=exact)
+        except ScaleinvError as error:
+            untold.append(error)
+    if what != Explained.FORECAST:
+        try:
+            policy = explained_policy(walk, sku, location)
+        except ScaleinvError as error:
+            untold.append(error)
+    if why is None and policy is None:
+        raise untold[0]
     if picture is not None:
         from scaleinv.pipeline.picture import draw
 
-        draw(walk, why, picture)
-    typer.echo(json.dumps(why.plain()) if as_json else why.text())
+        draw(walk, why, picture, policy)
+    if as_json:
+        said = why.plain() if why else {}
+        typer.echo(json.dumps(said | ({"policy": policy.plain()} if policy else {})))
+        return
+    for problem in untold:
+        typer.echo(str(problem), err=True)
+    typer.echo("\n".join(part.text() for part in (why, policy) if part is not None))
 
 
 @app.command(rich_help_panel="Look after")

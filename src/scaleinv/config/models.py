@@ -6,12 +6,14 @@ Models are frozen and refuse unknown keys. Each room takes its own section, neve
 from __future__ import annotations
 
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
 from scaleinv.config.drift import DriftConfig
 from scaleinv.config.forecast import EvaluationConfig, ExplainConfig, ForecastConfig, HierarchyConfig
+from scaleinv.config.limits import CalendarConfig, LoadConfig, OrderLimits, StockLimits
 from scaleinv.config.maintain import MaintainConfig
 from scaleinv.config.registry import RegistryConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
@@ -236,6 +238,9 @@ class InventoryConfig(Section):
     """Cost of one order line, in the retailer's currency."""
     max_cover_days: Positive = 14
     """An economic order quantity covers no more days than this."""
+    limits: StockLimits = StockLimits()
+    calendars: dict[str, CalendarConfig] = {}
+    """Vendor -> its calendar."""
     seed: int = 7
 
     @model_validator(mode="after")
@@ -253,6 +258,23 @@ class ReplenishConfig(Section):
     """An order rounded up to more than this many times the need becomes an exception as well."""
     max_stock_age_days: Positive = 7
     """Days; an older stock record is not ordered by but named."""
+    rounding: Literal["up", "expected_cost"] = "up"
+    """``up``: to whole packs above the need. ``expected_cost``: to whole packs (and ``loads``) above or below it,
+    whichever is expected to cost less in lost margin, stock and handling."""
+    loads: tuple[LoadConfig, ...] = ()
+    """Layers, pallets … that ``expected_cost`` also rounds to, from small to large, each a multiple of the last."""
+    pack_handling_cost: Annotated[float, Field(ge=0)] = 0.0
+    """Money to handle one pack, beside ``loads``."""
+    goodwill: Annotated[float, Field(ge=0)] = 0.0
+    """What a unit short costs beside its margin, as a share of its price."""
+    limits: OrderLimits = OrderLimits()
+
+    @model_validator(mode="after")
+    def _loads_fit(self) -> Self:
+        packs = [1, *(load.packs for load in self.loads)]
+        if any(large % small for small, large in pairwise(packs)):
+            raise ValueError(f"each of loads must hold a whole number of the one before, found packs {packs[1:]}")
+        return self
 
 
 class ExportConfig(Section):

@@ -29,6 +29,7 @@ from scaleinv.inventory.newsvendor import (
     unit_costs,
 )
 from scaleinv.inventory.orders import inventory_position, order_quantity_to, round_up
+from scaleinv.inventory.parts import ReorderParts, reorder_parts
 from scaleinv.inventory.paths import copula_paths, equal_correlation, fading_correlation, path_sums, willemain_paths
 from scaleinv.inventory.policy import Method, Policies, order_quantity, policies
 from scaleinv.inventory.protection import ProtectionDemand, protection_demand
@@ -99,6 +100,7 @@ __all__ = [
     "Poisson",
     "Policies",
     "ProtectionDemand",
+    "ReorderParts",
     "Screened",
     "Simulation",
     "Uniform",
@@ -173,6 +175,7 @@ __all__ = [
     "reorder_by_order_quantity",
     "reorder_cost",
     "reorder_optimum",
+    "reorder_parts",
     "reorder_point_for",
     "reorder_stock",
     "root_spread",

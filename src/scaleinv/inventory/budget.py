@@ -55,7 +55,8 @@ def allot(
     """The most valuable steps of each group whose weights together do not exceed its limit.
 
     Of two steps that are worth the same the line with the lower key comes first. A step that does not fit any more is
-    left out, and those worth as much that do fit are taken. A line without weight gets all its steps.
+    left out, and those worth as much that do fit are taken. A line without weight gets all its steps, or with
+    ``reach`` no more than its least.
 
     Args:
         lines: what may be ordered, concave in its quantity.
@@ -75,7 +76,7 @@ def allot(
     _check(per_unit, ceiling, owner)
     low = np.zeros(n, dtype=np.int64) if least is None else np.minimum(np.asarray(least, dtype=np.int64), lines.most)
     high = lines.most.copy()
-    low = np.where(per_unit > 0, low, high)
+    low, high = (low, np.where(per_unit > 0, high, low)) if reach else (np.where(per_unit > 0, low, high), high)
     tolerance = _SLACK * np.maximum(1.0, np.where(np.isinf(ceiling), 1.0, ceiling))
     at_least, at_most = (_load(lines, per_unit, steps, owner, len(ceiling)) for steps in (low, high))
     everything = at_most <= ceiling + tolerance
@@ -121,9 +122,9 @@ def whole_trucks(
     room = np.where(has_trucks, holds, 1.0)
     number = np.where(has_trucks, load / room, 0.0)
     down, up = np.floor(number + _SLACK), np.ceil(number - _SLACK)
-    fewer = allot(_at_most(lines, wanted), per_unit, np.where(has_trucks, down * room, np.inf), vendor)
+    fewer = allot(lines.up_to(wanted), per_unit, np.where(has_trucks, down * room, np.inf), vendor)
     more_steps = np.where(has_trucks[vendor], lines.most, wanted)
-    more = allot(_at_most(lines, more_steps), per_unit, np.where(has_trucks, up * room, np.inf), vendor, least=wanted)
+    more = allot(lines.up_to(more_steps), per_unit, np.where(has_trucks, up * room, np.inf), vendor, least=wanted)
     fare = np.broadcast_to(np.asarray(cost, dtype=np.float64), holds.shape)
     worth_fewer, worth_more = (
         np.bincount(vendor, order_value(lines, one.steps), len(holds)) - fare * n_trucks
@@ -136,10 +137,6 @@ def whole_trucks(
         np.where(is_more, more.shadow_price, fewer.shadow_price), np.ones(len(holds), dtype=np.bool_),
     )  # fmt: skip
     return chosen, np.where(is_more, up, down).astype(np.int64)
-
-
-def _at_most(lines: OrderLines, steps: Ints) -> OrderLines:
-    return OrderLines(**(vars(lines) | {"most": np.ascontiguousarray(steps, dtype=np.int64)}))
 
 
 def _load(lines: OrderLines, weight: Floats, steps: Ints, group: Ints, n_groups: int) -> Floats:

@@ -75,13 +75,13 @@ class Deliveries:
     """What the calendar makes of lead times and reviews, per vendor."""
 
     can_order: Flags
-    """(n_vendors,) an order can leave tonight"""
+    """(n_vendors,) tonight's order leaves tonight; after a cut-off time, tomorrow"""
     order_day: Ints
     """(n_vendors,) days from tonight to the evening on which the order leaves"""
     review_period: Ints
     """(n_vendors,) days from that evening to the next order's"""
     probability: Floats
-    """(n_vendors, longest + 1) of 0, 1, 2 … days from an order's evening to its delivery, waiting included"""
+    """(n_vendors, longest + 1) of 0, 1, 2 … days from the evening of a proposal to its delivery, waiting included"""
 
 
 def deliveries(
@@ -102,8 +102,8 @@ def deliveries(
         lead_time_probability: (n_vendors, max_lead + 1).
         orders: (n_vendors) evenings on which a vendor takes orders.
         receipts: (n_vendors) mornings on which its goods are received.
-        is_past_cutoff: (n_vendors,) tonight's orders are ready after the vendor's cut-off time: they leave on the next
-            order day.
+        is_past_cutoff: (n_vendors,) a night's orders are ready after the vendor's cut-off time: they leave on its next
+            order day, a day after they are proposed.
 
     Raises:
         DataError: a calendar has too few open days.
@@ -119,9 +119,9 @@ def deliveries(
     lead = np.maximum(np.arange(longest), 1)
     due = (following[:, None] + lead[None, :] + shift).astype(np.int64)
     arrives = receipts.next_from(np.repeat(who, longest), due.ravel()).reshape(n, longest)
-    waits = arrives - shift - following[:, None]
+    waits = arrives - shift - following[:, None] + late[:, None]
     # An impossible lead time must not lengthen the table.
     waits = np.where(pmf > 0, waits, 0)
     probability = np.zeros((n, int(waits.max()) + 1))
     np.add.at(probability, (np.repeat(who, longest), waits.ravel()), pmf.ravel())
-    return Deliveries(leaves == start, leaves - start, following - leaves, probability)
+    return Deliveries(leaves == start + late, leaves - start, following - leaves, probability)

@@ -109,12 +109,12 @@ def policies(
         mean, cost, minimum, multiple, protection.review_period,
         ordering_cost=ordering_cost, holding_rate=holding_rate, max_cover_days=max_cover_days,
     )  # fmt: skip
-    expected = _on_grid(protection.mean)
+    expected = on_grid(protection.mean)
     if method == "quantile":
         demand_part, lead_part = _quantile_parts(protection, is_fill, goal, quantity, multiple)
     else:
         demand_part, lead_part = _normal_parts(protection, method, is_fill, goal, quantity, mean, sd)
-    demand_part, lead_part = _on_grid(demand_part), _on_grid(lead_part)
+    demand_part, lead_part = on_grid(demand_part), on_grid(lead_part)
     level = expected + demand_part + lead_part
     point = np.maximum(np.ceil(level - 4.0 / _GRID), np.where(mean * DAYS_PER_YEAR >= 1.0, 1.0, 0.0))
     rounding = point - level
@@ -184,7 +184,8 @@ def _normal_parts(
     return z * of_demand, z * (spread - of_demand)
 
 
-def _on_grid(values: Floats) -> Floats:
+def on_grid(values: Floats) -> Floats:
+    """Multiples of 2^-20 units: sums of such numbers are exact, in any order."""
     return np.round(values * _GRID) / _GRID
 
 

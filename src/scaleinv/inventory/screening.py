@@ -21,11 +21,11 @@ class Screened:
     """the name of what is wrong, of several the first of ``schema.words.Problem``; empty: nothing is"""
     is_held: Flags
     """nothing may be ordered by it"""
-    cumulative_quantiles: NDArray[np.floating]
+    cumulative_quantiles: Floats
     """(n_series, horizon, n_quantiles); 0 where held"""
-    quantiles: NDArray[np.floating]
+    quantiles: Floats
     """(n_series, horizon, n_quantiles); 0 where held"""
-    mean: NDArray[np.floating]
+    mean: Floats
     """(n_series, horizon); 0 where held"""
     unit_cost: Floats
     min_order_quantity: Floats
@@ -37,9 +37,9 @@ class Screened:
 
 def screen(
     *,
-    cumulative_quantiles: NDArray[np.floating],
-    quantiles: NDArray[np.floating],
-    mean: NDArray[np.floating],
+    cumulative_quantiles: Floats,
+    quantiles: Floats,
+    mean: Floats,
     unit_cost: ArrayLike,
     min_order_quantity: ArrayLike,
     order_multiple: ArrayLike,
@@ -108,7 +108,7 @@ def screen(
     )  # fmt: skip
 
 
-def _any(arrays: tuple[NDArray[np.floating], ...], test: object) -> Flags:
+def _any(arrays: tuple[Floats, ...], test: object) -> Flags:
     """(n_series,) the test holds somewhere in a row of one of the arrays."""
     assert callable(test)
     with np.errstate(invalid="ignore"):

@@ -10,7 +10,7 @@ it, so the units of all lines can be ranked, and a line takes its units in order
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -64,6 +64,10 @@ class OrderLines:
     def steps(self, quantity: ArrayLike) -> NDArray[np.int64]:
         """(n_lines,) steps that are not above ``quantity`` units, nor above ``most``."""
         return np.minimum(_steps(np.asarray(quantity, dtype=np.float64), self.lot, self.multiple), self.most)
+
+    def up_to(self, steps: NDArray[np.int64]) -> OrderLines:
+        """These lines, with no more steps than ``steps``."""
+        return replace(self, most=np.ascontiguousarray(steps, dtype=np.int64))
 
 
 def order_lines(

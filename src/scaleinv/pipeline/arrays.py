@@ -117,6 +117,15 @@ def groups(walk: Walk) -> Iterator[Rows]:
         walk.progress.count(done + 1, len(names), "groups")
 
 
+def series_of(walk: Walk, name: str) -> Rows:
+    """A group's static facts alone, without its panel."""
+    series = walk.read("gold/series", group_id=name).sort_by("unique_id")
+    none = np.zeros(0, dtype=np.float32)
+    return Rows(
+        name, series, np.zeros(series.num_rows + 1, np.int64), none.astype("datetime64[D]"), none, none.astype(np.bool_)
+    )
+
+
 def distributions(walk: Walk, group_id: str, series: pa.Table, *, cutoff: date, model: str) -> Distributions:
     """The forecasts that ``model`` made at ``cutoff`` of the group's ``series``, sorted by ``unique_id``.
 

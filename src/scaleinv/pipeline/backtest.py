@@ -21,8 +21,9 @@ from scaleinv.errors import ConfigError, explain
 from scaleinv.evaluation import cutoffs
 from scaleinv.inventory import policies, protection_demand, simulate
 from scaleinv.pipeline.arrays import Floats, Rows, champions_of, groups, of_champions
-from scaleinv.pipeline.optimize import daily_sd, name_keys
+from scaleinv.pipeline.optimize import daily_sd
 from scaleinv.pipeline.stages import stages_between
+from scaleinv.pipeline.terms import name_keys
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.words import PolicyMethod
 

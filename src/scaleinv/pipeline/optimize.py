@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.evaluation import cutoffs
-from scaleinv.inventory import Policies, ProtectionDemand, Simulation, policies, protection_demand, simulate
+from scaleinv.inventory import Policies, ProtectionDemand, Simulation, policies, simulate, within_limit
 from scaleinv.lake import StagedFile
 from scaleinv.pipeline.arrays import (
     Distributions,
@@ -24,9 +24,10 @@ from scaleinv.pipeline.arrays import (
     lead_times,
     of_champions,
 )
+from scaleinv.pipeline.terms import Terms, protection_of, screened, terms_of, tonight
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
-from scaleinv.schema.review import MONDAY, review_phase
+from scaleinv.schema.review import review_phase
 from scaleinv.schema.words import ID_SEPARATOR, POLICY_METHODS, PolicyMethod
 
 OLD: Final = "old"
@@ -45,22 +46,6 @@ class _Night:
     has_old: bool
     """some old levels are known: series whose are not are left out of the replay, so that all serve the same demand"""
     cutoffs: list[date]
-
-
-@dataclass(frozen=True)
-class _Terms:
-    """Per series, ``(n_series,)``: the promise and the vendor's terms."""
-
-    kind: NDArray[np.str_]
-    target: Floats
-    vendor: NDArray[np.int64]
-    review_period: NDArray[np.int64]
-    review_date: NDArray[np.int64]
-    """days since 1970"""
-    unit_cost: Floats
-    min_order_quantity: Floats
-    order_multiple: Floats
-    key: NDArray[np.uint64]
 
 
 @dataclass
@@ -84,22 +69,25 @@ def work(walk: Walk) -> Outcome:
     config = walk.config
     night = _night(walk)
     files: list[StagedFile] = []
-    sums, stretched, n_series = _Sums(), 0, 0
+    sums, stretched, held, n_series = _Sums(), 0, 0, 0
     for rows in groups(walk):
-        terms = _terms(walk, rows, night)
         found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=walk.as_of)
-        demand = _protection(walk, found, terms, night)
+        terms, found = tonight(walk, rows, night.lead_times, found)
+        demand = protection_of(walk, found, terms)
         stretched += demand.n_beyond_horizon
+        held += int(terms.is_held.sum())
         n_series += rows.n_series
-        tonight = _policies(walk, demand, found, terms, config.inventory.method)
+        made = policies_of(walk, demand, found, terms, config.inventory.method)
         partition = {"as_of": walk.as_of, "group_id": rows.group_id}
-        content = _policy_rows(walk, rows, night, terms, tonight)
+        content = _policy_rows(walk, rows, night, terms, made)
         files.append(walk.lake.stage_file(table("gold/policies"), content, partition=partition))
-        _replay_group(walk, rows, night, terms, sums)
+        _replay_group(walk, rows, night, terms.is_held, sums)
     walk.lake.commit(table("gold/policies"), files, where={"as_of": walk.as_of})
     walk.progress.wrote("gold/policies", n_series)
     if stretched:
         walk.progress.say(f"{stretched:,} series have lead times beyond the horizon: their forecast was stretched")
+    if held:
+        walk.progress.say(f"{held:,} series cannot be ordered by: replenish names them (gold/policies.problem)")
     walk.overwrite("gold/replay", _replay_rows(walk, sums))
     return Outcome()
 
@@ -136,55 +124,13 @@ def _replay_days(walk: Walk, first_cutoff: date) -> list[tuple[date, int]]:
     return [(first_cutoff + timedelta(days=day), min(max(day, 0) // config.refresh_days, last)) for day in offsets]
 
 
-def _terms(walk: Walk, rows: Rows, night: _Night) -> _Terms:
-    targets = walk.config.inventory.targets
-    classes = rows.text("abc_class")
-    return _Terms(
-        kind=np.asarray([targets[name].kind for name in classes.tolist()], dtype=np.str_),
-        target=np.asarray([targets[name].value for name in classes.tolist()], dtype=np.float64),
-        vendor=night.lead_times.of(rows),
-        review_period=rows.numbers("review_period").astype(np.int64),
-        review_date=_day_numbers(rows.series["review_date"]),
-        unit_cost=rows.numbers("unit_cost"),
-        min_order_quantity=rows.numbers("min_order_quantity"),
-        order_multiple=rows.numbers("order_multiple"),
-        key=name_keys(rows.text("unique_id")),
-    )
-
-
-def _day_numbers(dates: pa.ChunkedArray) -> NDArray[np.int64]:
-    return np.asarray(pc.fill_null(dates.cast(pa.int32()), MONDAY).to_numpy(), dtype=np.int64)
-
-
-def name_keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
-    """(n_series,) FNV-1a of each name, character by character over all names at once."""
-    codes = names.view(np.uint32).reshape(len(names), -1).astype(np.uint64)
-    key = np.full(len(names), 0xCBF29CE484222325, dtype=np.uint64)
-    for column in codes.T:
-        key = np.where(column > 0, (key ^ column) * np.uint64(0x100000001B3), key)
-    return key
-
-
 # --- policies -----------------------------------------------------------------------------------------------------
 
 
-def _protection(walk: Walk, found: Distributions, terms: _Terms, night: _Night) -> ProtectionDemand:
-    config = walk.config
-    return protection_demand(
-        found.cumulative_quantiles,
-        np.asarray(config.forecast.quantile_levels),
-        night.lead_times.probability,
-        terms.vendor,
-        terms.review_period,
-        key=terms.key,
-        n_samples=config.inventory.n_samples,
-        seed=config.inventory.seed,
-    )
-
-
-def _policies(
-    walk: Walk, demand: ProtectionDemand, found: Distributions, terms: _Terms, method: PolicyMethod
+def policies_of(
+    walk: Walk, demand: ProtectionDemand, found: Distributions, terms: Terms, method: PolicyMethod
 ) -> Policies:
+    """What the method makes of a group's forecasts, before any limit of stock."""
     config = walk.config.inventory
     return policies(
         demand,
@@ -209,8 +155,12 @@ def daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
     return np.asarray((found.quantiles.mean(axis=1) @ weights).std(axis=1))
 
 
-def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: _Terms, tonight: Policies) -> pa.Table:
+def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: Terms, made: Policies) -> pa.Table:
     n = rows.n_series
+    limited = within_limit(
+        made.reorder_point, made.order_quantity, terms.min_order_quantity, terms.order_multiple, terms.limit
+    )
+    is_bound = (limited.point_change < 0) | (limited.quantity_change < 0)
     columns: dict[str, Any] = {name: rows.series[name] for name in _FACTS}
     columns |= {
         "as_of": pa.array([walk.as_of] * n, pa.date32()),
@@ -219,7 +169,17 @@ def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: _Terms, tonight: 
         "target_kind": pa.array(terms.kind.tolist()),
         "target": terms.target,
     }
-    columns |= asdict(tonight)
+    columns |= asdict(made)
+    columns |= {
+        "reorder_point": limited.reorder_point,
+        "order_quantity": limited.order_quantity,
+        "order_up_to_level": limited.order_up_to_level,
+        "constraint_change": limited.point_change,
+        "quantity_change": limited.quantity_change,
+        "level_limit": pa.array(terms.limit, mask=~np.isfinite(terms.limit)),
+        "constraint": pa.array(terms.bound.tolist(), pa.string(), mask=~is_bound),
+        "problem": pa.array(terms.problem.tolist(), pa.string(), mask=terms.problem == ""),
+    }
     contract = table("gold/policies")
     return pa.table({name: columns[name] for name in contract.names}, schema=contract.schema)
 
@@ -227,8 +187,10 @@ def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: _Terms, tonight: 
 # --- replay -------------------------------------------------------------------------------------------------------
 
 
-def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _Sums) -> None:
+def _replay_group(walk: Walk, rows: Rows, night: _Night, is_held: NDArray[np.bool_], sums: _Sums) -> None:
+    """Without calendars and limits of stock, which are tonight's, and without series that are held."""
     days = _replay_days(walk, night.cutoffs[0])
+    terms = terms_of(walk, rows, night.lead_times)
     wanted = _wanted(walk, rows, night, [day for day, _ in days])
     by = {
         "overall": np.full(rows.n_series, "all"),
@@ -238,9 +200,10 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
     backtest: dict[str, list[Policies]] = {method: [] for method in POLICY_METHODS}
     for cutoff in night.cutoffs:
         found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=cutoff)
-        demand = _protection(walk, found, terms, night)
+        terms, found = screened(terms, found)
+        demand = protection_of(walk, found, terms)
         for method in POLICY_METHODS:
-            backtest[method].append(_policies(walk, demand, found, terms, method))
+            backtest[method].append(policies_of(walk, demand, found, terms, method))
     levels = {
         method: (
             np.stack([p.reorder_point for p in made], axis=1),
@@ -252,6 +215,7 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
     levels[OLD] = (np.repeat(old[0], len(night.cutoffs), axis=1), np.repeat(old[1], len(night.cutoffs), axis=1))
     # What was not there when the first policy was made had no order to be replayed.
     compared = rows.ds[rows.indptr[:-1]] <= np.datetime64(night.cutoffs[0], "D")
+    compared &= ~is_held & ~terms.is_held
     if night.has_old:
         compared &= _old_levels_known(rows.series)
     refresh = np.asarray([index for _, index in days])
@@ -261,7 +225,7 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, terms: _Terms, sums: _S
         result = simulate(
             wanted[given], point[given], up_to[given], refresh,
             terms.min_order_quantity[given], terms.order_multiple[given],
-            night.lead_times.probability, terms.vendor[given], terms.review_period[given],
+            terms.lead_time_probability, terms.vendor[given], terms.review_period[given],
             n_warmup=walk.config.evaluation.warmup_days, key=terms.key[given], seed=walk.config.inventory.seed,
             n_replications=walk.config.evaluation.replications, review_phase=phase[given],
         )  # fmt: skip
@@ -291,7 +255,7 @@ def _truth(walk: Walk, rows: Rows, days: list[date]) -> Floats:
     return grid
 
 
-def _columns(walk: Walk, rows: Rows, terms: _Terms, given: NDArray[np.bool_], result: Simulation) -> list[Floats]:
+def _columns(walk: Walk, rows: Rows, terms: Terms, given: NDArray[np.bool_], result: Simulation) -> list[Floats]:
     """What is added up per label, in the order that :func:`_replay_rows` reads."""
     config = walk.config.inventory
     cost = terms.unit_cost[given]

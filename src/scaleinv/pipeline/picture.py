@@ -11,6 +11,7 @@ import pyarrow as pa
 
 from scaleinv.errors import ConfigError, LakeError, explain
 from scaleinv.pipeline.explain import Explanation, Floats
+from scaleinv.pipeline.explain_policy import PolicyExplanation
 from scaleinv.pipeline.nights import panel_of
 from scaleinv.pipeline.walk import Walk
 
@@ -24,13 +25,16 @@ _GREY, _LIGHT, _BLUE, _RED = "#767676", "#d9d9d9", "#1f6fb2", "#c4512d"
 _METADATA: Final[dict[str, dict[str, None]]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
 
 
-def draw(walk: Walk, why: Explanation, path: Path) -> None:
-    """Writes the picture: left the last weeks and the forecast, right its reasons; of the same night the same bytes.
+def draw(walk: Walk, why: Explanation | None, path: Path, policy: PolicyExplanation | None = None) -> None:
+    """Writes the picture: the last weeks, the forecast and its reasons; below it, reorder point and order in parts.
+
+    Of the same night the same bytes.
 
     Args:
         walk: a night that is forecast.
-        why: what is drawn.
+        why: the forecast; not given: the policy alone.
         path: ``.svg`` or ``.png``.
+        policy: not given: the forecast alone.
 
     Raises:
         ConfigError: it is a file of another kind.
@@ -49,19 +53,41 @@ def draw(walk: Walk, why: Explanation, path: Path) -> None:
         "svg.hashsalt": "scaleinv", "svg.fonttype": "none", "font.size": 9, "axes.titlesize": 10,
         "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
     }  # fmt: skip
+    rows = [row for row in (why, policy) if row is not None]
     with rc_context(style):
-        figure: Any = Figure(figsize=(11, 4.6), dpi=120, layout="constrained")
-        figure.suptitle(why.head, fontsize=11, x=0.01, ha="left")
-        left, right = figure.subfigures(1, 2, width_ratios=(1.15, 1))
-        _forecast(left, walk, why)
-        if why.kind == "shares":
-            _shares(right, why)
-        else:
-            _waterfall(right, why)
+        figure: Any = Figure(figsize=(11, 4.6 * len(rows)), dpi=120, layout="constrained")
+        parts = np.atleast_1d(figure.subfigures(len(rows), 1))
+        for part, row in zip(parts, rows, strict=True):
+            left, right = part.subfigures(1, 2, width_ratios=(1.15, 1))
+            if isinstance(row, PolicyExplanation):
+                _policy(left, right, row)
+                continue
+            part.suptitle(row.head, fontsize=11, x=0.01, ha="left")
+            _forecast(left, walk, row)
+            if row.kind == "shares":
+                _shares(right, row)
+            else:
+                _reasons(right, row)
         path.parent.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(path.name + ".unfinished")
         figure.savefig(unfinished, format=kind, metadata=_METADATA[kind])
     unfinished.replace(path)
+
+
+def _policy(left: Any, right: Any, policy: PolicyExplanation) -> None:
+    point = f"Reorder point of {policy.sku_id} at {policy.location_id}, units"
+    order = f"Tonight's order; margin at risk {policy.risk_before:,.2f} without it, {policy.risk_after:,.2f} with it"
+    for figure, parts, name, title in (
+        (left, policy.reorder_parts, "reorder point", point),
+        (right, policy.order_parts, "order", order),
+    ):
+        figure.suptitle(title, fontsize=10)
+        if not parts:
+            axes = figure.subplots()
+            axes.axis("off")
+            axes.text(0, 0.5, f"Not ordered: {policy.why_not}", fontsize=9)
+            continue
+        _waterfall(figure, [words for words, _ in parts], [units for _, units in parts], total=name)
 
 
 def _forecast(figure: Any, walk: Walk, why: Explanation) -> None:
@@ -114,28 +140,42 @@ def _band(walk: Walk, why: Explanation) -> tuple[Floats, Floats, float]:
     return quantiles[:, low], quantiles[:, high], float(levels[high] - levels[low])
 
 
-def _waterfall(figure: Any, why: Explanation) -> None:
-    """From what the level alone would say, reason by reason, to the forecast; it need not begin at 0."""
+def _reasons(figure: Any, why: Explanation) -> None:
+    """From what the level alone would say, reason by reason, to the forecast."""
     first, rest = why.order[:_MOST], why.order[_MOST:]
     names = [why.reasons[at] for at in first] + (["all else"] if len(rest) else [])
-    effects = np.append(why.effects[first], [why.effects[rest].sum()] if len(rest) else [])
-    start, total = why.start.sum(), why.forecast.sum()
-    end = np.concatenate([[start], start + np.cumsum(effects), [total]])
-    begin = np.concatenate([[start], end[:-2], [total]])
+    effects = [*why.effects[first].tolist(), *([float(why.effects[rest].sum())] if len(rest) else [])]
+    figure.suptitle(f"What moved the forecast, units in {len(why.days)} days", fontsize=10)
+    _waterfall(figure, names, effects, total="forecast", start=("its level alone", float(why.start.sum())))
+
+
+def _waterfall(
+    figure: Any, names: list[str], effects: list[float], *, total: str, start: tuple[str, float] | None = None
+) -> None:
+    """Bar by bar from the start, or from 0, to the total; with a start it need not show 0."""
+    begins_at = start[1] if start else 0.0
+    end = begins_at + np.cumsum([0.0, *effects])
+    whole = 0.0 if start is None else float(end[-1])
+    begin = np.concatenate([[whole if start is None else begins_at], end[:-1], [whole]])
+    end = np.append(end, end[-1])
+    texts = [f"{begins_at:,.1f}", *(f"{effect:+,.1f}" for effect in effects), f"{end[-1]:,.1f}"]
+    labels = [start[0] if start else "", *names, total]
+    skip = 0 if start else 1
+    begin, end, texts, labels = begin[skip:], end[skip:], texts[skip:], labels[skip:]
     rows = np.arange(len(end))
     axes = figure.subplots()
     axes.barh(rows, end - begin, left=begin, color=np.where(end < begin, _RED, _BLUE), height=0.6)
-    axes.plot([start, total], rows[[0, -1]], "D", color=_GREY)
+    if start:
+        axes.plot([begins_at, end[-1]], rows[[0, -1]], "D", color=_GREY)
     axes.vlines(end[:-1], rows[:-1], rows[1:], color=_GREY, linewidth=0.7, zorder=0)
-    texts = [f"{start:,.1f}", *(f"{effect:+,.1f}" for effect in effects), f"{total:,.1f}"]
     for row, at, text in zip(rows, np.maximum(begin, end), texts, strict=True):
         axes.annotate(text, (at, row), (7, 0), textcoords="offset points", va="center", fontsize=8)
-    axes.set_yticks(rows, ["its level alone", *names, "forecast"])
+    axes.set_yticks(rows, labels)
     axes.invert_yaxis()
-    pad = max(np.ptp(end), 0.05 * total) * 0.2
-    axes.set_xlim(end.min() - pad, end.max() + pad)
+    shown = end if start else np.append(end, 0.0)
+    pad = max(np.ptp(shown), 0.05 * abs(end[-1])) * 0.2
+    axes.set_xlim(shown.min() - (pad if start else 0.0), shown.max() + pad)
     axes.tick_params(axis="y", length=0)
-    figure.suptitle(f"What moved the forecast, units in {len(why.days)} days", fontsize=10)
 
 
 def _shares(figure: Any, why: Explanation) -> None:

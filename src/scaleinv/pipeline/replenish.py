@@ -6,6 +6,8 @@ from collections.abc import Iterator
 
 import pyarrow.compute as pc
 
+from scaleinv.pipeline.limits import LimitsOfTheNight
+from scaleinv.pipeline.terms import open_tonight
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.replenish import Part, propose
 from scaleinv.schema import table
@@ -13,6 +15,7 @@ from scaleinv.schema import table
 
 def work(walk: Walk) -> Outcome:
     """Proposes tonight's orders."""
+    limits = LimitsOfTheNight(walk)
     proposals = propose(
         _parts(walk),
         walk.lake.read(table("silver/items")),
@@ -21,6 +24,8 @@ def work(walk: Walk) -> Outcome:
         as_of=walk.as_of,
         config=walk.config.replenish,
         horizon=walk.config.forecast.horizon,
+        open_tonight=open_tonight(walk),
+        change=limits if limits.is_any else None,
     )
     walk.overwrite("gold/order_proposals", proposals.lines)
     walk.overwrite("gold/exceptions", proposals.exceptions)
@@ -29,7 +34,7 @@ def work(walk: Walk) -> Outcome:
     walk.progress.say(f"{orders:,} purchase orders, {proposals.lines.num_rows:,} lines, value {value:,.2f}")
     if proposals.n_waiting:
         walk.progress.say(f"{proposals.n_waiting:,} series wait for their vendor's next review day (review_date)")
-    return Outcome()
+    return Outcome(memo={"shadow_prices": limits.shadow_prices})
 
 
 def _parts(walk: Walk) -> Iterator[Part]:

@@ -103,9 +103,18 @@ STAGES: Final[tuple[Stage, ...]] = (
     Stage(
         "replenish",
         "policies and stock position -> purchase orders and exceptions",
-        ("gold/policies", "gold/stock_position", "gold/series", "silver/items", "silver/vendors"),
+        (
+            "gold/policies",
+            "gold/stock_position",
+            "gold/series",
+            "gold/forecasts",
+            "gold/champions",
+            "gold/lead_times",
+            "silver/items",
+            "silver/vendors",
+        ),
         ("gold/order_proposals", "gold/exceptions"),
-        ("replenish", "retailer"),
+        ("replenish", "retailer", "inventory"),
     ),
     Stage(
         "export",

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.replenish.facts import Facts
 from scaleinv.replenish.rounding import rounded_quantity
 from scaleinv.schema.review import MONDAY, review_phase
+from scaleinv.schema.words import HELD_PROBLEMS
 
 _Floats = NDArray[np.float64]
 _SLACK = 1e-9
@@ -27,8 +29,10 @@ class Decision:
     need: _Floats
     """Order-up-to level - inventory position."""
     quantity: _Floats
-    """What would be ordered, rounded to minimum and multiple; 0 where the position is not below the reorder point or
-    the vendor takes no orders tonight."""
+    """What would be ordered, rounded to minimum and multiple, not above the limit of stock; 0 where the position is
+    not below the reorder point or the vendor takes no orders tonight."""
+    unlimited: _Floats
+    """The same without the limit of stock."""
     is_known: NDArray[np.bool_]
     """There is a stock record, and it is not too old; else nothing is ordered automatically."""
     is_waiting: NDArray[np.bool_]
@@ -49,8 +53,13 @@ def joined_decisions(parts: Sequence[Decision]) -> Decision:
     return Decision(*(np.concatenate([getattr(part, field.name) for part in parts]) for field in fields(Decision)))
 
 
-def decide(facts: Facts, *, as_of: date, max_stock_age_days: int) -> Decision:
+def decide(
+    facts: Facts, *, as_of: date, max_stock_age_days: int, open_tonight: Mapping[str, bool] | None = None
+) -> Decision:
     """Applies the rule to every series.
+
+    ``open_tonight``: vendors that have a calendar, and whether they take orders tonight by it; of the others
+    ``review_period`` and ``review_date`` say so. A series with a problem for which orders are held is not ordered.
 
     What is below its reorder point between two reviews waits for the next one: the reorder point covers that time.
 
@@ -66,14 +75,33 @@ def decide(facts: Facts, *, as_of: date, max_stock_age_days: int) -> Decision:
     rounded = rounded_quantity(need, facts.number("min_order_quantity"), facts.number("order_multiple"))
     age = np.datetime64(as_of, "D") - facts["stock_date"].to_numpy(zero_copy_only=False)
     is_known = age <= np.timedelta64(max_stock_age_days, "D")  # never, where there is no date
-    is_review = _is_review(facts, as_of)
-    quantity = np.where(is_below & is_review, rounded, 0.0)
-    return Decision(position, need, quantity, np.asarray(is_known, dtype=bool), is_below & ~is_review)
+    is_review = _is_review(facts, as_of, open_tonight or {})
+    is_held = pc.is_in(facts["problem"], value_set=pa.array(HELD_PROBLEMS)).to_numpy(zero_copy_only=False)
+    unlimited = np.where(is_below & is_review & ~is_held, rounded, 0.0)
+    return Decision(
+        position, need, within_limit(facts, position, unlimited), unlimited, np.asarray(is_known, dtype=bool),
+        is_below & ~is_review,
+    )  # fmt: skip
 
 
-def _is_review(facts: Facts, as_of: date) -> NDArray[np.bool_]:
+def within_limit(facts: Facts, position: _Floats, quantity: _Floats) -> _Floats:
+    """(n,) whole multiples that keep the position under ``level_limit``; 0 where the minimum does not fit."""
+    limit, multiple = facts.number("level_limit"), facts.number("order_multiple")
+    limited = position + quantity > limit + _SLACK * np.maximum(1.0, np.abs(limit))
+    if not limited.any():
+        return quantity
+    room = np.where(limited, limit, position) - position
+    fits = np.round(np.floor(room / multiple + _SLACK) * multiple, 9)
+    fits = np.where(fits < facts.number("min_order_quantity") - _SLACK, 0.0, np.maximum(fits, 0.0))
+    return np.where(limited, fits, quantity)
+
+
+def _is_review(facts: Facts, as_of: date, open_tonight: Mapping[str, bool]) -> NDArray[np.bool_]:
     """(n,) the vendor takes orders in the evening of ``as_of``."""
     period = facts["review_period"].to_numpy().astype(np.int64)
     review_date = facts["review_date"].cast(pa.int32()).fill_null(MONDAY).to_numpy().astype(np.int64)
     tonight = int(np.datetime64(as_of, "D").astype(np.int64))
-    return np.asarray(review_phase(period, review_date, tonight) == 0, dtype=bool)
+    is_review = np.asarray(review_phase(period, review_date, tonight) == 0, dtype=bool)
+    for vendor, is_open in open_tonight.items():
+        is_review[facts.flags("vendor_id", vendor)] = is_open
+    return is_review

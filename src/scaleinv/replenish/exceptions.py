@@ -14,6 +14,7 @@ from scaleinv.replenish.decision import Decision
 from scaleinv.replenish.facts import Facts
 from scaleinv.replenish.text import joined, spelled
 from scaleinv.schema import check, table
+from scaleinv.schema.words import CUTS, HELD_PROBLEMS, PROBLEMS
 
 _Floats = NDArray[np.float64]
 _Found = tuple[str, NDArray[np.int64], pa.Array, _Floats]
@@ -34,11 +35,39 @@ def order_exceptions(
         _negative_stock(facts),
         _no_demand(facts),
         _rounded_far(facts, decision, max_rounding_ratio),
+        _cut_by_max_stock(facts, decision),
+        *_problems(facts, decision),
     ]
     if horizon is not None:
         found.append(_long_lead_time(facts, horizon))
     data = pa.concat_tables(_tables(facts, found, as_of)).sort_by([("unique_id", "ascending"), ("kind", "ascending")])
     return check(data, table("gold/exceptions"), unique=False)  # unique by construction: one row per series and kind
+
+
+def cut_exceptions(
+    facts: Facts, wanted: _Floats, quantity: _Floats, cut: pa.Array, lost: _Floats, as_of: date
+) -> pa.Table:
+    """``gold/exceptions`` of orders that a limit of the night cut.
+
+    Args:
+        facts: of the lines.
+        wanted: (n,) units before.
+        quantity: (n,) units after.
+        cut: (n,) which of ``schema.words.CUTS`` it was; null: none.
+        lost: (n,) money that is expected to be lost by it.
+        as_of: the night.
+    """
+    rows = np.flatnonzero(pc.is_valid(cut).to_numpy(zero_copy_only=False))
+    detail = joined("wanted ", spelled(wanted[rows]), ", ordered ", spelled(quantity[rows]))
+    found: list[_Found] = [(name, *_picked(cut, name, rows, detail, lost)) for name in CUTS]
+    return check(pa.concat_tables(_tables(facts, found, as_of)), table("gold/exceptions"), unique=False)
+
+
+def _picked(
+    cut: pa.Array, name: str, rows: NDArray[np.int64], detail: pa.Array, lost: _Floats
+) -> tuple[NDArray[np.int64], pa.Array, _Floats]:
+    mine = pc.equal(cut.take(pa.array(rows)), name).to_numpy(zero_copy_only=False)
+    return rows[mine], detail.filter(pa.array(mine)), lost[rows[mine]]
 
 
 def _tables(facts: Facts, found: list[_Found], as_of: date) -> Iterator[pa.Table]:
@@ -99,6 +128,29 @@ def _rounded_far(facts: Facts, decision: Decision, ratio: float) -> _Found:
         spelled(facts.number("order_multiple")[rows]),
     )  # fmt: skip
     return "rounded_far_above_need", rows, detail, (quantity - need) * facts.number("unit_cost")[rows]
+
+
+def _cut_by_max_stock(facts: Facts, decision: Decision) -> _Found:
+    rows = np.flatnonzero(decision.is_known & (decision.quantity < decision.unlimited))
+    quantity, wanted = decision.quantity[rows], decision.unlimited[rows]
+    detail = joined(
+        "wanted ", spelled(wanted), ", ordered ", spelled(quantity), ": stock and orders may not be above ",
+        spelled(facts.number("level_limit")[rows]),
+    )  # fmt: skip
+    return "cut_by_max_stock", rows, detail, (wanted - quantity) * facts.number("unit_cost")[rows]
+
+
+def _problems(facts: Facts, decision: Decision) -> Iterator[_Found]:
+    """What no order can be made of; of each the stock that is not looked after any more."""
+    value = np.maximum(facts.number("on_hand"), 0.0) * facts.number("unit_cost")
+    for kind in PROBLEMS:
+        rows = np.flatnonzero(pc.fill_null(pc.equal(facts["problem"], kind), False).to_numpy(zero_copy_only=False))
+        done = ": nothing is ordered" if kind in HELD_PROBLEMS else ""
+        said = "a lead time of 0 days counts as 1" if kind == "zero_lead_time" else None
+        detail = facts["problem_detail"].take(pa.array(rows))
+        if said:
+            detail = pa.array([said] * rows.size, pa.string())
+        yield kind, rows, joined(detail, done), value[rows]
 
 
 def _long_lead_time(facts: Facts, horizon: int) -> _Found:

@@ -1,4 +1,4 @@
-"""Everything known of each series, side by side, in the policies' order; what contradicts itself is refused here."""
+"""Everything known of each series, side by side, in the policies' order; what contradicts itself is named here."""
 
 from __future__ import annotations
 
@@ -14,22 +14,35 @@ from numpy.typing import NDArray
 from scaleinv.errors import DataError, explain
 from scaleinv.schema import table
 from scaleinv.schema.units import REC20
+from scaleinv.schema.words import PROBLEMS, Problem
 
 _POLICY = (
     "unique_id", "sku_id", "location_id", "vendor_id", "lead_time", "protection_interval", "expected_demand",
-    "reorder_point", "order_up_to_level",
+    "reorder_point", "order_up_to_level", "level_limit", "problem", "group_id",
 )  # fmt: skip
 _POSITION = ("on_hand", "on_order", "reserved", "backorders", "stock_date")
 _SERIES = (
-    "demand_class", "unit", "unit_cost", "min_order_quantity", "order_multiple", "review_period", "review_date",
+    "demand_class", "unit", "unit_cost", "unit_price", "min_order_quantity", "order_multiple", "review_period",
+    "review_date",
 )  # fmt: skip
-_NOT_NEGATIVE = ("lead_time", "on_order", "reserved", "backorders", "unit_cost", "min_order_quantity")
+_NOT_NEGATIVE = ("lead_time", "on_order", "reserved", "backorders", "unit_cost", "unit_price", "min_order_quantity")
+_PROBLEM_OF: dict[str, Problem] = {
+    "on_hand": "bad_stock", "on_order": "bad_stock", "reserved": "bad_stock", "backorders": "bad_stock",
+    "unit_cost": "bad_unit_cost", "unit_price": "bad_unit_cost", "min_order_quantity": "bad_order_terms",
+    "order_multiple": "bad_order_terms", "review_period": "bad_review_period",
+}  # fmt: skip
+"""Of any other column it is ``bad_levels``."""
+_SAFE = {"order_multiple": 1.0, "review_period": 1.0}
+"""What stands for a number that is none; of any other column 0. Nothing is ordered by it."""
 _COUNTED = [code for code, unit in REC20.items() if unit.endswith("sales_unit")]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """One row per policy, columns of ``gold/policies``, ``gold/stock_position`` and ``gold/series`` together."""
+    """One row per policy, columns of ``gold/policies``, ``gold/stock_position`` and ``gold/series`` together.
+
+    ``problem`` names what is wrong with a series, ``problem_detail`` says what was found; both null: nothing is.
+    """
 
     columns: pa.Table
 
@@ -57,9 +70,11 @@ class Facts:
 def gather(policies: pa.Table, position: pa.Table, series: pa.Table, *, as_of: date) -> Facts:
     """The three tables of one night joined on ``unique_id``, in the policies' order.
 
+    A number that is not finite or negative, a level, a multiple or a unit that contradicts itself gets its series a
+    ``problem`` and is replaced.
+
     Raises:
-        DataError: a table belongs to another night, names a series twice or lacks one; a number is not finite or
-            negative; a level, a multiple or a unit contradicts itself.
+        DataError: a table belongs to another night, names a series twice or lacks one.
     """
     tables = {"gold/policies": policies, "gold/stock_position": position, "gold/series": series}
     for name, data in tables.items():
@@ -70,9 +85,7 @@ def gather(policies: pa.Table, position: pa.Table, series: pa.Table, *, as_of: d
         rows = rows_of(columns["unique_id"], tables[name], name, "unique_id")
         for column, values in zip(wanted, selected(tables[name], name, wanted).take(rows).columns, strict=True):
             columns = columns.append_column(column, values)
-    facts = Facts(columns.combine_chunks())
-    _check_numbers(facts)
-    return facts
+    return _screened(Facts(columns.combine_chunks()))
 
 
 def selected(data: pa.Table, name: str, columns: Sequence[str]) -> pa.Table:
@@ -129,31 +142,53 @@ def _check_once(keys: pa.ChunkedArray, name: str) -> None:
         raise DataError(explain(f"{name}: {len(twice)} keys occur more than once", which=twice.slice(0, 6).to_pylist()))
 
 
-def _check_numbers(facts: Facts) -> None:
-    names = [f.name for f in facts.columns.schema if pa.types.is_floating(f.type)]
-    for name in names:
-        _refuse(facts, ~np.isfinite(facts.number(name)), name, "a finite number")
+class _Found:
+    """Problems as they are found, the first of each series, and the numbers that stand for what is none."""
+
+    def __init__(self, facts: Facts) -> None:
+        self._facts = facts
+        told = pc.fill_null(pc.index_in(facts["problem"], value_set=pa.array(PROBLEMS)), -1)
+        self.kind = told.to_numpy().astype(np.int8) + 1
+        """(n,) 0: none; else 1 + the place in ``PROBLEMS``."""
+        self.detail = {int(row): "no policy could be made of it" for row in np.flatnonzero(self.kind)}
+        """Row with a problem -> what was found; they are few."""
+        self.columns: dict[str, NDArray[np.float64]] = {}
+
+    def add(self, bad: NDArray[np.bool_], column: str, expected: str) -> None:
+        """Names these rows."""
+        if not bad.any():
+            return
+        values = self._facts.number(column)
+        kind = PROBLEMS.index(_PROBLEM_OF.get(column, "bad_levels")) + 1
+        for row in np.flatnonzero(bad & (self.kind == 0)).tolist():
+            self.kind[row] = kind
+            self.detail[row] = f"{column} is {values[row]:g}, expected {expected}"
+        self.columns[column] = np.where(bad, _SAFE.get(column, 0.0), self.columns.get(column, values))
+
+
+def _screened(facts: Facts) -> Facts:
+    """With every number one that can be reckoned with; series whose are not get a problem."""
+    found = _Found(facts)
+    for field in facts.columns.schema:
+        if pa.types.is_floating(field.type) and field.name != "level_limit":
+            found.add(~np.isfinite(facts.number(field.name)), field.name, "a finite number")
     for name in _NOT_NEGATIVE:
-        _refuse(facts, facts.number(name) < 0, name, "zero or more")
+        found.add(facts.number(name) < 0, name, "zero or more")
     multiple = facts.number("order_multiple")
-    _refuse(facts, multiple <= 0, "order_multiple", "more than zero")
-    _refuse(facts, facts.number("review_period") < 1, "review_period", "at least one day")
+    found.add(multiple <= 0, "order_multiple", "more than zero")
+    found.add(facts.number("review_period") < 1, "review_period", "at least one day")
     counted = pc.is_in(facts["unit"], value_set=pa.array(_COUNTED)).to_numpy(zero_copy_only=False)
-    _refuse(facts, counted & (multiple % 1 != 0), "order_multiple", "whole pieces, for a unit that is counted")
+    found.add(counted & (multiple % 1 != 0), "order_multiple", "whole pieces, for a unit that is counted")
     is_upside_down = facts.number("order_up_to_level") < facts.number("reorder_point") - 1e-9
-    _refuse(facts, is_upside_down, "order_up_to_level", "at least the reorder point")
-
-
-def _refuse(facts: Facts, bad: NDArray[np.bool_], column: str, expected: str) -> None:
-    if not bad.any():
-        return
-    where = np.flatnonzero(bad)
-    first = facts.columns.select(["unique_id", column]).take(where[:6]).to_pylist()
-    raise DataError(
-        explain(
-            f"{column} of {where.size} series cannot be ordered by",
-            expected=expected,
-            which=[f"{row['unique_id']} ({row[column]})" for row in first] + ["…"] * max(0, where.size - 6),
-            do="correct it where it comes from; nothing was proposed",
-        )
-    )
+    found.add(is_upside_down, "order_up_to_level", "at least the reorder point")
+    is_bad = found.kind > 0
+    told = pa.array([found.detail[row] for row in np.flatnonzero(is_bad).tolist()], pa.string())
+    detail = pc.replace_with_mask(pa.nulls(len(facts), pa.string()), pa.array(is_bad), told)
+    made: dict[str, pa.Array] = {name: pa.array(values) for name, values in found.columns.items()}
+    made["level_limit"] = pc.fill_null(facts["level_limit"], np.inf)
+    made["problem"] = pa.array([None, *PROBLEMS], pa.string()).take(pa.array(found.kind))
+    columns = facts.columns
+    for name, values in made.items():
+        place = columns.schema.get_field_index(name)
+        columns = columns.set_column(place, name, values.cast(columns.schema.field(name).type))
+    return Facts(columns.append_column("problem_detail", detail).combine_chunks())

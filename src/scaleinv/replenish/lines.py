@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scaleinv.replenish.changes import Changes
 from scaleinv.replenish.decision import Decision
 from scaleinv.replenish.facts import Facts, rows_of, selected
 from scaleinv.replenish.keys import MAX_LINES, order_keys
@@ -17,6 +18,7 @@ from scaleinv.replenish.text import joined, spelled
 from scaleinv.schema import check, table
 
 _QUANTITY = pa.decimal128(18, 6)
+_GRID = 2.0**20
 _PRICE = pa.decimal128(18, 4)
 
 
@@ -33,7 +35,14 @@ class Grouping:
 
 
 def order_lines(
-    facts: Facts, decision: Decision, items: pa.Table, vendors: pa.Table, *, retailer: str, as_of: date
+    facts: Facts,
+    decision: Decision,
+    items: pa.Table,
+    vendors: pa.Table,
+    changes: Changes,
+    *,
+    retailer: str,
+    as_of: date,
 ) -> pa.Table:
     """``gold/order_proposals``, sorted by vendor, location and SKU.
 
@@ -45,11 +54,14 @@ def order_lines(
     """
     gtins = rows_of(facts.columns["sku_id"], items, "silver/items", "sku_id")
     currencies = rows_of(facts.columns["vendor_id"], vendors, "silver/vendors", "vendor_id")
-    rows = np.flatnonzero(decision.is_ordered)
+    rows = np.flatnonzero(decision.is_known & (changes.quantity > 0))
     rows = rows[_sorting(facts, rows)]
     line_facts = facts.take(rows)
+    ordered, need = changes.quantity[rows], _on_grid(decision.need[rows])
+    rounding = _on_grid(changes.rounded[rows] - need)
+    limit = changes.constraint.take(pa.array(rows))
     grouping = _grouping(line_facts, retailer, as_of)
-    quantity = pa.array(decision.quantity[rows]).cast(_QUANTITY)
+    quantity = pa.array(ordered).cast(_QUANTITY)
     unit_cost = line_facts["unit_cost"].cast(_PRICE)
     value = pc.round(pc.multiply(quantity, unit_cost), 2, round_mode="half_towards_infinity")
     tonight = pa.repeat(pa.scalar(as_of, pa.date32()), rows.size)
@@ -60,6 +72,10 @@ def order_lines(
         "line": pa.array(grouping.line.astype(np.int32)),
         **{name: line_facts[name] for name in ("vendor_id", "location_id", "sku_id", "unique_id", "unit")},
         "quantity": _floats(quantity, 6),
+        "need": need,
+        "rounding": rounding,
+        "constraint_change": ordered - need - rounding,
+        "constraint": limit,
         "unit_cost": _floats(unit_cost, 4),
         "value": _floats(value, 2),
         "currency": selected(vendors, "silver/vendors", ["currency"])["currency"].take(currencies.take(pa.array(rows))),
@@ -69,7 +85,7 @@ def order_lines(
         "inventory_position": pa.array(decision.inventory_position[rows]),
         "reorder_point": line_facts["reorder_point"],
         "order_up_to_level": line_facts["order_up_to_level"],
-        "reason": _reason(line_facts, decision.inventory_position[rows], decision.quantity[rows]),
+        "reason": _reason(line_facts, decision.inventory_position[rows], ordered, limit),
     }
     return check(pa.table(columns), table("gold/order_proposals"), unique=False)  # unique by construction
 
@@ -113,11 +129,17 @@ def _grouping(lines: Facts, retailer: str, as_of: date) -> Grouping:
     return Grouping(np.cumsum(begins) - 1, place % MAX_LINES + 1, order_keys(retailer, as_of, names))
 
 
-def _reason(lines: Facts, position: NDArray[np.float64], quantity: NDArray[np.float64]) -> pa.Array:
+def _on_grid(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """(n,) multiples of 2^-20: sums of these are exact."""
+    return np.asarray(np.round(values * _GRID) / _GRID, dtype=np.float64)
+
+
+def _reason(lines: Facts, position: NDArray[np.float64], quantity: NDArray[np.float64], limit: pa.Array) -> pa.Array:
+    bound = pc.fill_null(pc.binary_join_element_wise("; changed by ", limit, ""), "")
     return joined(
         "position ", spelled(position), " below reorder point ", spelled(lines.number("reorder_point")),
         "; brought to ", spelled(position + quantity),
         " (order-up-to ", spelled(lines.number("order_up_to_level")),
         ", minimum ", spelled(lines.number("min_order_quantity")),
-        ", multiple ", spelled(lines.number("order_multiple")), ")",
+        ", multiple ", spelled(lines.number("order_multiple")), ")", bound,
     )  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,8 +10,9 @@ import numpy as np
 import pyarrow as pa
 
 from scaleinv.config.models import ReplenishConfig
+from scaleinv.replenish.changes import Changes, unchanged
 from scaleinv.replenish.decision import Decision, decide, joined_decisions
-from scaleinv.replenish.exceptions import order_exceptions
+from scaleinv.replenish.exceptions import cut_exceptions, order_exceptions
 from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.lines import order_lines
 
@@ -32,6 +33,19 @@ Part = tuple[pa.Table, pa.Table, pa.Table]
 """Rows of gold/policies, gold/stock_position and gold/series of the same series of one night."""
 
 
+@dataclass(frozen=True)
+class Wanted:
+    """What the rule asks for tonight, of all parts; nothing of what it does not."""
+
+    facts: Facts
+    """Of the lines to order, one part after the other."""
+    decision: Decision
+    """Of the same lines."""
+    exceptions: list[pa.Table]
+    """``gold/exceptions`` of each part."""
+    n_waiting: int
+
+
 def propose(
     parts: Iterable[Part],
     items: pa.Table,
@@ -41,12 +55,15 @@ def propose(
     as_of: date,
     config: ReplenishConfig,
     horizon: int | None = None,
+    open_tonight: Mapping[str, bool] | None = None,
+    change: Callable[[Wanted], Changes] | None = None,
 ) -> Proposals:
     """Orders every series whose inventory position is below its reorder point, up to its order-up-to level.
 
     Nothing is ordered from a vendor that takes no orders in the evening of ``as_of``. A series without a stock record,
-    or with too old a one, is not ordered but named; a negative record of stock on hand counts as none.
-    The order of the input rows, and how they are parted, changes nothing. Of a part only what is ordered is kept.
+    with too old a one, or with a number that nothing can be ordered by, is not ordered but named; a negative record of
+    stock on hand counts as none. The order of the input rows, and how they are parted, changes nothing. Of a part only
+    what is ordered is kept.
 
     Args:
         parts: the night's series, each in one part (for instance a training group).
@@ -56,16 +73,36 @@ def propose(
         as_of: the night; the orders leave in its evening.
         config: how old a stock record may be, when rounding counts as far above need.
         horizon: days that the forecast reaches, to name series whose protection interval is longer.
+        open_tonight: vendors with a calendar, and whether they take orders tonight by it.
+        change: what rounding by cost and limits of the night make of what is wanted; not given: nothing.
 
     Raises:
-        DataError: tables do not fit together, a number cannot be ordered by, or two orders share a key.
+        DataError: tables do not fit together, or two orders share a key.
     """
+    wanted = _wanted(parts, as_of=as_of, config=config, horizon=horizon, open_tonight=open_tonight)
+    changes = unchanged(wanted.decision) if change is None else change(wanted)
+    lines = order_lines(wanted.facts, wanted.decision, items, vendors, changes, retailer=retailer, as_of=as_of)
+    cut = cut_exceptions(wanted.facts, wanted.decision.quantity, changes.quantity, changes.cut, changes.lost, as_of)
+    named = pa.concat_tables([*wanted.exceptions, cut])
+    return Proposals(
+        lines, named.sort_by([("unique_id", "ascending"), ("kind", "ascending")]), wanted.n_waiting
+    )  # fmt: skip
+
+
+def _wanted(
+    parts: Iterable[Part],
+    *,
+    as_of: date,
+    config: ReplenishConfig,
+    horizon: int | None,
+    open_tonight: Mapping[str, bool] | None,
+) -> Wanted:
     ordered: list[tuple[Facts, Decision]] = []
     exceptions: list[pa.Table] = []
     n_waiting = 0
     for policies, position, series in parts:
         facts = gather(policies, position, series, as_of=as_of)
-        decision = decide(facts, as_of=as_of, max_stock_age_days=config.max_stock_age_days)
+        decision = decide(facts, as_of=as_of, max_stock_age_days=config.max_stock_age_days, open_tonight=open_tonight)
         exceptions.append(
             order_exceptions(
                 facts, decision, as_of=as_of, max_rounding_ratio=config.max_rounding_ratio, horizon=horizon
@@ -75,8 +112,4 @@ def propose(
         rows = np.flatnonzero(decision.is_ordered)
         ordered.append((facts.take(rows), decision.take(rows)))
     whole = pa.concat_tables([facts.columns for facts, _ in ordered]).combine_chunks()
-    lines = order_lines(
-        Facts(whole), joined_decisions([d for _, d in ordered]), items, vendors, retailer=retailer, as_of=as_of
-    )
-    named = pa.concat_tables(exceptions).sort_by([("unique_id", "ascending"), ("kind", "ascending")])
-    return Proposals(lines, named, n_waiting)
+    return Wanted(Facts(whole), joined_decisions([d for _, d in ordered]), exceptions, n_waiting)

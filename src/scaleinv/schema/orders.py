@@ -19,6 +19,7 @@ from scaleinv.schema.columns import (
     units,
 )
 from scaleinv.schema.table import Column, Table
+from scaleinv.schema.words import CUTS, PROBLEMS
 
 ORDERS = (
     Table(
@@ -37,9 +38,17 @@ ORDERS = (
             units("lead_time_safety_stock", "part that covers uncertain lead time"),
             units("rounding", "what rounding to whole units added to the reorder point"),
             units("safety_stock", "demand part + lead-time part + rounding; may be negative"),
-            units("reorder_point", "expected demand + safety stock"),
+            units("constraint_change", "what a limit took off the reorder point"),
+            units("reorder_point", "expected demand + safety stock + constraint change"),
             units("order_quantity", "what one order brings at least: economic, at least MOQ, a multiple"),
+            units("quantity_change", "what a limit took off the order quantity, included in it"),
             units("order_up_to_level", "reorder point + order quantity"),
+            units("level_limit", "stock on hand and on order never above it; null: no limit", nullable=True),
+            Column("constraint", TEXT, "the limit that bound: max_stock, max_stock_days, shelf_life", nullable=True),
+            Column(
+                "problem", TEXT, "why no policy could be made of it (schema.words.Problem): its levels are 0; null: "
+                "none", nullable=True,
+            ),
         ),
         partitions=("as_of", "group_id"),
     ),
@@ -73,7 +82,14 @@ ORDERS = (
             Column("order_id", TEXT, "stable key of the order: the same night proposes the same keys (12 characters)"),
             Column("line", INT, "line of the order, from 1"),
             VENDOR, LOCATION, SKU, SERIES,
-            units("quantity", "units to order"),
+            units("quantity", "units to order: need + rounding + constraint change"),
+            units("need", "order-up-to level - inventory position"),
+            units("rounding", "what minimum, packs and loads changed"),
+            units("constraint_change", "what limits changed"),
+            Column(
+                "constraint", TEXT, "the last limit that changed it: max_stock, vendor_minimum, trucks, capacity, "
+                "budget", nullable=True,
+            ),
             Column("unit", TEXT, "order unit, UN/CEFACT Rec 20"),
             money("unit_cost", "what one unit costs"),
             money("value", "quantity * unit cost"),
@@ -95,7 +111,9 @@ ORDERS = (
             AS_OF, SERIES,
             Column(
                 "kind", TEXT,
-                "no_stock_record, stale_stock, no_demand, negative_stock, rounded_far_above_need, long_lead_time",
+                "no_stock_record, stale_stock, no_demand, negative_stock, rounded_far_above_need, long_lead_time; "
+                + "a series that cannot be ordered by: " + ", ".join(PROBLEMS) + "; an order that a limit cut: "
+                + ", ".join(CUTS),
             ),
             Column("detail", TEXT, "what was found and what was done"),
             money("value_at_risk", "money it is about"),

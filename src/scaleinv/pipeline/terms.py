@@ -1,0 +1,218 @@
+"""What a series is ordered by: its promise, its vendor's terms and calendar, and what it may not exceed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scaleinv.config.limits import WEEKDAYS, CalendarConfig
+from scaleinv.inventory import (
+    Deliveries,
+    ProtectionDemand,
+    deliveries,
+    open_days,
+    protection_demand,
+    screen,
+    shelf_life_limit,
+)
+from scaleinv.pipeline.arrays import Distributions, Floats, LeadTimes, Rows
+from scaleinv.pipeline.walk import Walk
+from scaleinv.schema.review import MONDAY
+
+_CALENDAR_DAYS: Final = 400
+"""Days ahead that calendars are spelt out for."""
+
+
+@dataclass(frozen=True)
+class Terms:
+    """Per series, ``(n_series,)``: the promise and the vendor's terms."""
+
+    kind: NDArray[np.str_]
+    target: Floats
+    vendor: NDArray[np.int64]
+    review_period: NDArray[np.int64]
+    review_date: NDArray[np.int64]
+    """days since 1970"""
+    unit_cost: Floats
+    min_order_quantity: Floats
+    order_multiple: Floats
+    key: NDArray[np.uint64]
+    lead_time_probability: Floats
+    """(n_vendors, max_lead + 1) of 0, 1, 2 … days"""
+    limit: Floats
+    """units of stock and orders; inf: none"""
+    bound: NDArray[np.str_]
+    """whose limit it is: max_stock, max_stock_days, shelf_life; empty: none"""
+    problem: NDArray[np.str_]
+    """what is wrong with the series (``schema.words.Problem``); empty: nothing"""
+    is_held: NDArray[np.bool_]
+    """so that nothing may be ordered"""
+
+
+def terms_of(walk: Walk, rows: Rows, known: LeadTimes) -> Terms:
+    """As they stand in the tables, neither screened nor limited."""
+    targets = walk.config.inventory.targets
+    classes = rows.text("abc_class")
+    n = rows.n_series
+    return Terms(
+        kind=np.asarray([targets[name].kind for name in classes.tolist()], dtype=np.str_),
+        target=np.asarray([targets[name].value for name in classes.tolist()], dtype=np.float64),
+        vendor=known.of(rows),
+        review_period=rows.numbers("review_period").astype(np.int64),
+        review_date=_day_numbers(rows.series["review_date"]),
+        unit_cost=rows.numbers("unit_cost"),
+        min_order_quantity=rows.numbers("min_order_quantity"),
+        order_multiple=rows.numbers("order_multiple"),
+        key=name_keys(rows.text("unique_id")),
+        lead_time_probability=known.probability,
+        limit=np.full(n, np.inf),
+        bound=np.full(n, "", dtype="<U16"),
+        problem=np.full(n, "", dtype="<U32"),
+        is_held=np.zeros(n, dtype=np.bool_),
+    )
+
+
+def tonight(walk: Walk, rows: Rows, known: LeadTimes, found: Distributions) -> tuple[Terms, Distributions]:
+    """Terms by tonight's calendars and limits, screened; and forecasts that are numbers."""
+    return screened(_limited(walk, rows, with_calendars(walk, terms_of(walk, rows, known), known), found), found)
+
+
+def screened(terms: Terms, found: Distributions) -> tuple[Terms, Distributions]:
+    """Rows that no policy can be made of get a name, and numbers that order nothing."""
+    rows = screen(
+        cumulative_quantiles=found.cumulative_quantiles,
+        quantiles=found.quantiles,
+        mean=found.mean,
+        unit_cost=terms.unit_cost,
+        min_order_quantity=terms.min_order_quantity,
+        order_multiple=terms.order_multiple,
+        review_period=terms.review_period,
+        lead_time_probability=terms.lead_time_probability,
+        vendor=terms.vendor,
+        limit=terms.limit,
+    )
+    safe = replace(
+        terms, unit_cost=rows.unit_cost, min_order_quantity=rows.min_order_quantity,
+        order_multiple=rows.order_multiple, review_period=rows.review_period,
+        lead_time_probability=rows.lead_time_probability,
+        problem=np.where(terms.problem == "", rows.problem, terms.problem), is_held=terms.is_held | rows.is_held,
+    )  # fmt: skip
+    return safe, Distributions(rows.mean, rows.quantiles, rows.cumulative_quantiles)
+
+
+def protection_of(walk: Walk, found: Distributions, terms: Terms) -> ProtectionDemand:
+    """Samples of what is asked for until the next order can help: of a series always the same."""
+    config = walk.config
+    return protection_demand(
+        found.cumulative_quantiles,
+        np.asarray(config.forecast.quantile_levels),
+        terms.lead_time_probability,
+        terms.vendor,
+        terms.review_period,
+        key=terms.key,
+        n_samples=config.inventory.n_samples,
+        seed=config.inventory.seed,
+    )
+
+
+# --- calendars ------------------------------------------------------------------------------------------------------
+
+
+def open_tonight(walk: Walk) -> dict[str, bool]:
+    """Vendor with a calendar -> whether orders for it are made tonight."""
+    calendars = walk.config.inventory.calendars
+    if not calendars:
+        return {}
+    one_day = np.tile([0.0, 1.0], (len(calendars), 1))
+    made = _deliveries(walk, list(calendars.values()), one_day)
+    return dict(zip(calendars, made.can_order.tolist(), strict=True))
+
+
+def with_calendars(walk: Walk, terms: Terms, known: LeadTimes) -> Terms:
+    """Lead times and review periods of vendors with a calendar, as seen from tonight."""
+    calendars = walk.config.inventory.calendars
+    vendors = [number for number, name in enumerate(known.vendors.tolist()) if name in calendars]
+    if not vendors:
+        return terms
+    old = terms.lead_time_probability
+    made = _deliveries(walk, [calendars[str(known.vendors[number])] for number in vendors], old[vendors])
+    width = max(old.shape[1], made.probability.shape[1])
+    pmf = np.zeros((len(old), width))
+    pmf[:, : old.shape[1]] = old
+    pmf[vendors] = 0.0
+    pmf[vendors, : made.probability.shape[1]] = made.probability
+    period = np.zeros(len(old), dtype=np.int64)
+    period[vendors] = made.review_period
+    has_calendar = period[terms.vendor] > 0
+    return replace(
+        terms, lead_time_probability=pmf,
+        review_period=np.where(has_calendar, period[terms.vendor], terms.review_period),
+    )  # fmt: skip
+
+
+def _deliveries(walk: Walk, calendars: list[CalendarConfig], probability: Floats) -> Deliveries:
+    closed = [calendar.holidays for calendar in calendars]
+    first = walk.as_of - timedelta(days=1)
+    orders, receipts = (
+        open_days(first, _CALENDAR_DAYS, [[day in days for day in WEEKDAYS] for days in chosen], closed)
+        for chosen in ([c.order_days for c in calendars], [c.delivery_days for c in calendars])
+    )
+    late = [calendar.is_past_cutoff for calendar in calendars]
+    return deliveries(walk.as_of, probability, orders, receipts, is_past_cutoff=late)
+
+
+# --- limits of stock ------------------------------------------------------------------------------------------------
+
+
+def _limited(walk: Walk, rows: Rows, terms: Terms, found: Distributions) -> Terms:
+    config = walk.config.inventory.limits
+    if not config.is_any:
+        return terms
+    n = rows.n_series
+    limits: dict[str, Floats] = {}
+    if config.max_stock is not None:
+        limits["max_stock"] = np.full(n, config.max_stock)
+    if config.max_stock_days is not None:
+        limits["max_stock_days"] = np.ceil(config.max_stock_days * np.nan_to_num(found.mean.mean(axis=1)))
+    if config.shelf_life_days:
+        limits["shelf_life"] = _shelf_life(walk, rows, terms, found)
+    names, values = np.asarray(list(limits)), np.stack(list(limits.values()))
+    lowest = values.argmin(axis=0)
+    limit = values[lowest, np.arange(n)]
+    return replace(terms, limit=limit, bound=np.where(np.isfinite(limit), names[lowest], ""))
+
+
+def _shelf_life(walk: Walk, rows: Rows, terms: Terms, found: Distributions) -> Floats:
+    """Demand until a unit ordered tonight spoils: what lies in front of it is sold first."""
+    config = walk.config.inventory.limits
+    life = np.asarray([config.shelf_life_days.get(name, np.inf) for name in rows.text("category").tolist()])
+    pmf = np.nan_to_num(terms.lead_time_probability)
+    lead = np.maximum(pmf @ np.arange(pmf.shape[1]), 1.0)[terms.vendor]
+    return shelf_life_limit(
+        np.nan_to_num(found.cumulative_quantiles, posinf=0.0, neginf=0.0),
+        walk.config.forecast.quantile_levels,
+        lead - 1.0 + life,
+        config.waste_chance,
+    )
+
+
+# --- keys -----------------------------------------------------------------------------------------------------------
+
+
+def _day_numbers(dates: pa.ChunkedArray) -> NDArray[np.int64]:
+    return np.asarray(pc.fill_null(dates.cast(pa.int32()), MONDAY).to_numpy(), dtype=np.int64)
+
+
+def name_keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
+    """(n_series,) FNV-1a of each name, character by character over all names at once."""
+    codes = names.view(np.uint32).reshape(len(names), -1).astype(np.uint64)
+    key = np.full(len(names), 0xCBF29CE484222325, dtype=np.uint64)
+    for column in codes.T:
+        key = np.where(column > 0, (key ^ column) * np.uint64(0x100000001B3), key)
+    return key

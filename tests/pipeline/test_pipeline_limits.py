@@ -1,0 +1,366 @@
+"""The stages optimize and replenish under limits and with bad rows, on a lake that this process wrote."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from scipy.stats import poisson
+from tests.pipeline.test_pipeline_groups import AS_OF, rows
+
+from scaleinv.config import ServiceTarget, load_config
+from scaleinv.errors import DataError
+from scaleinv.evaluation import cutoffs
+from scaleinv.pipeline import optimize, replenish
+from scaleinv.pipeline.explain_policy import PolicyExplanation, explained_policy
+from scaleinv.pipeline.picture import draw
+from scaleinv.pipeline.walk import Walk
+from scaleinv.schema import table
+from scaleinv.schema.words import HELD_PROBLEMS
+
+N = 12
+FIRST = AS_OF - dt.timedelta(days=150)
+MEAN = np.linspace(0.8, 9.0, N)
+NAMES = [f"s{number:02}@L{number % 2}" for number in range(N)]
+VENDORS = ["V1" if number % 3 else "V2" for number in range(N)]
+"""Poisson demand; vendor V1 needs two to four days, V2 three."""
+
+
+def made(home: Path, *settings: str, series: dict[int, dict[str, Any]] | None = None, **changes: Any) -> Walk:
+    """A night up to its champions, then optimized and replenished under these settings."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SCALEINV_HOME", str(home))
+        walk = Walk(load_config("test", overrides=["forecast.models=[lstm]", *settings]), AS_OF)
+    horizon, levels = walk.config.forecast.horizon, np.asarray(walk.config.forecast.quantile_levels)
+    days = np.arange(1, horizon + 1)
+    facts, panel, forecasts, stock = [], [], [], []
+    every = cutoffs(AS_OF, walk.config.evaluation.holdout_days, walk.config.evaluation.refresh_days)
+    for at, name in enumerate(NAMES):
+        sku, _, location = name.partition("@")
+        key = {"as_of": AS_OF, "group_id": "one" if at < 7 else "two", "unique_id": name}
+        facts.append(
+            key | {
+                "sku_id": sku, "location_id": location, "vendor_id": VENDORS[at], "demand_class": "smooth",
+                "abc_class": "ABC"[at % 3], "category": "fresh" if at % 2 else "dry", "unit": "EA",
+                "unit_cost": 2.0 + at, "unit_price": 4.0 + 2 * at, "min_order_quantity": 2.0, "order_multiple": 2.0,
+                "review_period": 1, "review_date": None, "first_ds": FIRST,
+            } | (series or {}).get(at, {})
+        )  # fmt: skip
+        stock.append(key | {"on_hand": 0.0, "on_order": 0.0, "reserved": 0.0, "backorders": 0.0, "stock_date": AS_OF})
+        stock[-1] |= changes.get("stock", {}).get(at, {})
+        random = np.random.default_rng(at)
+        for n in range((AS_OF - FIRST).days + 1):
+            y = float(random.poisson(MEAN[at]))
+            panel.append(key | {"ds": FIRST + dt.timedelta(days=n), "y": y, "sales": y, "is_stockout": False})
+        for cutoff in [*every, AS_OF]:
+            mean = np.full(horizon, MEAN[at])
+            daily = np.tile(poisson.ppf(levels, MEAN[at]), (horizon, 1))
+            cumulative = poisson.ppf(levels, (MEAN[at] * days)[:, None])
+            if cutoff == AS_OF and at in changes.get("forecasts", {}):
+                changes["forecasts"][at](mean, daily, cumulative)
+            forecasts.append(
+                key | {"cutoff": cutoff, "model": "lstm", "mean": mean, "quantiles": daily.ravel(),
+                       "cumulative_quantiles": cumulative.ravel()}
+            )  # fmt: skip
+    lead = {"V1": [0, 0, 0.3, 0.4, 0.3], "V2": [0, 0, 0, 1.0, 0]} | changes.get("lead_times", {})
+    walk.overwrite("gold/series", rows(table("gold/series"), *facts))
+    walk.overwrite("gold/panel", rows(table("gold/panel"), *panel))
+    walk.overwrite("gold/stock_position", rows(table("gold/stock_position"), *stock))
+    walk.overwrite("gold/forecasts", rows(table("gold/forecasts"), *forecasts))
+    walk.overwrite(
+        "gold/lead_times",
+        rows(table("gold/lead_times"), *({"as_of": AS_OF, "vendor_id": v, "probability": p} for v, p in lead.items())),
+    )
+    walk.overwrite(
+        "gold/champions", rows(table("gold/champions"), {"as_of": AS_OF, "demand_class": "smooth", "model": "lstm"})
+    )
+    skus = [{"sku_id": name.partition("@")[0]} for name in NAMES]
+    vendors = [{"vendor_id": "V1"}, {"vendor_id": "V2"}]
+    for name, content in (("items", skus), ("vendors", vendors), ("true_demand", [])):
+        contract = table(f"silver/{name}")
+        walk.lake.overwrite(contract, rows(contract, *content), where={"source": "x"})
+    optimize.work(walk)
+    outcome = replenish.work(walk)
+    assert outcome.complete
+    return walk
+
+
+Make = Callable[..., Walk]
+
+
+@pytest.fixture(scope="module")
+def make(tmp_path_factory: pytest.TempPathFactory) -> Make:
+    return lambda *settings, **changes: made(tmp_path_factory.mktemp("night"), *settings, **changes)
+
+
+@pytest.fixture(scope="module")
+def plain(make: Make) -> Walk:
+    return make()
+
+
+def by_name(walk: Walk, name: str) -> dict[str, dict[str, Any]]:
+    return {row["unique_id"]: row for row in walk.read(name).to_pylist()}
+
+
+def kinds(walk: Walk) -> list[tuple[str, str]]:
+    return [(row["unique_id"], row["kind"]) for row in walk.read("gold/exceptions").to_pylist()]
+
+
+def adds_up(walk: Walk) -> None:
+    for row in walk.read("gold/policies").to_pylist():
+        parts = row["expected_demand"] + row["demand_safety_stock"] + row["lead_time_safety_stock"] + row["rounding"]
+        assert parts + row["constraint_change"] == row["reorder_point"]
+        assert row["expected_demand"] + row["safety_stock"] + row["constraint_change"] == row["reorder_point"]
+        assert row["reorder_point"] + row["order_quantity"] == row["order_up_to_level"]
+    for line in walk.read("gold/order_proposals").to_pylist():
+        assert line["need"] + line["rounding"] + line["constraint_change"] == line["quantity"]
+
+
+def test_without_limits_everything_is_ordered(plain: Walk) -> None:
+    adds_up(plain)
+    lines = by_name(plain, "gold/order_proposals")
+    assert sorted(lines) == NAMES
+    assert {line["constraint"] for line in lines.values()} == {None}
+    assert kinds(plain) == []
+    for row in plain.read("gold/policies").to_pylist():
+        assert (row["problem"], row["constraint"], row["level_limit"], row["quantity_change"]) == (None, None, None, 0)
+
+
+def nan(mean: Any, daily: Any, cumulative: Any) -> None:
+    mean[3] = math.nan
+
+
+def negative(mean: Any, daily: Any, cumulative: Any) -> None:
+    daily[2, 0] = -1.0
+
+
+def infinite(mean: Any, daily: Any, cumulative: Any) -> None:
+    cumulative[5, 4] = math.inf
+
+
+def test_bad_rows_are_named_and_held_and_the_others_ordered_as_before(make: Make, plain: Walk) -> None:
+    walk = make(
+        forecasts={0: nan, 1: negative, 2: infinite},
+        series={3: {"unit_cost": math.nan}, 4: {"order_multiple": 0.0}, 5: {"review_period": 0}},
+        stock={6: {"on_hand": math.nan}},
+    )
+    adds_up(walk)
+    expected = {
+        0: "demand_unknown", 1: "demand_negative", 2: "demand_infinite", 3: "bad_unit_cost", 4: "bad_order_terms",
+        5: "bad_review_period", 6: "bad_stock",
+    }  # fmt: skip
+    assert kinds(walk) == [(NAMES[at], kind) for at, kind in expected.items()]
+    assert set(expected.values()) <= set(HELD_PROBLEMS)
+    for row in walk.read("gold/exceptions").to_pylist():
+        assert row["detail"].endswith("nothing is ordered")
+        assert math.isfinite(row["value_at_risk"])
+    lines, before = by_name(walk, "gold/order_proposals"), by_name(plain, "gold/order_proposals")
+    assert sorted(lines) == NAMES[7:]
+    for name in NAMES[7:]:
+        assert lines[name]["quantity"] == before[name]["quantity"]
+    policies, were = by_name(walk, "gold/policies"), by_name(plain, "gold/policies")
+    for at, name in enumerate(NAMES):
+        if at < 6:
+            assert (policies[name]["problem"], policies[name]["reorder_point"]) == (expected[at], 0)
+        else:
+            assert policies[name] == were[name]
+
+
+def test_lead_times_of_nothing_and_of_nonsense(make: Make) -> None:
+    walk = make(lead_times={"V1": [1.0, 0, 0, 0, 0], "V2": [0, 0, 0, 0.2, 0]})
+    found = dict(kinds(walk))
+    for name, vendor in zip(NAMES, VENDORS, strict=True):
+        assert found[name] == ("zero_lead_time" if vendor == "V1" else "bad_lead_time")
+    ordered = {name for name, vendor in zip(NAMES, VENDORS, strict=True) if vendor == "V1"}
+    assert set(by_name(walk, "gold/order_proposals")) == ordered
+
+
+def test_a_minimum_above_the_maximum_stock_is_a_contradiction(make: Make) -> None:
+    walk = make("inventory.limits.max_stock=30", series={4: {"min_order_quantity": 31.0}})
+    assert (NAMES[4], "minimum_above_maximum") in kinds(walk)
+    assert NAMES[4] not in by_name(walk, "gold/order_proposals")
+    adds_up(walk)
+    for row in walk.read("gold/policies").to_pylist():
+        assert row["level_limit"] == 30
+        assert row["order_up_to_level"] <= 30
+    bound = [row for row in walk.read("gold/policies").to_pylist() if row["constraint"]]
+    assert {row["constraint"] for row in bound} == {"max_stock"}
+    assert all(row["quantity_change"] < 0 for row in bound)
+    assert any(row["constraint_change"] < 0 for row in bound)
+    assert max(line["quantity"] for line in by_name(walk, "gold/order_proposals").values()) <= 30
+
+
+def test_a_shelf_life_limits_its_category(make: Make, plain: Walk) -> None:
+    walk = make("inventory.limits.shelf_life_days={fresh: 5}", "inventory.limits.waste_chance=0.2")
+    adds_up(walk)
+    policies, were = by_name(walk, "gold/policies"), by_name(plain, "gold/policies")
+    for at, name in enumerate(NAMES):
+        if at % 2 == 0:
+            assert policies[name] == were[name]
+            continue
+        # Three days to the shelf: two of demand before, five in which it may be sold.
+        assert policies[name]["level_limit"] == pytest.approx(poisson.ppf(0.2, 7 * MEAN[at]), abs=1)
+        assert policies[name]["order_up_to_level"] <= policies[name]["level_limit"]
+
+
+def test_a_budget_is_spent_on_what_is_worth_most_and_what_it_cuts_is_named(make: Make, plain: Walk) -> None:
+    before = by_name(plain, "gold/order_proposals")
+    spent = sum(line["value"] for line in before.values())
+    walk = make(f"replenish.limits.budget={spent / 2}")
+    adds_up(walk)
+    lines = by_name(walk, "gold/order_proposals")
+    assert sum(line["value"] for line in lines.values()) <= spent / 2
+    assert sum(line["value"] for line in lines.values()) > spent / 2 - 30  # a step of the dearest costs 26
+    cut = {row["unique_id"]: row for row in walk.read("gold/exceptions").to_pylist()}
+    assert {row["kind"] for row in cut.values()} == {"cut_by_budget"}
+    for name, line in before.items():
+        got = lines[name]["quantity"] if name in lines else 0.0
+        assert got <= line["quantity"]
+        assert (name in cut) == (got < line["quantity"])
+        if name in lines:
+            assert lines[name]["constraint"] == ("budget" if name in cut else None)
+    enough = make(f"replenish.limits.budget={spent + 1}")
+    assert {n: line["quantity"] for n, line in by_name(enough, "gold/order_proposals").items()} == {
+        n: line["quantity"] for n, line in before.items()
+    }
+    assert kinds(enough) == []
+
+
+def test_a_budget_that_pays_for_nothing_is_impossible(make: Make) -> None:
+    walk = make("replenish.limits.budget=1")
+    assert by_name(walk, "gold/order_proposals") == {}
+    assert kinds(walk) == [(name, "impossible_budget") for name in NAMES]
+    assert all(row["value_at_risk"] > 0 for row in walk.read("gold/exceptions").to_pylist())
+
+
+def test_a_vendor_minimum_is_filled_up_to_or_nothing_is_sent(make: Make, plain: Walk) -> None:
+    before = by_name(plain, "gold/order_proposals")
+    had = {vendor: sum(r["quantity"] for r in before.values() if r["vendor_id"] == vendor) for vendor in ("V1", "V2")}
+    walk = make(f"replenish.limits.vendor_minimum={{V1: {{units: {had['V1'] + 20}}}, V2: {{units: 100000}}}}")
+    adds_up(walk)
+    lines = by_name(walk, "gold/order_proposals")
+    assert {line["vendor_id"] for line in lines.values()} == {"V1"}
+    assert had["V1"] + 20 <= sum(line["quantity"] for line in lines.values()) <= had["V1"] + 22
+    more = [line for line in lines.values() if line["constraint"] == "vendor_minimum"]
+    assert more
+    assert all("changed by vendor_minimum" in line["reason"] for line in more)
+    assert kinds(walk) == [(n, "below_vendor_minimum") for n, v in zip(NAMES, VENDORS, strict=True) if v == "V2"]
+
+
+def test_capacity_and_trucks(make: Make, plain: Walk) -> None:
+    walk = make("replenish.limits.capacity={L0: 60}", "replenish.limits.trucks={V1: {units: 40, cost: 1}}")
+    adds_up(walk)
+    lines = by_name(walk, "gold/order_proposals").values()
+    assert sum(line["quantity"] for line in lines if line["location_id"] == "L0") <= 60
+    assert {kind for _, kind in kinds(walk)} >= {"cut_by_capacity"}
+    only = make("replenish.limits.trucks={V1: {units: 40, cost: 1}}")
+    by_truck = sum(r["quantity"] for r in by_name(only, "gold/order_proposals").values() if r["vendor_id"] == "V1")
+    assert by_truck % 40 >= 38 or by_truck % 40 == 0
+
+
+def test_limits_that_contradict_each_other_send_nothing(make: Make) -> None:
+    walk = make("replenish.limits.vendor_minimum={V1: {value: 300}}", "replenish.limits.budget=250")
+    lines = by_name(walk, "gold/order_proposals").values()
+    assert {line["vendor_id"] for line in lines} <= {"V2"}
+    found = {name: kind for name, kind in kinds(walk) if kind == "contradictory_limits"}
+    assert found
+    assert all(VENDORS[NAMES.index(name)] == "V1" for name in found)
+
+
+def test_rounding_by_cost_goes_both_ways(make: Make, plain: Walk) -> None:
+    packs = {at: {"order_multiple": 10.0, "min_order_quantity": 10.0} for at in range(N)}
+    up = by_name(make(series=packs), "gold/order_proposals")
+    walk = make("replenish.rounding=expected_cost", "replenish.goodwill=0", series=packs)
+    adds_up(walk)
+    lines = by_name(walk, "gold/order_proposals")
+    assert all(line["quantity"] % 10 == 0 and line["quantity"] >= 10 for line in lines.values())
+    assert all(lines[name]["quantity"] <= up[name]["quantity"] for name in lines)
+    assert any(line["rounding"] < 0 for line in lines.values())
+
+
+def test_a_calendar_decides_when_and_how_long(make: Make, plain: Walk) -> None:
+    """AS_OF is a Saturday."""
+    monday = "inventory.calendars={V1: {order_days: [monday]}}"
+    walk = make(monday)
+    assert {line["vendor_id"] for line in by_name(walk, "gold/order_proposals").values()} == {"V2"}
+    saturday = make("inventory.calendars={V1: {order_days: [saturday], delivery_days: [wednesday]}}")
+    adds_up(saturday)
+    assert len(by_name(saturday, "gold/order_proposals")) == N
+    for name, row in by_name(saturday, "gold/policies").items():
+        is_v1 = row["vendor_id"] == "V1"
+        assert row["protection_interval"] == (11.0 if is_v1 else 4.0), name  # next Saturday's: Wednesday, four days on
+
+
+def test_it_says_the_same_again(make: Make) -> None:
+    settings = ("replenish.limits.budget=400", "replenish.rounding=expected_cost", "inventory.limits.max_stock_days=12")
+    one, two = make(*settings), make(*settings)
+    for name in ("gold/policies", "gold/order_proposals", "gold/exceptions"):
+        tables = [walk.read(name).sort_by("unique_id") for walk in (one, two)]
+        assert isinstance(tables[0], pa.Table)
+        assert tables[0].equals(tables[1]), name
+
+
+# --- why -----------------------------------------------------------------------------------------------------------
+
+
+def why_of(walk: Walk, name: str) -> PolicyExplanation:
+    sku, _, location = name.partition("@")
+    return explained_policy(walk, sku, location)
+
+
+def test_parts_of_point_and_order_add_up_exactly(make: Make, plain: Walk) -> None:
+    limited = make("inventory.limits.max_stock=30", "replenish.limits.budget=500")
+    for walk in (plain, limited):
+        policies, lines = by_name(walk, "gold/policies"), by_name(walk, "gold/order_proposals")
+        for name in NAMES:
+            why = why_of(walk, name)
+            assert sum(units for _, units in why.reorder_parts) == policies[name]["reorder_point"]
+            ordered = lines[name]["quantity"] if name in lines else 0.0
+            assert sum(units for _, units in why.order_parts) == ordered == why.order_quantity
+            assert why.risk_after <= why.risk_before
+            assert why.risk_before > 0
+    words = [part for name in NAMES for part, _ in why_of(limited, name).order_parts]
+    assert {"limit: max_stock", "limit: budget", "below the reorder point", "order quantity"} <= set(words)
+    assert "limit: max_stock" in [part for name in NAMES for part, _ in why_of(limited, name).reorder_parts]
+    assert "uncertain lead time" in [part for part, _ in why_of(plain, NAMES[1]).reorder_parts]
+    assert "uncertain lead time" not in [part for part, _ in why_of(plain, NAMES[0]).reorder_parts]
+
+
+def test_it_is_told_and_drawn(plain: Walk, tmp_path: Path) -> None:
+    why = why_of(plain, NAMES[4])
+    text = why.text().splitlines()
+    assert text[0].startswith(f"Reorder point {why.reorder_point:g} (fill rate 98.0% by quantile), order-up-to level ")
+    (total,) = [line for line in text if "= reorder point" in line]
+    assert float(total.split()[3]) == why.reorder_point
+    assert any(line.startswith(f"Ordered tonight: {why.order_quantity:g} (position 0)") for line in text)
+    assert json.loads(json.dumps(why.plain()))["reorder_parts"] == [list(part) for part in why.reorder_parts]
+    for name in ("one.svg", "two.svg"):
+        draw(plain, None, tmp_path / name, why)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+    drawn = " ".join(ElementTree.parse(tmp_path / "one.svg").getroot().itertext())
+    assert "uncertain demand" in drawn
+    assert "order quantity" in drawn
+
+
+def test_why_nothing_is_ordered(make: Make) -> None:
+    walk = make("replenish.limits.budget=1", stock={2: {"on_hand": 500.0}}, series={3: {"unit_cost": -1.0}})
+    assert why_of(walk, NAMES[2]).why_not == "position 500 is not below the reorder point"
+    assert why_of(walk, NAMES[3]).why_not == "bad_unit_cost (see docs/constraints.md)"
+    assert why_of(walk, NAMES[5]).why_not == "impossible_budget"
+    assert "Not ordered tonight: impossible_budget" in why_of(walk, NAMES[5]).text()
+
+
+def test_a_policy_of_other_options_is_not_explained_by_these(plain: Walk) -> None:
+    half = ServiceTarget(fill_rate=0.5)
+    options = plain.config.inventory.model_copy(update={"targets": dict.fromkeys("ABC", half)})
+    other = Walk(plain.config.model_copy(update={"inventory": options}), AS_OF)
+    with pytest.raises(DataError, match="cannot be made again"):
+        why_of(other, NAMES[8])
