@@ -230,6 +230,8 @@ class InventoryConfig(Section):
     method: Literal["quantile", "root", "seed"] = "quantile"
     targets: dict[Literal["A", "B", "C"], ServiceTarget]
     """ABC class -> promise."""
+    policy_table: str | None = None
+    """A CSV file of other promises: per SKU, location, vendor, category … (docs/optimizer.md); ``None``: none."""
     n_samples: Annotated[int, Field(ge=50)] = 400
     """Samples of protection demand per series."""
     holding_rate: Annotated[float, Field(gt=0)] = 0.25

@@ -27,6 +27,7 @@ from scaleinv.evaluation import (
     statistics,
 )
 from scaleinv.pipeline.arrays import LeadTimes, Rows, distributions, groups, lead_times, pooled
+from scaleinv.pipeline.targets import targets_of
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.words import BASELINE, POOLED, UNTRAINED
@@ -71,8 +72,7 @@ def _score(walk: Walk, rows: Rows, vendors: LeadTimes, cutoff: Any, models: Sequ
     levels = walk.config.forecast.quantile_levels
     # An order of the evening must last until the next one has come (inventory/protection.py).
     step = np.rint(vendors.mean[vendors.of(rows)] + rows.numbers("review_period") - 1).astype(np.int64)
-    targets = walk.config.inventory.targets
-    target = np.asarray([targets[name].value for name in rows.text("abc_class").tolist()], dtype=np.float64)
+    _, target = targets_of(walk, rows)
     scored = {}
     single = [model for model in models if POOLED not in model]
     made = {model: distributions(walk, rows.group_id, rows.series, cutoff=cutoff, model=model) for model in single}

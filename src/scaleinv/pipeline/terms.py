@@ -22,6 +22,7 @@ from scaleinv.inventory import (
     shelf_life_limit,
 )
 from scaleinv.pipeline.arrays import Distributions, Floats, LeadTimes, Rows
+from scaleinv.pipeline.targets import targets_of
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.review import MONDAY
 
@@ -57,12 +58,11 @@ class Terms:
 
 def terms_of(walk: Walk, rows: Rows, known: LeadTimes) -> Terms:
     """As they stand in the tables, neither screened nor limited."""
-    targets = walk.config.inventory.targets
-    classes = rows.text("abc_class")
+    kind, target = targets_of(walk, rows)
     n = rows.n_series
     return Terms(
-        kind=np.asarray([targets[name].kind for name in classes.tolist()], dtype=np.str_),
-        target=np.asarray([targets[name].value for name in classes.tolist()], dtype=np.float64),
+        kind=kind,
+        target=target,
         vendor=known.of(rows),
         review_period=rows.numbers("review_period").astype(np.int64),
         review_date=_day_numbers(rows.series["review_date"]),

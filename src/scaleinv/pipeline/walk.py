@@ -30,6 +30,7 @@ from scaleinv.pipeline.engines import Engines
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.stages import STAGES, Stage, stages_before
+from scaleinv.pipeline.targets import policy_table_state
 from scaleinv.schema import Table, table
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class Walk:
             "options": {section: _option(self.config, section) for section in stage.sections},
             "sources": sources_state(self.config) if stage.name == "ingest" else None,
             "decisions": decisions_state(self.config, self.lake) if stage.name == "ingest" else None,
+            "policy_table": policy_table_state(self.config) if "inventory" in stage.sections else None,
             "before": [self._read_marker(earlier).get("digest") for earlier in before],
         }
         return digest(content)

@@ -1,0 +1,135 @@
+"""What service is promised to each series: by its ABC class, or by the retailer's table of exceptions from that.
+
+The table (``inventory.policy_table``) is a CSV file. Its columns are ``fill_rate`` and ``cycle_service_level``, of
+which each row has one, and any of ``sku_id, location_id, vendor_id, department, category, region, demand_class,
+abc_class``. An empty cell means any. Of several rows that match a series the most particular one holds: one that names
+the SKU before one that does not, then the location, and so on in this order.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+from numpy.typing import NDArray
+
+from scaleinv.config import Config
+from scaleinv.errors import ConfigError, explain
+
+if TYPE_CHECKING:
+    from scaleinv.pipeline.arrays import Rows
+    from scaleinv.pipeline.walk import Walk
+
+Floats = NDArray[np.float64]
+
+KINDS: Final = ("fill_rate", "cycle_service_level")
+KEYS: Final = (
+    "sku_id", "location_id", "vendor_id", "department", "category", "region", "demand_class", "abc_class",
+)  # fmt: skip
+_SEPARATOR: Final = "\x1f"
+_NAMED: Final = 6
+
+
+def targets_of(walk: Walk, rows: Rows) -> tuple[NDArray[np.str_], Floats]:
+    """(n_series,) kind and (n_series,) value of what is promised to each series of a group.
+
+    Raises:
+        ConfigError: the policy table cannot be read, or says something that cannot be promised.
+    """
+    by_class = walk.config.inventory.targets
+    classes = rows.text("abc_class").tolist()
+    kind = np.asarray([by_class[name].kind for name in classes], dtype="<U19")
+    value = np.asarray([by_class[name].value for name in classes], dtype=np.float64)
+    if walk.config.inventory.policy_table is not None:
+        table = _table(walk.config.inventory.policy_table, policy_table_state(walk.config))
+        for keys, names, fill, cycle in table:
+            wanted = pc.binary_join_element_wise(*(rows.series[key].cast(pa.string()) for key in keys), _SEPARATOR)
+            at = np.asarray(pc.fill_null(pc.index_in(wanted, value_set=names), -1).to_numpy(), dtype=np.int64)
+            found = at >= 0
+            is_fill = ~np.isnan(fill[at[found]])
+            kind[found] = np.where(is_fill, *KINDS)
+            value[found] = np.where(is_fill, fill[at[found]], cycle[at[found]])
+    return kind, value
+
+
+def policy_table_state(config: Config) -> str | None:
+    """A hash of the policy table; ``None``: there is none. What went by another one is not up to date.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    name = config.inventory.policy_table
+    if name is None:
+        return None
+    try:
+        return hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]
+    except OSError as error:
+        raise ConfigError(
+            explain("inventory.policy_table cannot be read", found=str(error), do="correct the path, or leave it out")
+        ) from error
+
+
+_Part = tuple[tuple[str, ...], pa.Array, Floats, Floats]
+
+
+@lru_cache(maxsize=2)
+def _table(name: str, state: str | None) -> tuple[_Part, ...]:
+    """Rows that name the same columns together, the most particular ones last."""
+    text = csv.ConvertOptions(
+        column_types=dict.fromkeys(KEYS, pa.string()) | dict.fromkeys(KINDS, pa.float64()),
+        strings_can_be_null=True, null_values=[""],
+    )  # fmt: skip
+    try:
+        rows = csv.read_csv(name, convert_options=text)
+    except pa.ArrowInvalid as error:
+        raise ConfigError(explain(f"{name} is no policy table", found=str(error), do="correct it")) from error
+    keys = [key for key in KEYS if key in rows.column_names]
+    strange = sorted(set(rows.column_names) - {*KEYS, *KINDS})
+    if strange or not set(KINDS) & set(rows.column_names):
+        raise ConfigError(
+            explain(f"{name} has other columns than a policy table", expected=", ".join((*KINDS, *KEYS)), which=strange)
+        )
+    missing = pa.nulls(len(rows), pa.float64())
+    values = [rows[kind] if kind in rows.column_names else pa.chunked_array([missing]) for kind in KINDS]
+    fill, cycle = (np.asarray(value.to_numpy(), dtype=np.float64) for value in values)
+    _check(name, fill, cycle)
+    has = np.stack([pc.is_valid(rows[key]).to_numpy() for key in keys]) if keys else np.zeros((0, len(rows)), bool)
+    weight = 1 << np.asarray([len(KEYS) - KEYS.index(key) for key in keys], dtype=np.int64)
+    rank = weight @ has
+    parts = []
+    for one in np.unique(rank).tolist():
+        chosen = np.flatnonzero(rank == one)
+        of = tuple(key for key, bit in zip(keys, weight.tolist(), strict=True) if one & bit)
+        if not of:
+            raise ConfigError(explain(f"{name}: rows name no series", which=_lines(chosen), do="fill in a column"))
+        part = rows.take(chosen)
+        names = pc.binary_join_element_wise(*(part[key] for key in of), _SEPARATOR).combine_chunks()
+        twice = np.flatnonzero(np.asarray(pc.index_in(names, value_set=names).to_numpy()) != np.arange(len(names)))
+        if len(twice):
+            raise ConfigError(
+                explain(f"{name}: rows name the same series as an earlier one", which=_lines(chosen[twice]))
+            )
+        parts.append((of, names, fill[chosen], cycle[chosen]))
+    return tuple(parts)
+
+
+def _check(name: str, fill: Floats, cycle: Floats) -> None:
+    value = np.where(np.isnan(fill), cycle, fill)
+    wrong = {
+        "have not exactly one of fill_rate and cycle_service_level": np.isnan(fill) == np.isnan(cycle),
+        "promise what is not a share": ~((value > 0) & (value < 1)),
+    }
+    for problem, bad in wrong.items():
+        if bad.any():
+            do = "give one of them, above 0 and below 1 (0.98, not 98)"
+            raise ConfigError(explain(f"{name}: rows {problem}", which=_lines(np.flatnonzero(bad)), do=do))
+
+
+def _lines(rows: NDArray[np.int64]) -> list[str]:
+    return [f"line {row + 2}" for row in rows[:_NAMED].tolist()]
