@@ -129,6 +129,14 @@ def test_known_demand_has_no_spread() -> None:
     assert demand.cdf([9.9, 10.0]).tolist() == [0.0, 1.0]
 
 
+def test_gamma_demand_of_series_that_never_sell_or_never_vary() -> None:
+    demand = Gamma.of_moments([0.0, 10.0, 10.0, 0.0], [0.0, 0.0, 4.0, 3.0])
+    assert demand.quantile(0.95)[[0, 3]] == pytest.approx([0, 0], abs=1e-50)
+    assert demand.quantile(0.95)[1] == pytest.approx(10, rel=1e-4)
+    assert demand.quantile(0.95)[2] == pytest.approx(stats.gamma(6.25, scale=1.6).ppf(0.95))
+    assert demand.loss(3.0)[:2] == pytest.approx([0, 7])
+
+
 def test_ties_of_probabilities_do_not_depend_on_rounding() -> None:
     assert Pmf([0.1, 0.2, 0.3, 0.4]).quantile(0.6) == 2  # 0.1 + 0.2 + 0.3 is 0.6000000000000001 in floats
     assert Pmf([0.25, 0.05, 0.1, 0.2, 0.4]).quantile(0.6) == 3

@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 from scaleinv.errors import DataError
 from scaleinv.inventory import (
     all_units_discount,
-    disruption_cost,
     economic_order_quantity,
     incremental_discount,
     joint_cycle,
@@ -22,7 +21,6 @@ from scaleinv.inventory import (
     plan_cost,
     production_quantity,
     quantity_with_backorders,
-    quantity_with_disruptions,
     wagner_whitin,
 )
 
@@ -45,18 +43,6 @@ def test_production_quantity() -> None:
     assert production_quantity(1500, 6250, 2, 1e12)[0] == pytest.approx(economic_order_quantity(1500, 6250, 2))
     assert production_quantity([8.0], [1300.0], [0.225], [1e12], 5)[0] == pytest.approx([310.81255515896])
     assert production_quantity(1, [10.0, 20.0], 1, 10)[0].tolist() == [np.inf, np.inf]
-
-
-@pytest.mark.parametrize("approximate", [False, True])
-def test_disruptions_against_a_grid(approximate: bool) -> None:
-    quantity, cost = quantity_with_disruptions(
-        [8, 50], [1300, 90], [0.225, 2], [5, 8], [1.5, 0.4], [14, 3], approximate=approximate
-    )
-    for row, (k, d, h, p, down, up) in enumerate([(8, 1300, 0.225, 5, 1.5, 14), (50, 90, 2, 8, 0.4, 3)]):
-        costs = disruption_cost(GRID, k, d, h, p, down, up, approximate=approximate)
-        assert cost[row] == pytest.approx(costs.min(), rel=1e-7)
-        assert quantity[row] == pytest.approx(GRID[costs.argmin()], rel=1e-3)
-    assert quantity_with_disruptions(8, 1300, 0.225, 5, 0, 14)[0] == pytest.approx(304.0467800264, rel=1e-6)
 
 
 @given(

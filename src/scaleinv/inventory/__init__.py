@@ -12,13 +12,7 @@ from scaleinv.inventory.lead_demand import Mixture, compound_poisson, correlated
 from scaleinv.inventory.lead_time import lead_time_cdf, lead_time_moments
 from scaleinv.inventory.limits import Limited, demand_over, quantile_at, shelf_life_limit, within_limit
 from scaleinv.inventory.lot_plan import lot_heuristic, plan_cost, wagner_whitin
-from scaleinv.inventory.lot_size import (
-    disruption_cost,
-    order_quantity_cost,
-    production_quantity,
-    quantity_with_backorders,
-    quantity_with_disruptions,
-)
+from scaleinv.inventory.lot_size import order_quantity_cost, production_quantity, quantity_with_backorders
 from scaleinv.inventory.min_max import min_max_cost, min_max_fill_rate, min_max_optimum
 from scaleinv.inventory.newsvendor import (
     base_stock,
@@ -64,6 +58,13 @@ from scaleinv.inventory.service import (
     periodic_order_up_to,
 )
 from scaleinv.inventory.simulate import Simulation, simulate
+from scaleinv.inventory.supply_uncertainty import (
+    base_stock_with_disruptions,
+    disruption_cost,
+    newsvendor_with_yield,
+    quantity_with_disruptions,
+    quantity_with_yield,
+)
 from scaleinv.inventory.theory import (
     cycle_factor,
     economic_order_quantity,
@@ -107,6 +108,7 @@ __all__ = [
     "all_units_discount",
     "allot",
     "base_stock",
+    "base_stock_with_disruptions",
     "compound_poisson",
     "copula_paths",
     "correlated_variance",
@@ -146,6 +148,7 @@ __all__ = [
     "newsvendor",
     "newsvendor_cost",
     "newsvendor_profit",
+    "newsvendor_with_yield",
     "normal_loss",
     "normal_reorder_point",
     "normal_second_loss",
@@ -170,6 +173,7 @@ __all__ = [
     "quantile_at",
     "quantity_with_backorders",
     "quantity_with_disruptions",
+    "quantity_with_yield",
     "reorder_by_backorder_quantity",
     "reorder_by_loss",
     "reorder_by_order_quantity",

@@ -16,6 +16,7 @@ from scaleinv.inventory.theory import normal_loss
 Floats = NDArray[np.float64]
 
 _ROOT_2PI = 2.5066282746310002
+_POINT = 1e-100
 
 
 class Normal(Demand):
@@ -74,8 +75,10 @@ class Gamma(Demand):
 
     @classmethod
     def of_moments(cls, mean: ArrayLike, sd: ArrayLike) -> Gamma:
-        """``shape = mean² / sd²``, ``scale = sd² / mean``; both above 0."""
-        m, s = positive("mean", mean), positive("sd", sd)
+        """``shape = mean² / sd²``, ``scale = sd² / mean``; no demand, or none that varies, is as good as a point."""
+        m, s = np.broadcast_arrays(not_negative("mean", mean), not_negative("sd", sd))
+        m = np.maximum(m, _POINT)
+        s = np.clip(s, 1e-5 * m, 1e3 * np.maximum(m, np.where(m > _POINT, s * 1e-3, 0.0)))
         return cls((m / s) ** 2, s**2 / m)
 
     def cdf(self, level: ArrayLike) -> Floats:  # noqa: D102
