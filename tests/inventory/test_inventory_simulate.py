@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from scaleinv.errors import DataError
-from scaleinv.inventory import Simulation, order_quantity_to, simulate
+from scaleinv.inventory import Simulation, simulate
 
 if TYPE_CHECKING:
     from conftest import Shops
@@ -26,48 +26,6 @@ def _simulated(shops: Shops, demand: NDArray[np.float64], rows: slice = slice(No
         np.zeros(demand.shape[1], int), np.ones(shops.n)[rows], np.full(shops.n, 6.0)[rows],
         shops.lead_time, shops.vendor[rows], np.where(shops.vendor == 1, 7, 1)[rows], **options,  # type: ignore[arg-type]
     )  # fmt: skip
-
-
-def _by_hand(
-    demand: list[float], r: float, s: float, moq: float, multiple: float, lead: int, review: int, phase: int
-) -> tuple[float, int, float, int]:
-    """The same rules as plain events: lost, days short, sum of on hand, order lines."""
-    on_hand, orders, lost, short, stock, lines = s, [], 0.0, 0, 0.0, 0
-    for day, wanted in enumerate(demand):
-        on_hand += sum(q for due, q in orders if due == day)
-        orders = [(due, q) for due, q in orders if due > day]
-        served = min(on_hand, wanted)
-        lost += wanted - served
-        short += wanted - served > 1e-9
-        on_hand -= served
-        stock += on_hand
-        if day >= phase and (day - phase) % review == 0:
-            size = float(order_quantity_to(on_hand + sum(q for _, q in orders), r, s, moq, multiple))
-            if size:
-                orders.append((day + lead, size))
-                lines += 1
-    return lost, short, stock / len(demand), lines
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    st.lists(st.integers(0, 12), min_size=1, max_size=40), st.integers(0, 20), st.integers(1, 20), st.integers(0, 15),
-    st.sampled_from([1, 4]), st.integers(1, 5), st.integers(1, 7), st.integers(0, 6),
-)  # fmt: skip
-def test_against_events_by_hand(
-    demand: list[int], r: int, q: int, moq: int, multiple: int, lead: int, review: int, phase: int
-) -> None:
-    phase %= review
-    found = simulate(
-        np.array([demand], float), np.array([[r]]), np.array([[r + q]]), np.zeros(len(demand), int), np.array([moq]),
-        np.array([multiple]), _FIXED, np.array([lead - 1]), np.array([review]), n_warmup=0,
-        key=np.array([1], np.uint64), seed=1, review_phase=np.array([phase]),
-    )  # fmt: skip
-    lost, short, stock, lines = _by_hand([*map(float, demand)], r, r + q, moq, multiple, lead, review, phase)
-    assert found.lost[0] == pytest.approx(lost)
-    assert found.days_short[0] == short
-    assert found.mean_on_hand[0] == pytest.approx(stock)
-    assert found.order_lines[0] == lines
 
 
 @pytest.mark.parametrize("n_replications", [1, 3])
@@ -130,3 +88,59 @@ def test_errors_say_what_is_wrong(shops: Shops) -> None:
         _simulated(shops, demand)
     with pytest.raises(DataError, match="do not fit each other"):
         _simulated(dataclasses.replace(shops, key=shops.key[:5]), shops.demand(30, 1))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.integers(0, 2**32), st.booleans(), st.integers(0, 12), st.integers(1, 4), st.integers(0, 30))
+def test_no_unit_is_made_or_lost_whatever_the_terms(
+    seed: int, waits: bool, life: int, n_samples: int, n_warmup: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    demand = np.round(rng.gamma(0.5, 6.0, (3, n_samples, 60)), 2)
+    low = rng.uniform(0, 30, (3, 2))
+    found = simulate(
+        demand, low, low + rng.uniform(0, 20, (3, 2)), np.arange(60) // 30, rng.uniform(0, 9, 3), np.array([1, 6, 0.5]),
+        np.array([[0, 0.2, 0.3, 0.5]]), np.zeros(3, int), np.array([1, 2, 7]), n_warmup=n_warmup,
+        key=np.arange(3, dtype=np.uint64), seed=seed, backorders=waits, shelf_life=np.full(3, life),
+    )  # fmt: skip
+    assert found.demand == pytest.approx(demand[:, :, n_warmup:].sum(axis=2).mean(axis=1))
+    sold = found.demand - found.lost
+    assert found.on_hand_before + found.received - sold - found.wasted == pytest.approx(found.on_hand_after, abs=1e-6)
+    assert (found.mean_on_shelf >= found.mean_on_hand - 1e-9).all()
+    assert (found.wasted == 0).all() or life
+
+
+def test_samples_are_the_paths_one_by_one(shops: Shops) -> None:
+    paths = np.stack([shops.demand(80, seed) for seed in (1, 2, 3)], axis=1)
+    options = {"n_warmup": 10, "key": shops.key, "seed": 5}
+    terms = (
+        np.full((shops.n, 1), 30.0), np.full((shops.n, 1), 60.0), np.zeros(80, int), np.ones(shops.n),
+        np.ones(shops.n), _FIXED, np.full(shops.n, 2), np.ones(shops.n, int),
+    )  # fmt: skip
+    together = simulate(paths, *terms, **options)  # type: ignore[arg-type]
+    apart = [simulate(paths[:, i], *terms, **options) for i in range(3)]  # type: ignore[arg-type]
+    for name in ("lost", "mean_on_hand", "cycles_short"):
+        assert getattr(together, name) == pytest.approx(np.mean([getattr(one, name) for one in apart], axis=0))
+
+
+def test_values_are_at_the_day_s_price() -> None:
+    demand = np.array([[4.0, 0.0, 7.0]])
+    found = simulate(
+        demand, np.zeros((1, 1)), np.zeros((1, 1)), np.zeros(3, int), np.ones(1), np.ones(1), _FIXED, np.zeros(1, int),
+        np.ones(1, int), n_warmup=0, key=np.array([1], np.uint64), seed=1, on_hand=np.array([5.0]),
+        price=np.array([[2.0, 3.0, 10.0]]),
+    )  # fmt: skip
+    assert found.demand_value[0] == 4 * 2 + 7 * 10
+    assert found.short_value[0] == 6 * 10
+    assert found.fill_rate[0] == pytest.approx(5 / 11)
+    assert found.cost(holding=1, shortage=3)[0] == pytest.approx((1 + 1 + 0) / 3 + 6 * 3 / 3)
+
+
+def test_terms_that_cannot_be_are_refused(shops: Shops) -> None:
+    demand = shops.demand(30, 1)
+    with pytest.raises(DataError, match=r"a shelf life below 0(.|\n)*series 0"):
+        _simulated(shops, demand, shelf_life=np.full(shops.n, -1))
+    with pytest.raises(DataError, match="a price that is negative"):
+        _simulated(shops, demand, price=-demand - 1)
+    with pytest.raises(DataError, match="prices of other days"):
+        _simulated(shops, demand, price=demand[:, :20])

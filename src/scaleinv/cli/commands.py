@@ -266,6 +266,43 @@ def explain_forecast(
     typer.echo("\n".join(part.text() for part in (why, policy) if part is not None))
 
 
+@app.command("simulate", rich_help_panel="Look")
+def simulate_policies(
+    env: Env = "local",
+    as_of: AsOf = None,
+    set_: Sets = None,
+    conf: Conf = None,
+    demand: Annotated[
+        str, typer.Option("--demand", help="past: the last days known. forecast: paths drawn from tonight's forecasts.")
+    ] = "past",
+    days: Annotated[int, typer.Option("--days", help="With past: how many days. A forecast has its horizon.")] = 56,
+    warmup: Annotated[int, typer.Option("--warmup", help="First days that are not counted.")] = 14,
+    replications: Annotated[
+        int, typer.Option("--replications", help="Runs of each series, each with other lead times (and paths).")
+    ] = 20,
+    backorders: Annotated[
+        bool, typer.Option("--backorders", help="What is not there is waited for; default: it is lost.")
+    ] = False,
+    shelf_life: Annotated[int, typer.Option("--shelf-life", help="Days goods can be sold; 0: they keep.")] = 0,
+    by: Annotated[str, typer.Option("--by", help="Column of gold/series, a row per value.")] = "demand_class",
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """What tonight's policies would do, day by day: fill rate, cycles, stock, turns, orders, waste, cost.
+
+    Needs a night up to `optimize`, and changes nothing. Stock starts at the order-up-to level; deliveries come in the
+    morning, orders are placed in the evening of review days, and lead times are drawn as the vendor's were seen.
+
+    The past is what the policies were made from: it shows how they work, not how well they foresee (for that, see
+    gold/replay). `scaleinv simulate --env demo --demand forecast --by abc_class` asks the forecast instead. Intervals
+    come from drawing the series again; bad luck common to all series is not in them.
+    """
+    from scaleinv.pipeline.simulate import Question, demand_of, simulated, told
+
+    question = Question(demand_of(demand), days, warmup, replications, backorders, shelf_life, by)
+    rows = simulated(_Options(env, as_of, set_, conf).walk(), question)
+    typer.echo(json.dumps(rows) if as_json else told(rows, question))
+
+
 @app.command(rich_help_panel="Look after")
 def maintain(env: Env = "local", set_: Sets = None, conf: Conf = None, dry_run: DryRun = False) -> None:
     """Removes old nights, compacts tables, deletes unused files. Not while a run is under way."""

@@ -1,5 +1,6 @@
 """Array theory: from protection demand to reorder point and order quantity, and the simulator that proves it."""
 
+from scaleinv.inventory.bootstrap import ratio_interval
 from scaleinv.inventory.budget import Allotment, allot, whole_trucks
 from scaleinv.inventory.calendars import Deliveries, OpenDays, deliveries, open_days
 from scaleinv.inventory.demand import Demand
@@ -174,6 +175,7 @@ __all__ = [
     "quantity_with_backorders",
     "quantity_with_disruptions",
     "quantity_with_yield",
+    "ratio_interval",
     "reorder_by_backorder_quantity",
     "reorder_by_loss",
     "reorder_by_order_quantity",

@@ -37,7 +37,7 @@ _DAYS_PER_YEAR: Final = 365.25
 
 
 @dataclass(frozen=True)
-class _Night:
+class Night:
     """What every group needs."""
 
     champions: dict[str, str]
@@ -67,7 +67,7 @@ class _Sums:
 def work(walk: Walk) -> Outcome:
     """One pass over the groups; memory holds one group at a time."""
     config = walk.config
-    night = _night(walk)
+    night = night_of(walk)
     files: list[StagedFile] = []
     sums, stretched, held, n_series = _Sums(), 0, 0, 0
     for rows in groups(walk):
@@ -95,10 +95,11 @@ def work(walk: Walk) -> Outcome:
 # --- what a night needs -------------------------------------------------------------------------------------------
 
 
-def _night(walk: Walk) -> _Night:
+def night_of(walk: Walk) -> Night:
+    """What every group needs, read once."""
     config = walk.config.evaluation
     days = cutoffs(walk.as_of, config.holdout_days, config.refresh_days)
-    return _Night(
+    return Night(
         champions=champions_of(walk),
         lead_times=lead_times(walk),
         has_truth=walk.lake.rows(table("silver/true_demand")) > 0,
@@ -155,7 +156,7 @@ def daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
     return np.asarray((found.quantiles.mean(axis=1) @ weights).std(axis=1))
 
 
-def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: Terms, made: Policies) -> pa.Table:
+def _policy_rows(walk: Walk, rows: Rows, night: Night, terms: Terms, made: Policies) -> pa.Table:
     n = rows.n_series
     limited = within_limit(
         made.reorder_point, made.order_quantity, terms.min_order_quantity, terms.order_multiple, terms.limit
@@ -187,11 +188,11 @@ def _policy_rows(walk: Walk, rows: Rows, night: _Night, terms: Terms, made: Poli
 # --- replay -------------------------------------------------------------------------------------------------------
 
 
-def _replay_group(walk: Walk, rows: Rows, night: _Night, is_held: NDArray[np.bool_], sums: _Sums) -> None:
+def _replay_group(walk: Walk, rows: Rows, night: Night, is_held: NDArray[np.bool_], sums: _Sums) -> None:
     """Without calendars and limits of stock, which are tonight's, and without series that are held."""
     days = _replay_days(walk, night.cutoffs[0])
     terms = terms_of(walk, rows, night.lead_times)
-    wanted = _wanted(walk, rows, night, [day for day, _ in days])
+    wanted = wanted_of(walk, rows, night, [day for day, _ in days])
     by = {
         "overall": np.full(rows.n_series, "all"),
         "target": np.char.add(np.char.add(terms.kind, " "), np.char.mod("%g", terms.target)),
@@ -234,7 +235,7 @@ def _replay_group(walk: Walk, rows: Rows, night: _Night, is_held: NDArray[np.boo
         sums.add(policy, {name: labels[given] for name, labels in by.items()}, columns)
 
 
-def _wanted(walk: Walk, rows: Rows, night: _Night, days: list[date]) -> Floats:
+def wanted_of(walk: Walk, rows: Rows, night: Night, days: list[date]) -> Floats:
     """(n_series, n_days) units wanted: the truth where a simulator knows it, else the panel's demand."""
     if night.has_truth:
         return _truth(walk, rows, days)
