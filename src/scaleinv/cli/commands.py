@@ -303,6 +303,38 @@ def simulate_policies(
     typer.echo(json.dumps(rows) if as_json else told(rows, question))
 
 
+@app.command(rich_help_panel="Look")
+def whatif(
+    scenarios: Annotated[Path, typer.Argument(metavar="FILE", help="Scenarios in YAML: docs/whatif.md.")],
+    env: Env = "local",
+    as_of: AsOf = None,
+    set_: Sets = None,
+    conf: Conf = None,
+    name: Annotated[
+        str | None, typer.Option("--name", help="Save the comparison by this name; default: the file's name.")
+    ] = None,
+    compare: Annotated[
+        list[str] | None, typer.Option("--compare", metavar="NAME", help="Beside a comparison that was saved.")
+    ] = None,
+    report: Annotated[
+        Path | None, typer.Option("--report", metavar="FILE", help="As an HTML page with pictures, too.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
+) -> None:
+    """Tonight's policies, stock and orders, were demand, lead times, prices, targets or a budget otherwise."""
+    from scaleinv.config.whatif import load_scenarios
+    from scaleinv.pipeline.whatif import saved, what_if
+
+    walk = _Options(env, as_of, set_, conf).walk()
+    others = [saved(walk, one) for one in compare or ()]
+    told = what_if(walk, load_scenarios(scenarios), name=name or scenarios.stem).beside(others)
+    if report is not None:
+        from scaleinv.pipeline.picture import write_report
+
+        write_report(told, report)
+    typer.echo(json.dumps(told.plain()) if as_json else told.text())
+
+
 @app.command(rich_help_panel="Look after")
 def maintain(env: Env = "local", set_: Sets = None, conf: Conf = None, dry_run: DryRun = False) -> None:
     """Removes old nights, compacts tables, deletes unused files. Not while a run is under way."""

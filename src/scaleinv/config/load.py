@@ -63,7 +63,7 @@ def load_config(env: str, *, overrides: Iterable[str] = (), folder: Path | None 
             each other, or a referenced environment variable is not set. The message names the key.
     """
     root = config_folder(folder)
-    layers = _merge(_read(root / "base.yaml"), _overlay(root, env))
+    layers = _merge(read_yaml(root / "base.yaml"), _overlay(root, env))
     chosen = [_parse_override(override) for override in overrides]
     for override in chosen:
         layers = _merge(layers, override)
@@ -73,7 +73,7 @@ def load_config(env: str, *, overrides: Iterable[str] = (), folder: Path | None 
     try:
         return Config.model_validate(resolved)
     except ValidationError as error:
-        raise ConfigError(_readable(error, env)) from None
+        raise ConfigError(readable(error, f"configuration of environment {env!r}", "conf/ or --set")) from None
 
 
 class _StrictLoader(yaml.SafeLoader):
@@ -87,7 +87,12 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """A YAML file's sections; a key written twice is an error.
+
+    Raises:
+        ConfigError: it is no YAML, or holds no sections.
+    """
     try:
         content = yaml.load(path.read_text(encoding="utf-8"), Loader=_StrictLoader)  # noqa: S506 - a SafeLoader
     except yaml.YAMLError as error:
@@ -105,7 +110,7 @@ def _overlay(root: Path, env: str, seen: tuple[str, ...] = ()) -> dict[str, Any]
         )
     if env in seen:
         raise ConfigError(explain("environments extend each other in a circle", which=[*seen, env]))
-    content = _read(path)
+    content = read_yaml(path)
     parent = content.pop("extends", None)
     return _merge(_overlay(root, str(parent), (*seen, env)), content) if parent else content
 
@@ -127,7 +132,7 @@ def _with_contracts(root: Path, layers: Mapping[str, Any]) -> dict[str, Any]:
                 do="correct ingest.contracts, or describe each source in a file there",
             )
         )
-    return _merge({"ingest": {"sources": {file.stem: _read(file) for file in files}}}, layers)
+    return _merge({"ingest": {"sources": {file.stem: read_yaml(file) for file in files}}}, layers)
 
 
 def _merge(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
@@ -173,7 +178,8 @@ def _resolve(value: Any, key: str) -> Any:
     return _REFERENCE.sub(look_up, value)
 
 
-def _readable(error: ValidationError, env: str) -> str:
+def readable(error: ValidationError, what: str, place: str) -> str:
+    """What pydantic found, key by key, for a person."""
     problems = []
     for item in error.errors(include_url=False):
         path = ".".join(str(part) for part in item["loc"])
@@ -182,7 +188,7 @@ def _readable(error: ValidationError, env: str) -> str:
             problems.append(f"{path} is not a known key" + (f" (did you mean {near[0]}?)" if near else ""))
         else:
             problems.append(f"{path or 'configuration'}: {item['msg']} (found {_short(item['input'])})")
-    return explain(f"configuration of environment {env!r} cannot be used", which=problems, do="correct conf/ or --set")
+    return explain(f"{what} cannot be used", which=problems, do=f"correct {place}")
 
 
 def _siblings(location: tuple[int | str, ...]) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 from datetime import timedelta
+from html import escape
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,6 +16,7 @@ from scaleinv.pipeline.explain import Explanation, Floats
 from scaleinv.pipeline.explain_policy import PolicyExplanation
 from scaleinv.pipeline.nights import panel_of
 from scaleinv.pipeline.walk import Walk
+from scaleinv.pipeline.whatif import FIGURES, Comparison, cell
 
 _HISTORY: Final = 56
 """Days before the forecast that are drawn."""
@@ -88,6 +91,47 @@ def _policy(left: Any, right: Any, policy: PolicyExplanation) -> None:
             axes.text(0, 0.5, f"Not ordered: {policy.why_not}", fontsize=9)
             continue
         _waterfall(figure, [words for words, _ in parts], [units for _, units in parts], total=name)
+
+
+def write_report(told: Comparison, path: Path) -> None:
+    """Writes scenarios side by side as one HTML page, its pictures within."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    names = [result.name for result in told.results]
+    with rc_context({"svg.hashsalt": "scaleinv", "svg.fonttype": "none", "font.size": 9}):
+        figure: Any = Figure(figsize=(11, 4.6), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        stock, lost = ([result.figures[name] for result in told.results] for name in ("stock_value", "lost_margin"))
+        left.scatter(stock, lost, color=_BLUE)
+        for name, x, y in zip(names, stock, lost, strict=True):
+            left.annotate(name, (x, y), (5, 4), textcoords="offset points", fontsize=8)
+        left.set(xlabel=FIGURES["stock_value"], ylabel="margin at risk", title="Stock against what it may not serve")
+        right.barh(names, [result.figures["order_value"] for result in told.results], color=_BLUE, height=0.6)
+        right.invert_yaxis()
+        right.set_title(FIGURES["order_value"])
+        drawn = io.StringIO()
+        figure.savefig(drawn, format="svg", metadata=_METADATA["svg"])
+    svg = drawn.getvalue()[drawn.getvalue().index("<svg") :]
+    head = "".join(f"<th>{escape(name)}</th>" for name in ["", *names])
+    rows = [
+        f"<tr><td>{words}</td>" + "".join(f"<td>{cell(name, r.figures[name])}</td>" for r in told.results) + "</tr>"
+        for name, words in FIGURES.items()
+    ]
+    worst = [
+        f"<tr><td>{escape(result.name)}</td><td>{escape(who)}</td><td>{money:,.2f}</td></tr>"
+        for result in told.results
+        for who, money in result.worst
+    ]
+    page = (
+        "<!doctype html><meta charset='utf-8'><title>What if</title>"
+        "<style>body{font:14px sans-serif;margin:2em}td,th{padding:3px 12px;text-align:right}td:first-child"
+        "{text-align:left}</style>"
+        f"<h1>{told.n_series:,} SKU-locations on {told.as_of}</h1><table><tr>{head}</tr>{''.join(rows)}</table>"
+        f"{svg}<h2>Most margin at risk</h2><table>{''.join(worst)}</table>"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(page, encoding="utf-8")
 
 
 def _forecast(figure: Any, walk: Walk, why: Explanation) -> None:
