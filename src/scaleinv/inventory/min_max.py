@@ -207,13 +207,13 @@ def _zheng_federgruen(
         best_top, point = low, low - 1
         mass = _extend(np.empty(64), 0, 1, period[row])
         n_known = 1
-        while True:
-            least = _cost(mass, best_top - point, table, mu, kk, hh, pp, best_top)
-            if least <= _one_period(table, mu, hh, pp, point):
-                break
-            point -= 1
-            mass = _extend(mass, n_known, best_top - point, period[row])
-            n_known = max(n_known, best_top - point)
+        total, length = kk + mass[0] * _one_period(table, mu, hh, pp, best_top), mass[0]
+        while total / length > _one_period(table, mu, hh, pp, point):
+            mass = _extend(mass, n_known, n_known + 1, period[row])
+            total += mass[n_known] * _one_period(table, mu, hh, pp, point)
+            length += mass[n_known]
+            n_known, point = n_known + 1, point - 1
+        least = total / length
         trial = best_top + 1
         while _one_period(table, mu, hh, pp, trial) <= least:
             mass = _extend(mass, n_known, trial - point, period[row])
