@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaleinv.inventory import (
@@ -27,6 +27,7 @@ def test_normal_loss_far_out_against_its_series() -> None:
 
 
 @given(st.floats(-1e6, 30.0))
+@settings(deadline=None)
 def test_inverse_normal_loss_undoes_it(z: float) -> None:
     assert float(inverse_normal_loss(normal_loss(z))) == pytest.approx(z, rel=1e-9, abs=1e-9)
 
