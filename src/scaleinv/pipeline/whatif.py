@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scaleinv.config.whatif import Scenario, Which
 from scaleinv.errors import ConfigError, explain
-from scaleinv.inventory import Policies, allot, expected_shortage, order_lines, within_limit
+from scaleinv.inventory import Policies, ProtectionDemand, allot, expected_shortage, order_lines, within_limit
 from scaleinv.pipeline.arrays import (
     Distributions,
     Floats,
@@ -65,7 +65,7 @@ class Result:
 
     def plain(self) -> dict[str, Any]:
         """For a machine."""
-        return {"name": self.name, "figures": self.figures, "worst": self.worst}
+        return {"name": self.name, "figures": self.figures, "worst": [list(one) for one in self.worst]}
 
 
 @dataclass(frozen=True)
@@ -134,8 +134,9 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
         terms, found = tonight(walk, rows, known, found)
         position = _position(walk, rows)
         n_series += rows.n_series
+        base = protection_of(walk, found, terms)
         for scenario, result in zip(every, results, strict=True):
-            _add(walk, rows, known, found, terms, position, scenario, result, named)
+            _add(walk, rows, known, found, terms, base, position, scenario, result, named)
         walk.progress.count(done + 1, len(names), "groups")
     _refuse_unknown(every, named)
     for scenario, result in zip(every, results, strict=True):
@@ -173,8 +174,8 @@ def _path(walk: Walk, name: str) -> str:
 
 
 def _add(
-    walk: Walk, rows: Rows, known: LeadTimes, found: Distributions, terms: Terms, position: Floats, scenario: Scenario,
-    result: Result, named: set[tuple[str, str]],
+    walk: Walk, rows: Rows, known: LeadTimes, found: Distributions, terms: Terms, base: ProtectionDemand,
+    position: Floats, scenario: Scenario, result: Result, named: set[tuple[str, str]],
 ) -> None:  # fmt: skip
     matches = _matcher(rows, named)
     price = rows.numbers("unit_price")
@@ -182,7 +183,8 @@ def _add(
         price = np.where(matches(change.which), price * change.factor, price)
     found = _demand(walk, found, scenario, matches)
     terms = _terms(walk, rows, known, terms, scenario, matches, named)
-    protection = protection_of(walk, found, terms)
+    is_same = not (scenario.demand or scenario.delays or scenario.outages)
+    protection = base if is_same else protection_of(walk, found, terms)
     made = policies_of(walk, protection, found, terms, walk.config.inventory.method)
     limited = within_limit(
         made.reorder_point, made.order_quantity, terms.min_order_quantity, terms.order_multiple, terms.limit
