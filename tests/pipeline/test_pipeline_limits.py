@@ -299,6 +299,13 @@ def test_a_calendar_decides_when_and_how_long(make: Make, plain: Walk) -> None:
         assert row["protection_interval"] == (11.0 if is_v1 else 4.0), name  # next Saturday's: Wednesday, four days on
 
 
+def test_a_night_that_orders_nothing(make: Make) -> None:
+    full = {at: {"on_hand": 1e4} for at in range(N)}
+    walk = make("replenish.limits.budget=10", "replenish.limits.trucks={V1: {units: 40}}", stock=full)
+    assert by_name(walk, "gold/order_proposals") == {}
+    assert kinds(walk) == []
+
+
 def test_it_says_the_same_again(make: Make) -> None:
     settings = ("replenish.limits.budget=400", "replenish.rounding=expected_cost", "inventory.limits.max_stock_days=12")
     one, two = make(*settings), make(*settings)

@@ -245,6 +245,8 @@ def explain_forecast(
         try:
             why = explained(walk, sku, location, model=model, exact=exact)
         except ScaleinvError as error:
+            if model is not None:  # of this one something was to be said
+                raise
             untold.append(error)
     if what != Explained.FORECAST:
         try:

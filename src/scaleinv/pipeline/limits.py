@@ -21,7 +21,7 @@ from scaleinv.inventory import (
 from scaleinv.pipeline.arrays import Distributions, Floats, champions_of, lead_times, of_champions, series_of
 from scaleinv.pipeline.terms import protection_of, tonight
 from scaleinv.pipeline.walk import Walk
-from scaleinv.replenish import Changes, Facts, Wanted
+from scaleinv.replenish import Changes, Facts, Wanted, unchanged
 from scaleinv.schema.words import Cut, Limit
 
 _COLUMNS = 41
@@ -58,6 +58,8 @@ class LimitsOfTheNight:
     def __call__(self, wanted: Wanted) -> Changes:
         """Rounds and limits what is wanted."""
         facts, decision = wanted.facts, wanted.decision
+        if not len(facts):
+            return unchanged(decision)
         ahead = demand_ahead(self.walk, facts)
         money = _money(self.walk, facts)
         position, rounded, quantity = decision.inventory_position, decision.unlimited, decision.quantity
