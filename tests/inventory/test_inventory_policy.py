@@ -73,6 +73,29 @@ def test_dependent_days_a45(rho: float, expected: int) -> None:
         assert found < 182
 
 
+def test_levels_are_rounded_up_or_so_that_all_together_keep_the_promise(shops: Shops) -> None:
+    protection = _protection(shops)
+    up, even = _policies(shops, protection), _policies(shops, protection, key=shops.key)
+    change = even.reorder_point - up.reorder_point
+    assert set(np.unique(change)) == {-1.0, 0.0}
+    level = up.reorder_point - up.rounding
+    assert np.abs(even.reorder_point - level).max() < 1
+    many = level > 1  # a series that sells keeps a reorder point of 1
+    assert (even.reorder_point - level)[many].mean() == pytest.approx(0, abs=0.1)
+    assert (up.rounding >= 0).all()
+    assert np.array_equal(even.expected_demand + even.safety_stock, even.reorder_point)
+    half = protection_demand(
+        shops.cumulative[::2], LEVELS, shops.lead_time, shops.vendor[::2], np.full(len(shops.vendor[::2]), 1),
+        key=shops.key[::2], n_samples=400, seed=1,
+    )  # fmt: skip
+    again = policies(
+        half, method="quantile", is_fill_rate=(np.arange(shops.n) % 2 == 0)[::2], target=0.95, unit_cost=2.0,
+        min_order_quantity=1.0, order_multiple=1.0, mean_daily=shops.mean[::2], sd_daily=shops.sd[::2],
+        key=shops.key[::2], **COSTS,
+    )  # fmt: skip
+    assert np.array_equal(again.reorder_point, even.reorder_point[::2]), "whoever stands beside it"
+
+
 def test_root_and_seed_are_their_formulas(shops: Shops) -> None:
     z, review = 1.6448536269514722, 7
     protection = _protection(shops, review)

@@ -81,7 +81,7 @@ def test_where_every_review_orders_a_cycle_is_a_protection_interval(shops: Shops
         seed=1,
     )  # fmt: skip
     one = np.ones(shops.n)
-    point = cycle_service_point(protection, 0.95 * one, one, one)
+    point = np.ceil(cycle_service_point(protection, 0.95 * one, one, one))
     share = shops.size / (shops.size + shops.mean)
     cdf = nbinom.cdf(point[:, None], shops.size[:, None] * (np.arange(1, 10) + 6), share[:, None])
     kept = (cdf * shops.lead_time[shops.vendor, 1:]).sum(axis=1)

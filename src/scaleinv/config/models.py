@@ -240,6 +240,9 @@ class InventoryConfig(Section):
     """Cost of one order line, in the retailer's currency."""
     max_cover_days: Positive = 14
     """An economic order quantity covers no more days than this."""
+    whole_units: Literal["up", "even"] = "up"
+    """``up``: a reorder point is rounded up, so that each series keeps its promise. ``even``: up or down, always the
+    same way for a series, so that all series together keep it; slow movers then need less stock."""
     limits: StockLimits = StockLimits()
     calendars: dict[str, CalendarConfig] = {}
     """Vendor -> its calendar."""

@@ -31,7 +31,7 @@ _CLOSEST = 0.95
 def cycle_service_point(
     protection: ProtectionDemand, cycle_service_level: Floats, order_quantity: Floats, order_multiple: Floats
 ) -> Floats:
-    """(n_series,) smallest whole level of which that share of cycles is not short; nan where it is nan."""
+    """(n_series,) smallest level, not yet whole units, of which that share of cycles is not short; nan where nan."""
     point = np.full(protection.n_series, np.nan)
     n_lead, n_review = protection.lead.shape[1], protection.review.shape[1]
     ranks = np.concatenate(([-np.inf], ndtri(np.arange(1, n_lead) / n_lead), [np.inf]))
@@ -124,11 +124,17 @@ def _solve(
         step = _undershoot(ordered, scores, density, n_cells, width, share, score)
         correlation = _correlation(spread[row], lead[row], ordered)
         allowed = 1.0 - level[row] + 1e-9
+        # Whole numbers, then a line between the last two.
         below, above = -1.0, np.ceil(float(lead[row][-1]) + (CELLS + 1) * step)
+        short_below, short_above = 1.0, 0.0
         while above - below > 1.0:
             middle = np.floor((above + below) / 2.0)
-            if _short(lead[row], ranks, middle, share, score, step, correlation) <= allowed:
-                above = middle
+            short = _short(lead[row], ranks, middle, share, score, step, correlation)
+            if short <= allowed:
+                above, short_above = middle, short
             else:
-                below = middle
-        point[row] = above
+                below, short_below = middle, short
+        if below < 0.0 or short_below <= short_above:
+            point[row] = above
+        else:
+            point[row] = above - (allowed - short_above) / (short_below - short_above)

@@ -25,6 +25,13 @@ def streams(seed: int, key: NDArray[np.uint64], purpose: int) -> NDArray[np.uint
     return out
 
 
+def uniforms(seed: int, key: NDArray[np.uint64], purpose: int) -> NDArray[np.float64]:
+    """(n_series,) one number in [0, 1) for each series, whatever its place."""
+    out = np.empty(len(key))
+    _uniforms(streams(seed, key, purpose), out)
+    return out
+
+
 @compiled
 def uniform(state: np.uint64, number: int) -> float:
     """Number ``number`` of the stream, in [0, 1)."""
@@ -43,3 +50,9 @@ def _streams(seed: np.uint64, purpose: np.uint64, key: NDArray[np.uint64], out: 
     start = _mix(seed + purpose * _GOLDEN)
     for row in range(len(key)):
         out[row] = _mix(key[row] ^ start)
+
+
+@compiled
+def _uniforms(state: NDArray[np.uint64], out: NDArray[np.float64]) -> None:
+    for row in range(len(state)):
+        out[row] = uniform(state[row], 0)

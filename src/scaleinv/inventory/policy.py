@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scaleinv.errors import DataError, explain
 from scaleinv.inventory.cycle import cycle_service_point
+from scaleinv.inventory.draws import uniforms
 from scaleinv.inventory.fill import fill_rate_point
 from scaleinv.inventory.orders import GUARD, round_up
 from scaleinv.inventory.protection import ProtectionDemand
@@ -28,6 +29,7 @@ Floats = NDArray[np.float64]
 Method = Literal["quantile", "root", "seed"]
 
 DAYS_PER_YEAR = 365.0
+_PURPOSE = 3
 _GRID = 2.0**20
 """Parts are kept on a grid of 2^-20 units: sums of such numbers are exact, in any order."""
 
@@ -70,6 +72,7 @@ def policies(
     ordering_cost: float,
     holding_rate: float,
     max_cover_days: float,
+    key: NDArray[np.uint64] | None = None,
 ) -> Policies:
     """When to order and how much, for all series at once.
 
@@ -93,6 +96,8 @@ def policies(
         ordering_cost: money per order line.
         holding_rate: per year, share of the unit cost.
         max_cover_days: an economic order quantity covers no more days than this.
+        key: (n_series,) a hash of the series' name: levels are rounded up or down to whole units, by a number that
+            belongs to the series, so that all series together keep the promise; ``None``: always up, so that each does.
 
     Raises:
         DataError: a target, multiple, demand or cost is not a number in its range.
@@ -116,7 +121,9 @@ def policies(
         demand_part, lead_part = _normal_parts(protection, method, is_fill, goal, quantity, mean, sd)
     demand_part, lead_part = on_grid(demand_part), on_grid(lead_part)
     level = expected + demand_part + lead_part
-    point = np.maximum(np.ceil(level - 4.0 / _GRID), np.where(mean * DAYS_PER_YEAR >= 1.0, 1.0, 0.0))
+    up = level - 4.0 / _GRID
+    whole = np.ceil(up) if key is None else np.floor(up + uniforms(0, key, _PURPOSE))
+    point = np.maximum(whole, np.where(mean * DAYS_PER_YEAR >= 1.0, 1.0, 0.0))
     rounding = point - level
     return Policies(
         lead_time=protection.lead_time_mean,

@@ -151,6 +151,12 @@ class _Made:
             for day in cutoffs(night.as_of, evaluation.holdout_days, evaluation.refresh_days)
         ]
 
+    def classes(self, rows: Rows) -> NDArray[np.str_]:
+        """(n_series,) demand class as the first night knew it: the days that are simulated may have changed it."""
+        known = self.cutoffs[0].night.read("gold/series", columns=["unique_id", "demand_class"])
+        at = pc.index_in(rows.series["unique_id"], value_set=known["unique_id"].combine_chunks())
+        return np.asarray(pc.fill_null(known["demand_class"].take(at), "unknown").to_pylist(), dtype=np.str_)
+
 
 def _add(
     found: Backtest, made: _Made, rows: Rows, promises: Sequence[Promise], first: date, n_days: int, warmup: int
@@ -165,7 +171,7 @@ def _add(
     wanted = np.nan_to_num(rows.window(rows.y, first, n_days))
     cost, price = rows.numbers("unit_cost"), rows.numbers("unit_price")
     key = name_keys(rows.text("unique_id"))
-    labels = {"overall": np.full(rows.n_series, "all"), "demand_class": rows.text("demand_class")}
+    labels = {"overall": np.full(rows.n_series, "all"), "demand_class": made.classes(rows)}
     for promise, (point, up_to) in levels.items():
         known = ~np.isnan(point).any(axis=1)
         if not known.any():
@@ -224,7 +230,8 @@ def _levels(
                 demand, method=promise.method, is_fill_rate=np.full(n, promise.kind == "fill_rate"),
                 target=np.full(n, promise.target), mean_daily=demand_of.mean.mean(axis=1),
                 sd_daily=daily_sd(demand_of, levels), ordering_cost=config.ordering_cost,
-                holding_rate=config.holding_rate, max_cover_days=config.max_cover_days, **terms,
+                holding_rate=config.holding_rate, max_cover_days=config.max_cover_days,
+                key=key if config.whole_units == "even" else None, **terms,
             )  # fmt: skip
             at = np.asarray(where.drop_null().to_numpy(), dtype=np.int64)
             yield promise, at, made.reorder_point[stays], made.order_up_to_level[stays]

@@ -146,6 +146,7 @@ def policies_of(
         ordering_cost=config.ordering_cost,
         holding_rate=config.holding_rate,
         max_cover_days=config.max_cover_days,
+        key=terms.key if config.whole_units == "even" else None,
     )
 
 
