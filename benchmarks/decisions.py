@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from scipy.special import gammaincinv
 
-from decisions_forecast import AHEAD, M5, N_FIRST, Floats, count_quantiles, learnt, m5, seen_before
+from decisions_forecast import AHEAD, M5, N_FIRST, Floats, count_quantiles, learnt, m5, ranked_levels, seen_before
 from scaleinv.inventory import simulate
 
 FIRST, COUNTED = 1818 - N_FIRST, 1832 - N_FIRST
@@ -107,8 +107,14 @@ def pooled(y: Floats, rate: float = 0.05, n_bins: int = 20) -> tuple[Floats, Flo
     return level, np.maximum(ratio, 1.0)[rank]
 
 
-def forecasts(data: M5, *, months: bool, every: int, rounds: int, origins: int, threads: int) -> tuple[Floats, Floats]:
+def forecasts(
+    data: M5, *, months: bool, every: int, rounds: int, origins: int, threads: int, keep: Path | None = None
+) -> tuple[Floats, Floats]:
     """(n_series, n_reviews) mean and variance of the 14 days from each review on; trees learnt every few reviews."""
+    file = keep and keep / f"forecasts-{months}-{every}-{rounds}-{origins}.npz"
+    if file and file.exists():
+        kept = np.load(file)
+        return kept["mean"], kept["variance"]
     made = []
     for number, day in enumerate(reviews(data)):
         if number % every == 0:
@@ -116,6 +122,8 @@ def forecasts(data: M5, *, months: bool, every: int, rounds: int, origins: int, 
             print(f"  learnt before d_{day + N_FIRST}", flush=True)
         made.append(trees(*seen_before(data, day, months=months)))
     mean, variance = (np.stack(x, axis=1) for x in zip(*made, strict=True))
+    if file:
+        np.savez(file, mean=mean, variance=variance)
     return mean, variance
 
 
@@ -123,8 +131,8 @@ def worlds(data: M5, mean: Floats, variance: Floats) -> dict[str, Curve]:
     """Curves where demand comes from the forecast, and the forecast is known to be right.
 
     ``dispersed``: negative binomial days of the forecast's own variance. ``poisson``: the same means, with nothing but
-    the noise of counts. ``fractions``: gamma days of the first world's mean and variance and levels that need not be
-    whole, so what it saves is rounding.
+    the noise of counts. ``fractions``: gamma days of the first world's mean and variance, and levels that need not be
+    whole; ``rounded``: the same days, with levels rounded up.
     """
     rng = np.random.default_rng(1)
     ratio = np.maximum(variance / mean, 1.0005)
@@ -136,6 +144,7 @@ def worlds(data: M5, mean: Floats, variance: Floats) -> dict[str, Curve]:
     continuous = [gammaincinv(mean / ratio, p) * ratio for p in probabilities]
     made = {
         "fractions": (fractions, continuous),
+        "rounded": (fractions, [np.ceil(x) for x in continuous]),
         "dispersed": (dispersed, by_count(mean, mean * ratio, probabilities)),
         "poisson": (rng.poisson(daily).astype(np.float64), by_count(mean, mean, probabilities)),
     }
@@ -178,6 +187,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=150, help="trees of each model")
     parser.add_argument("--origins", type=int, default=8, help="weeks to learn from")
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--keep", type=Path, help="a folder for forecasts, read where they are there")
     parser.add_argument("--picture", type=Path, help="FILE.svg")
     options = parser.parse_args()
     settings = {name: getattr(options, name) for name in ("every", "rounds", "origins", "threads")}
@@ -188,10 +198,14 @@ def main() -> None:
     seconds = {}
     for name, months in (("trees of 14 days", False), ("trees of 14 days, with months", True)):
         started = time.perf_counter()
-        mean, variance = forecasts(data, months=months, **settings)
+        mean, variance = forecasts(data, months=months, keep=options.keep, **settings)
         seconds[name] = round(time.perf_counter() - started)
         curves[name] = [replayed(data, x) for x in by_count(mean, variance, probabilities)]
         table[name] = told(name, curves[name])
+    # The same forecast, but units of all series ranked by what they sell per money that lies there.
+    ranked = ranked_levels(mean.ravel(), variance.ravel(), np.array([0.016, 0.013, 0.011, 0.009, 0.007, 0.005]))
+    curves["… units ranked"] = [replayed(data, x.reshape(mean.shape)) for x in ranked]
+    table["… units ranked"] = told("… units ranked", curves["… units ranked"])
     between = {f"world {name}": told(f"world {name}", x) for name, x in worlds(data, mean, variance).items()}
     if options.picture:
         picture(curves, options.picture)

@@ -201,3 +201,42 @@ def count_quantiles(mean: Floats, variance: Floats, levels: Floats) -> Floats:
                 total += mass
             found[j, i] = k
     return found
+
+
+@compiled
+def ranked_levels(mean: Floats, variance: Floats, least: Floats) -> Floats:
+    """(n_least, n) units of each series whose marginal value per money is at least each of falling ``least``.
+
+    Unit k is worth the chance to be sold in the week that an order answers for, ``P(D14 >= k) - P(D7 >= k)``, and costs
+    the mornings of that week on which it still lies there, ``sum over j = 7 ... 13 of P(Dj < k)``; its price is in both
+    and falls out. Days are alike and independent. All units above half of the mean are ranked.
+    """
+    found = np.zeros((len(least), len(mean)))
+    total, mass, count, p, r = np.zeros(8), np.zeros(8), np.zeros(8), np.zeros(8), np.zeros(8)
+    for i in range(len(mean)):
+        mu = max(mean[i], 1e-6)
+        over = max(variance[i] / mu, 1.0005)
+        for j in range(8):
+            m = mu * (7 + j) / 14
+            p[j], r[j] = 1.0 / over, m / (over - 1.0)
+            count[j] = max(0.0, math.floor(m - 9.0 * math.sqrt(m * over)))
+            start = math.lgamma(count[j] + r[j]) - math.lgamma(r[j]) - math.lgamma(count[j] + 1.0)
+            mass[j] = math.exp(start + r[j] * math.log(p[j]) + count[j] * math.log1p(-p[j]))
+            total[j] = mass[j]
+        k, place = 1.0, 0
+        while place < len(least) and k < 1e5:
+            mornings = 0.0
+            for j in range(8):
+                while count[j] < k - 1:
+                    mass[j] *= (count[j] + r[j]) / (count[j] + 1.0) * (1.0 - p[j])
+                    count[j] += 1.0
+                    total[j] += mass[j]
+                if j < 7 and count[j] <= k - 1:
+                    mornings += total[j]
+            week = total[0] if count[0] <= k - 1 else 0.0
+            both = total[7] if count[7] <= k - 1 else 0.0
+            while place < len(least) and k > 0.5 * mu and week - both < least[place] * max(mornings, 1e-12):
+                found[place, i] = k - 1.0
+                place += 1
+            k += 1.0
+    return found

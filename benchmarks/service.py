@@ -58,10 +58,11 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=120)
     parser.add_argument("--origins", type=int, default=5)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
+    parser.add_argument("--keep", type=Path, help="a folder for forecasts, read where they are there")
     options = parser.parse_args()
     data = m5(Path(os.environ.get("SCALEINV_DATA", "../shared/data")) / "m5")
     settings = {name: getattr(options, name) for name in ("every", "rounds", "origins", "threads")}
-    mean, variance = forecasts(data, months=False, **settings)
+    mean, variance = forecasts(data, months=False, keep=options.keep, **settings)
     mine = np.sort(np.random.default_rng(1).choice(len(mean), options.series, replace=False))
     mean, variance, demand, price = mean[mine], variance[mine], data.y[mine, FIRST:], data.price[mine, -1]
     n, n_days = demand.shape
