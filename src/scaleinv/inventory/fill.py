@@ -65,13 +65,17 @@ def positions(
         longest -= 1
     source[:n_cells] = 0.0
     source[n_cells - n_start : n_cells] = 1.0 / n_start
+    backwards = np.zeros(n_cells)
+    for d in range(1, longest + 1):
+        backwards[n_cells - d] = pmf[d]
     n_passes = _PASSES if n_start > 1 else 1
     for number in range(n_passes):
+        density[:n_cells] = source[:n_cells]
         for x in range(n_cells - 1, -1, -1):
-            visits = source[x]
-            for d in range(1, min(longest, n_cells - 1 - x) + 1):
-                visits += pmf[d] * density[x + d]
-            density[x] = visits / moving
+            density[x] /= moving
+            visits, reach = density[x], min(longest, x)
+            for y in range(x - reach, x):  # what falls from x; no sum to wait for, so it is vectorised
+                density[y] += backwards[n_cells - x + y] * visits
         if number < n_passes - 1:
             _next_source(pmf, density, n_cells, n_start, longest, source)
     density[:n_cells] /= density[:n_cells].sum()

@@ -140,8 +140,8 @@ def _rest(eta: float, shape: float, n_terms: int) -> tuple[float, float]:
     inverse, square = 1.0 / shape, eta * eta
     even, odd, total_even, total_odd = 0.0, 0.0, 0.0, 0.0
     for n in range(n_terms - 2, -1, -2):
-        even = _F[n + 1] + (n + 2) * inverse * even
-        odd = _F[n + 2] + (n + 3) * inverse * odd
+        even = SERIES[n + 1] + (n + 2) * inverse * even
+        odd = SERIES[n + 2] + (n + 3) * inverse * odd
         total_even = total_even * square + even
         total_odd = total_odd * square + odd
     return total_even + eta * total_odd, odd
@@ -165,7 +165,7 @@ def _start(p: float, shape: float) -> float:
 
 
 # Taylor coefficients of eta / (lambda - 1), where eta^2 / 2 = lambda - 1 - ln(lambda).
-_F = np.array((
+SERIES = np.array((
     1.0, -0.33333333333333333, 0.083333333333333333, -0.014814814814814815, 0.0011574074074074074,
     0.0003527336860670194, -0.00017875514403292181, 3.9192631785224378e-5, -2.1854485106799922e-6,
     -1.85406221071516e-6, 8.296711340953086e-7, -1.7665952736826079e-7, 6.7078535434014986e-9, 1.0261809784240308e-8,

@@ -27,9 +27,8 @@ Samples = NDArray[np.float32]
 
 _CELLS = 8192
 _N_REVIEW = 64
+_N_FIXED = 128
 _PURPOSE = 1
-# The lattice of the plastic number: (i / n, i * A mod 1, i * B mod 1) fills the unit cube evenly.
-_A, _B = 0.7548776662466927, 0.5698402909980532
 
 
 @dataclass(frozen=True)
@@ -88,12 +87,12 @@ def protection_demand(
 ) -> ProtectionDemand:
     """Demand until the next order can help, lead-time variability mixed in by sampling.
 
-    Sample i takes a lead time by its place in the vendor's distribution and a level u, evenly spread together (a
-    lattice shifted per series by ``key`` and ``seed``), and reads the *cumulative* quantile function of step L + R - 1
-    at u: a cubic in the normal score between levels, kept between its two neighbours (so steps stay steps); above the
-    last level an exponential tail through the last two, cut at 1 - 1/16384; below the first linear; never under 0.
-    Longer than the horizon: the last step's value times days / horizon, which keeps the relative spread and so errs on
-    the safe side; such series are counted.
+    Each lead time gets its share of the samples (rounded up or down by ``key`` and ``seed``), and these get levels u
+    that are evenly spread: the samples are the mixture's own quantiles, without the noise of draws. Each reads the
+    *cumulative* quantile function of step L + R - 1 at u: a cubic in the normal score between levels, kept between its
+    two neighbours (so steps stay steps); above the last level an exponential tail through the last two, cut at
+    1 - 1/16384; below the first linear; never under 0. Longer than the horizon: the last step's value times days /
+    horizon, which keeps the relative spread and so errs on the safe side; such series are counted.
 
     Args:
         cumulative_quantiles: (n_series, horizon, n_quantiles) demand of steps 1 ... h together, units.
@@ -104,7 +103,7 @@ def protection_demand(
         key: (n_series,) a hash of the series' name: the same draws in any chunk or order.
         n_samples: per series.
         seed: another seed, another shift.
-        whole_units: round samples to whole units at random so that their mean stays. Goods are asked for in units;
+        whole_units: round samples to whole units, up as often as keeps their mean. Goods are asked for in units;
             quantiles of slow movers are steps, and a straight line between steps is not a demand that can happen.
 
     Raises:
@@ -117,17 +116,19 @@ def protection_demand(
     _check(quantiles, levels, len(cdf), owner, period, key)
     n_series, horizon, _ = quantiles.shape
     lead_mean, lead_sd = lead_time_moments(cdf)
-    below, first, weight = _reader(levels)
+    nodes, score, inverse = _reader(levels)
     protection = np.empty((n_series, n_samples), dtype=np.float32)
     lead = np.empty_like(protection)
     review = np.empty((n_series, _N_REVIEW), dtype=np.float32)
     moments = np.empty((4, n_series))
+    stream = streams(seed, key, _PURPOSE)
     run_rows(
-        _sample, n_series, quantiles, below, first, weight, cdf, lead_mean, owner, period,
-        streams(seed, key, _PURPOSE), whole_units, protection, lead, review, moments,
+        _sample, n_series, quantiles, levels, nodes, score, inverse, cdf, lead_mean, owner, period, stream, whole_units,
+        protection, lead, review, moments,
     )  # fmt: skip
     for samples in (protection, lead):
         samples.sort(axis=1)
+    run_rows(_finish, n_series, stream, whole_units, protection, lead, moments)
     # L + R - 1 > horizon  <=>  L > horizon + 1 - R
     last = np.clip(horizon + 1 - period, 0, cdf.shape[1] - 1)
     return ProtectionDemand(
@@ -173,29 +174,27 @@ def _refuse(bad: NDArray[np.bool_], problem: str, do: str) -> None:
         raise DataError(explain(problem, which=[f"series {row}" for row in np.flatnonzero(bad)], do=do))
 
 
-def _reader(levels: Floats) -> tuple[NDArray[np.int64], NDArray[np.int64], Floats]:
-    """Per cell of u: the level below it (-1 in a tail), the first level that counts, the weights from that level on.
+def _reader(levels: Floats) -> tuple[Floats, Floats, Floats]:
+    """Normal scores of the levels; per cell of u its score (in a tail: how far out); reciprocals of score differences.
 
-    Between levels the weights are Lagrange's: a cubic in the normal score through the four levels around.
+    Between levels the quantile function is a cubic in the normal score through the four levels around.
     """
     u = (np.arange(_CELLS) + 0.5) / _CELLS
-    n_levels, width = levels.size, 4
-    below = np.clip(np.searchsorted(levels, u, side="right") - 1, 0, n_levels - 2)
-    first = np.clip(below - 1, 0, n_levels - width)
-    nodes = ndtri(levels)[first[:, None] + np.arange(width)]
-    score = ndtri(u)[:, None]
-    weight = np.ones((_CELLS, width))
-    for j in range(width):
-        for other in range(width):
-            if other != j:
-                weight[:, j] *= (score[:, 0] - nodes[:, other]) / (nodes[:, j] - nodes[:, other])
-    lower, upper = u < levels[0], u > levels[-1]
-    weight[lower | upper] = 0.0
-    step = (levels[0] - u[lower]) / (levels[1] - levels[0])
-    weight[lower, 0], weight[lower, 1] = 1.0 + step, -step
-    step = np.log((1.0 - levels[-1]) / (1.0 - u[upper])) / np.log((1.0 - levels[-2]) / (1.0 - levels[-1]))
-    weight[upper, -1], weight[upper, -2] = 1.0 + step, -step
-    return np.where(lower | upper, -1, below), first, weight
+    nodes, score = ndtri(levels), ndtri(u)
+    lower, upper = u < levels[0], u >= levels[-1]
+    score[lower] = (levels[0] - u[lower]) / (levels[1] - levels[0])
+    score[upper] = np.log((1.0 - levels[-1]) / (1.0 - u[upper])) / np.log((1.0 - levels[-2]) / (1.0 - levels[-1]))
+    apart = nodes[:, None] - nodes[None, :]
+    return nodes, score, 1.0 / np.where(apart == 0.0, 1.0, apart)
+
+
+@compiled
+def _first(level: float, n: int, n_cells: int) -> int:
+    """The first of n evenly spread samples whose cell lies at ``level`` or above."""
+    j = max(int(level * n - 0.5) - 1, 0)
+    while j < n and (int((j + 0.5) * (n_cells / n)) + 0.5) / n_cells < level:
+        j += 1
+    return j
 
 
 @compiled
@@ -203,28 +202,48 @@ def _read(
     quantiles: NDArray[np.floating],
     row: int,
     n_days: int,
-    below: int,
-    first: int,
-    w0: float,
-    w1: float,
-    w2: float,
-    w3: float,
-) -> float:
-    """Demand of a row's next ``n_days`` days at a level; between two levels it stays between their values.
+    levels: Floats,
+    nodes: Floats,
+    score: Floats,
+    inverse: Floats,
+    out: NDArray[np.floating],
+) -> None:
+    """Fills ``out`` with demand of a row's next ``n_days`` days at evenly spread levels, ascending.
 
-    Scalars instead of slices: a view costs more here than what is read through it.
+    Interval by interval, so that what an interval's values share is worked out once.
     """
+    n, n_levels, n_cells = len(out), len(levels), len(score)
     if n_days == 0:
-        return 0.0
+        out[:] = 0.0
+        return
     horizon = quantiles.shape[1]
     step = min(n_days, horizon) - 1
-    value = w0 * quantiles[row, step, first] + w1 * quantiles[row, step, first + 1]
-    value += w2 * quantiles[row, step, first + 2] + w3 * quantiles[row, step, first + 3]
-    if below >= 0:
-        value = min(max(value, float(quantiles[row, step, below])), float(quantiles[row, step, below + 1]))
-    if n_days > horizon:
-        value *= n_days / horizon
-    return float(max(value, 0.0))
+    scale = n_days / horizon if n_days > horizon else 1.0
+    cells = n_cells / n
+    j = _first(levels[0], n, n_cells)
+    low, high = float(quantiles[row, step, 0]), float(quantiles[row, step, 1])
+    for i in range(j):
+        out[i] = max(low + score[int((i + 0.5) * cells)] * (low - high), 0.0) * scale
+    for k in range(n_levels - 1):
+        end = _first(levels[k + 1], n, n_cells)
+        if end > j:
+            low, high = float(quantiles[row, step, k]), float(quantiles[row, step, k + 1])
+            f = min(max(k - 1, 0), n_levels - 4)
+            q0, q1 = float(quantiles[row, step, f]), float(quantiles[row, step, f + 1])
+            q2, q3 = float(quantiles[row, step, f + 2]), float(quantiles[row, step, f + 3])
+            d01, d12 = (q1 - q0) * inverse[f + 1, f], (q2 - q1) * inverse[f + 2, f + 1]
+            d23 = (q3 - q2) * inverse[f + 3, f + 2]
+            d012, d123 = (d12 - d01) * inverse[f + 2, f], (d23 - d12) * inverse[f + 3, f + 1]
+            d0123 = (d123 - d012) * inverse[f + 3, f]
+            z0, z1, z2 = nodes[f], nodes[f + 1], nodes[f + 2]
+            for i in range(j, end):
+                z = score[int((i + 0.5) * cells)]
+                value = q0 + (z - z0) * (d01 + (z - z1) * (d012 + (z - z2) * d0123))
+                out[i] = max(min(max(value, low), high), 0.0) * scale
+            j = end
+    low, high = float(quantiles[row, step, n_levels - 2]), float(quantiles[row, step, n_levels - 1])
+    for i in range(j, n):
+        out[i] = max(high + score[int((i + 0.5) * cells)] * (high - low), 0.0) * scale
 
 
 @compiled
@@ -244,9 +263,10 @@ def _sample(
     start: int,
     stop: int,
     quantiles: NDArray[np.floating],
-    below: NDArray[np.int64],
-    first: NDArray[np.int64],
-    weight: Floats,
+    levels: Floats,
+    nodes: Floats,
+    score: Floats,
+    inverse: Floats,
     cdf: Floats,
     lead_mean: Floats,
     vendor: NDArray[np.int64],
@@ -258,39 +278,74 @@ def _sample(
     review: Samples,
     moments: Floats,
 ) -> None:
-    n_cells, n_samples = len(below), protection.shape[1]
-    long, fixed = np.empty(n_samples), np.empty(n_samples)
+    n_samples, last = protection.shape[1], cdf.shape[1] - 1
+    fixed, next_day = np.empty(_N_FIXED), np.empty(_N_FIXED)
     for row in range(start, stop):
         who, n_review = vendor[row], review_period[row]
-        place, level, half = uniform(stream[row], 1), uniform(stream[row], 2), uniform(stream[row], 3)
+        place = uniform(stream[row], 1)
+        done = 0
+        for days in range(1, last + 1):
+            upto = n_samples if days == last else min(int(np.floor(cdf[who, days] * n_samples + place)), n_samples)
+            if upto > done:
+                long, short = protection[row, done:upto], lead[row, done:upto]
+                _read(quantiles, row, days - 1, levels, nodes, score, inverse, short)
+                _read(quantiles, row, days + n_review - 1, levels, nodes, score, inverse, long)
+                for i in range(upto - done):
+                    long[i] = max(long[i], short[i])
+                done = upto
         mean_days = lead_mean[who] + n_review - 1
         whole_days = int(mean_days)
         part = mean_days - whole_days
-        days = 0
-        for i in range(n_samples):
-            while cdf[who, days] <= (i + place) / n_samples and days < cdf.shape[1] - 1:
-                days += 1
-            u, v = level + i * _A, half + i * _B
-            u, v = u - np.floor(u), v - np.floor(v)
-            cell = int(u * n_cells)
-            k, f = below[cell], first[cell]
-            w0, w1, w2, w3 = weight[cell, 0], weight[cell, 1], weight[cell, 2], weight[cell, 3]
-            b = _read(quantiles, row, days - 1, k, f, w0, w1, w2, w3)
-            a = max(_read(quantiles, row, days + n_review - 1, k, f, w0, w1, w2, w3), b)
-            c = _read(quantiles, row, whole_days, k, f, w0, w1, w2, w3)
-            if part > 0.0:
-                c += part * (_read(quantiles, row, whole_days + 1, k, f, w0, w1, w2, w3) - c)
-            if whole:
-                a, b, c = np.floor(a + v), np.floor(b + v), np.floor(c + v)
-            long[i], fixed[i] = a, c
-            protection[row, i], lead[row, i] = a, b
-        moments[0, row], moments[1, row] = _moments(long)
+        _read(quantiles, row, whole_days, levels, nodes, score, inverse, fixed)
+        if part > 0.0:
+            _read(quantiles, row, whole_days + 1, levels, nodes, score, inverse, next_day)
+            for i in range(_N_FIXED):
+                fixed[i] += part * (next_day[i] - fixed[i])
         moments[2, row], moments[3, row] = _moments(fixed)
-        for i in range(review.shape[1]):
-            u, v = level + i * _A, half + i * _B
-            u, v = u - np.floor(u), v - np.floor(v)
-            cell = int(u * n_cells)
-            k, f = below[cell], first[cell]
-            w0, w1, w2, w3 = weight[cell, 0], weight[cell, 1], weight[cell, 2], weight[cell, 3]
-            a = _read(quantiles, row, n_review, k, f, w0, w1, w2, w3)
-            review[row, i] = np.floor(a + v) if whole else a
+        _read(quantiles, row, n_review, levels, nodes, score, inverse, review[row])
+        if whole:
+            fractions = 0.0
+            for i in range(_N_FIXED):
+                fractions += (fixed[i] - np.floor(fixed[i])) * (np.floor(fixed[i]) + 1.0 - fixed[i])
+            moments[3, row] = np.sqrt(moments[3, row] ** 2 + fractions / _N_FIXED)  # what rounding at random adds
+            _round(review[row], uniform(stream[row], 3))
+
+
+@compiled
+def _finish(
+    start: int,
+    stop: int,
+    stream: NDArray[np.uint64],
+    whole: bool,
+    protection: Samples,
+    lead: Samples,
+    moments: Floats,
+) -> None:
+    for row in range(start, stop):
+        if whole:
+            half = uniform(stream[row], 3)
+            _round(protection[row], half)
+            _round(lead[row], half)
+        moments[0, row], moments[1, row] = _moments(protection[row])
+
+
+@compiled
+def _round(values: Samples, half: float) -> None:
+    """Ascending values to whole ones, of which ``n + half`` rounded down are at most m where n is expected to be.
+
+    Each value x would be ``floor(x)`` with the chance ``floor(x) + 1 - x``, else one more. Ascending values stay so.
+    """
+    n, i, done = len(values), 0, 0
+    while i < n:
+        floor = np.floor(values[i])
+        expected = float(i)
+        while i < n and values[i] < floor + 1.0:
+            expected += floor + 1.0 - values[i]
+            i += 1
+        for j in range(done, min(int(expected + half), i)):
+            values[j] = floor
+            done = j + 1
+        if (i < n and values[i] >= floor + 2.0) or i == n:
+            for j in range(done, i):
+                values[j] = floor + 1.0
+            done = i
