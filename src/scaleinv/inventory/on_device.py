@@ -23,7 +23,8 @@ _ADD_UP = 320.0
 
 def normal_reorder_point(level: Tensor, mean: Tensor, sd: Tensor, n_days: Tensor, lead_time_sd: Tensor) -> Tensor:
     """(n_series,) ``tau mean + z sqrt(tau sd^2 + mean^2 sd_L^2)``."""
-    return n_days * mean + torch.special.ndtri(level) * torch.sqrt(n_days * sd**2 + (mean * lead_time_sd) ** 2)
+    z: Tensor = torch.special.ndtri(level)
+    return n_days * mean + z * torch.sqrt(n_days * sd**2 + (mean * lead_time_sd) ** 2)
 
 
 def fill_rate_safety_stock(fill_rate: Tensor, order_quantity: Tensor, spread: Tensor) -> Tensor:
