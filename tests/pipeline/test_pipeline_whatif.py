@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, made
 
+from scaleinv.config import load_config
 from scaleinv.config.whatif import Scenario, load_scenarios
 from scaleinv.errors import ConfigError
 from scaleinv.pipeline.picture import write_report
+from scaleinv.pipeline.targets import promote
 from scaleinv.pipeline.walk import Walk
 from scaleinv.pipeline.whatif import FIGURES, saved, what_if
 
@@ -25,6 +27,8 @@ scenarios:
   - {name: modest, targets: {A: {fill_rate: 0.7}, B: {fill_rate: 0.7}, C: {fill_rate: 0.7}}}
   - {name: poor, budget: 100}
   - {name: rich, budget: 1000000}
+sweeps:
+  - {targets: [0.7, 0.99]}
 """
 
 
@@ -54,6 +58,8 @@ def test_scenarios_do_what_they_say(walk: Walk, tmp_path: Path) -> None:
     assert one["outage"]["order_value"] > base["order_value"]
     assert one["modest"]["safety_stock_value"] < base["safety_stock_value"]
     assert one["modest"]["lost_margin"] > base["lost_margin"]
+    assert one["fill_rate 0.7"] == one["modest"]
+    assert one["fill_rate 0.99"]["stock_value"] > base["stock_value"] > one["modest"]["stock_value"]
     assert one["dear"]["order_lines"] == base["order_lines"]
     assert one["poor"]["order_value"] <= 100
     assert one["poor"]["shadow_price"] > 0
@@ -109,3 +115,22 @@ def test_a_file_is_read_strictly(tmp_path: Path, text: str, message: str) -> Non
         load_scenarios(tmp_path / "x.yaml")
     with pytest.raises(ConfigError, match="no such file"):
         load_scenarios(tmp_path / "y.yaml")
+
+
+def test_only_a_scenario_of_promises_is_promoted_and_other_rows_of_the_table_stay(tmp_path: Path) -> None:
+    (tmp_path / "all.yaml").write_text(FILE)
+    every = {one.name: one for one in load_scenarios(tmp_path / "all.yaml")}
+    path = tmp_path / "promises" / "live.csv"
+    config = load_config("test", overrides=[f"inventory.policy_table={path}"])
+    promote(config, every["fill_rate 0.99"])
+    path.write_text(path.read_text() + "s00,,,,,,,A,0.5,\n")
+    promote(config, every["modest"])
+    rows = [line.split(",") for line in path.read_text().replace('"', "").splitlines()]
+    assert rows[0][0] == "sku_id"
+    assert sorted((row[0], row[7], row[8]) for row in rows[1:]) == [
+        ("", "A", "0.7"), ("", "B", "0.7"), ("", "C", "0.7"), ("s00", "A", "0.5"),
+    ]  # fmt: skip
+    with pytest.raises(ConfigError, match="cannot be promoted"):
+        promote(config, every["poor"])
+    with pytest.raises(ConfigError, match="no policy table is configured"):
+        promote(load_config("test"), every["modest"])

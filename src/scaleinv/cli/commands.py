@@ -321,6 +321,12 @@ def whatif(
     report: Annotated[
         Path | None, typer.Option("--report", metavar="FILE", help="As an HTML page with pictures, too.")
     ] = None,
+    promote: Annotated[
+        str | None,
+        typer.Option(
+            "--promote", metavar="SCENARIO", help="Put its targets into inventory.policy_table; no comparison."
+        ),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON.")] = False,
 ) -> None:
     """Tonight's policies, stock and orders, were demand, lead times, prices, targets or a budget otherwise."""
@@ -328,6 +334,14 @@ def whatif(
     from scaleinv.pipeline.whatif import saved, what_if
 
     walk = _Options(env, as_of, set_, conf).walk()
+    if promote is not None:
+        from scaleinv.pipeline.targets import promote as write
+
+        every = {one.name: one for one in load_scenarios(scenarios)}
+        if promote not in every:
+            raise ConfigError(explain(f"there is no scenario {promote!r} in {scenarios}", expected=", ".join(every)))
+        typer.echo(f"{promote}: its promises are in {write(walk.config, every[promote])}, from the next optimize on")
+        return
     others = [saved(walk, one) for one in compare or ()]
     told = what_if(walk, load_scenarios(scenarios), name=name or scenarios.stem).beside(others)
     if report is not None:

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, model_validator
 from scaleinv.config.limits import Money
 from scaleinv.config.load import read_yaml, readable
 from scaleinv.config.models import ServiceTarget
-from scaleinv.config.section import Positive, Section
+from scaleinv.config.section import Positive, Probability, Section
 from scaleinv.errors import ConfigError, explain
 
 Above0 = Annotated[float, Field(gt=0)]
@@ -68,14 +68,38 @@ class Scenario(Section):
     """Money at unit cost for tonight's orders."""
 
 
+class Sweep(Section):
+    """The same promise for all classes, at several levels: the trade-off of service against stock."""
+
+    kind: Literal["fill_rate", "cycle_service_level"] = "fill_rate"
+    targets: Annotated[tuple[Probability, ...], Field(min_length=1)]
+
+    @property
+    def scenarios(self) -> list[Scenario]:
+        """One for each level."""
+        promises = [(value, ServiceTarget.model_validate({self.kind: value})) for value in self.targets]
+        return [
+            Scenario(name=f"{self.kind} {value:g}", targets={"A": promise, "B": promise, "C": promise})
+            for value, promise in promises
+        ]
+
+
 class Scenarios(Section):
     """One file."""
 
-    scenarios: Annotated[tuple[Scenario, ...], Field(min_length=1)]
+    scenarios: tuple[Scenario, ...] = ()
+    sweeps: tuple[Sweep, ...] = ()
+
+    @property
+    def every(self) -> tuple[Scenario, ...]:
+        """Those of the sweeps, too."""
+        return (*self.scenarios, *(one for sweep in self.sweeps for one in sweep.scenarios))
 
     @model_validator(mode="after")
     def _names(self) -> Self:
-        names = [scenario.name for scenario in self.scenarios]
+        names = [scenario.name for scenario in self.every]
+        if not names:
+            raise ValueError("give at least 1 of scenarios or sweeps")
         if len({*names, "as it is"}) <= len(names):
             raise ValueError(f"scenarios need names of their own, and not 'as it is', found {names}")
         return self
@@ -90,6 +114,6 @@ def load_scenarios(path: Path) -> tuple[Scenario, ...]:
     if not path.is_file():
         raise ConfigError(explain("there is no such file of scenarios", found=path, do="name a YAML file"))
     try:
-        return Scenarios.model_validate(read_yaml(path)).scenarios
+        return Scenarios.model_validate(read_yaml(path)).every
     except ValidationError as error:
         raise ConfigError(readable(error, f"{path}", "the file")) from None

@@ -23,6 +23,7 @@ from scaleinv.config import Config
 from scaleinv.errors import ConfigError, explain
 
 if TYPE_CHECKING:
+    from scaleinv.config.whatif import Scenario
     from scaleinv.pipeline.arrays import Rows
     from scaleinv.pipeline.walk import Walk
 
@@ -75,20 +76,54 @@ def policy_table_state(config: Config) -> str | None:
         ) from error
 
 
+def promote(config: Config, scenario: Scenario) -> Path:
+    """Puts a scenario's promises into the policy table, in place of what it says of these classes as a whole.
+
+    Raises:
+        ConfigError: there is no policy table to write to, or the scenario supposes more than other promises.
+    """
+    if config.inventory.policy_table is None:
+        raise ConfigError(explain("no policy table is configured", do="name a CSV file in inventory.policy_table"))
+    if not scenario.targets or scenario.model_dump(exclude={"name", "targets"}, exclude_defaults=True):
+        raise ConfigError(
+            explain(
+                f"scenario {scenario.name!r} cannot be promoted",
+                expected="targets, and nothing that one can only suppose: demand, delays, prices, a budget",
+                do="make a scenario of its targets alone",
+            )
+        )
+    path = Path(config.inventory.policy_table)
+    promised = [
+        {"abc_class": name, "fill_rate": target.fill_rate, "cycle_service_level": target.cycle_service_level}
+        for name, target in sorted(scenario.targets.items())
+    ]
+    columns = [*KEYS, *KINDS]
+    types = pa.schema([(key, pa.string()) for key in KEYS] + [(kind, pa.float64()) for kind in KINDS])
+    there = _rows(str(path)) if path.exists() else types.empty_table()
+    kept = there.select([name for name in columns if name in there.column_names])
+    named = [key for key in KEYS if key in kept.column_names]
+    of_class = np.ones(len(kept), dtype=np.bool_)
+    for key in named:
+        has = np.asarray(pc.is_valid(kept[key]).to_numpy())
+        of_class &= has if key == "abc_class" else ~has
+    if "abc_class" in named:
+        of_class &= np.isin(np.asarray(kept["abc_class"].to_pylist(), dtype=object), list(scenario.targets))
+        kept = kept.filter(pa.array(~of_class))
+    table = pa.concat_tables([kept, pa.Table.from_pylist(promised, schema=types)], promote_options="default")
+    draft = path.with_name(f".{path.name}.draft")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    csv.write_csv(table.select(columns), draft, csv.WriteOptions(quoting_style="needed"))
+    draft.replace(path)
+    return path
+
+
 _Part = tuple[tuple[str, ...], pa.Array, Floats, Floats]
 
 
 @lru_cache(maxsize=2)
 def _table(name: str, state: str | None) -> tuple[_Part, ...]:
     """Rows that name the same columns together, the most particular ones last."""
-    text = csv.ConvertOptions(
-        column_types=dict.fromkeys(KEYS, pa.string()) | dict.fromkeys(KINDS, pa.float64()),
-        strings_can_be_null=True, null_values=[""],
-    )  # fmt: skip
-    try:
-        rows = csv.read_csv(name, convert_options=text)
-    except pa.ArrowInvalid as error:
-        raise ConfigError(explain(f"{name} is no policy table", found=str(error), do="correct it")) from error
+    rows = _rows(name)
     keys = [key for key in KEYS if key in rows.column_names]
     strange = sorted(set(rows.column_names) - {*KEYS, *KINDS})
     if strange or not set(KINDS) & set(rows.column_names):
@@ -117,6 +152,17 @@ def _table(name: str, state: str | None) -> tuple[_Part, ...]:
             )
         parts.append((of, names, fill[chosen], cycle[chosen]))
     return tuple(parts)
+
+
+def _rows(name: str) -> pa.Table:
+    options = csv.ConvertOptions(
+        column_types=dict.fromkeys(KEYS, pa.string()) | dict.fromkeys(KINDS, pa.float64()),
+        strings_can_be_null=True, null_values=[""],
+    )  # fmt: skip
+    try:
+        return csv.read_csv(name, convert_options=options)
+    except pa.ArrowInvalid as error:
+        raise ConfigError(explain(f"{name} is no policy table", found=str(error), do="correct it")) from error
 
 
 def _check(name: str, fill: Floats, cycle: Floats) -> None:
