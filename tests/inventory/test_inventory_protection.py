@@ -142,3 +142,20 @@ def test_errors_name_the_series(shops: Shops) -> None:
         _of(dataclasses.replace(shops, lead_time=shops.lead_time * np.array([[1.0], [1.1], [1.0]])))
     with pytest.raises(DataError, match=r"wrong shape(.|\n)*\(200, horizon, 17\)"):
         _of(dataclasses.replace(shops, cumulative=shops.cumulative[:, :, 1:]))
+
+
+def test_samples_are_the_mixtures_own_quantiles() -> None:
+    """Two lead times, half and half: at every sample the exact mixture's distribution function is the sample's place."""
+    days = np.arange(1.0, 29.0)[:, None]
+    cumulative = norm.ppf(np.array(LEVELS)[None, :], 100 * days, 9 * np.sqrt(days))
+    lead_time = np.zeros((1, 8))
+    lead_time[0, [3, 7]] = 0.5
+    n = 400
+    found = protection_demand(
+        cumulative[None], LEVELS, lead_time, np.array([0]), np.array([1]),
+        key=np.array([5], np.uint64), n_samples=n, seed=1, whole_units=False,
+    ).protection[0]  # fmt: skip
+    place = (np.arange(n) + 0.5) / n
+    chance = 0.5 * (norm.cdf(found, 300, 9 * np.sqrt(3)) + norm.cdf(found, 700, 9 * np.sqrt(7)))
+    inside = (place > 0.03) & (place < 0.97)
+    assert np.abs(chance - place)[inside].max() < 1.5 / n  # random draws are off by up to 1.4 / sqrt(n), 27 / n
