@@ -145,7 +145,7 @@ def test_errors_name_the_series(shops: Shops) -> None:
 
 
 def test_samples_are_the_mixtures_own_quantiles() -> None:
-    """Two lead times, half and half: at every sample the exact mixture's distribution function is the sample's place."""
+    """Two lead times, half and half: the exact distribution function at a sample is the sample's place."""
     days = np.arange(1.0, 29.0)[:, None]
     cumulative = norm.ppf(np.array(LEVELS)[None, :], 100 * days, 9 * np.sqrt(days))
     lead_time = np.zeros((1, 8))
