@@ -51,7 +51,7 @@ def gamma_reorder_point(cycle_service_level: ArrayLike, mean: ArrayLike, varianc
     ``mean`` where the variance is 0; 0 where the mean is.
 
     >>> round(float(gamma_reorder_point(0.95, 40, 400)), 6)
-    77.535656
+    77.536565
     """
     return _over_rows(_gamma, cycle_service_level, mean, variance)
 
