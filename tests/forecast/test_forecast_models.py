@@ -64,7 +64,7 @@ def _of_network(model: ModelName, seed: int, **options: object) -> tuple[Fitted,
     return fitted, made
 
 
-def test_networks_of_several_seeds_forecast_together() -> None:
+def test_networks_of_several_seeds_forecast_together(monkeypatch: pytest.MonkeyPatch) -> None:
     together, forecast = _of_network("tft", 3, seeds=2)
     alone = [_of_network("tft", seed)[1] for seed in (3, 3 + 1009)]
     np.testing.assert_allclose(forecast.quantiles, (alone[0].quantiles + alone[1].quantiles) / 2, rtol=1e-5, atol=1e-5)
@@ -73,9 +73,29 @@ def test_networks_of_several_seeds_forecast_together() -> None:
     again = Fitted.from_bytes(together.to_bytes())
     same = predict(replace(again, calibration=None), small_group(), cutoff=CUTOFF, config=CONFIG)
     assert (same.quantiles == forecast.quantiles).all()
-    paths, one = _of_network("lstm", 3, seeds=3)[1], _of_network("lstm", 3)[1]
-    _check_valid(paths, 8)
-    assert (paths.mean != one.mean).all(), "a third of the paths are the first network's"
+    fitted, _ = _of_network("lstm", 3, seeds=3)
+    drawn = []
+
+    def draw(network: torch.nn.Module, batch: object, *, n_samples: int, generator: object) -> torch.Tensor:
+        drawn.append((network, n_samples))
+        return torch.zeros(8, n_samples, HORIZON)
+
+    monkeypatch.setattr(import_module("scaleinv.forecast.predict"), "lstm_paths", draw)
+    predict(replace(fitted, calibration=None), small_group(), cutoff=CUTOFF, config=CONFIG)
+    assert [n for _, n in drawn] == [17, 17, 16]
+    weights = [network.state_dict()["distribution_projector.weight"] for network, _ in drawn]
+    assert not torch.equal(weights[0], weights[1])
+    assert torch.equal(weights[2], fitted.others[1]["distribution_projector.weight"])
+
+
+def test_each_of_several_networks_begins_with_its_own_weights_of_the_last_night() -> None:
+    before, _ = _of_network("tft", 3, seeds=2)
+    options = {"seeds": 2, "learning_rate": 1e-12}
+    config = CONFIG.model_copy(update={"tft": CONFIG.tft.model_copy(update=options)})
+    after = fit("tft", small_group(), cutoff=CUTOFF, config=config, season=7, seed=3, start=before)
+    name = "output_layer.weight"
+    torch.testing.assert_close(after.state[name], before.state[name])
+    torch.testing.assert_close(after.others[0][name], before.others[0][name])
 
 
 @pytest.mark.parametrize("model", ["lstm", "tft"])

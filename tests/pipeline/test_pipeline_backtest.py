@@ -135,6 +135,26 @@ def test_a_series_that_was_not_there_on_every_night_is_left_out(home: Path, tmp_
         walk.overwrite(name, there.filter(pa.array([one != NAMES[0] for one in there["unique_id"].to_pylist()])))
     found = backtest(night(tmp_path), [FILL], n_nights=3, warmup_days=28)
     assert overall(found)[FILL]["n_series"] == N_SERIES - 1
+    assert found.n_left_out == 1
+    assert "1 series left out" in found.text()
+
+
+def test_a_bad_row_is_left_out_and_a_class_that_is_new_begins_with_the_first_model(home: Path, tmp_path: Path) -> None:
+    shutil.copytree(home, tmp_path, dirs_exist_ok=True)
+    for as_of in NIGHTS[1:]:
+        walk = night(tmp_path, as_of)
+        series = walk.read("gold/series").to_pylist()
+        for row in series:
+            if row["unique_id"] == NAMES[1]:
+                row["order_multiple"] = 0.0
+            if row["unique_id"] in NAMES[2:5]:
+                row["demand_class"] = "lumpy"
+        walk.overwrite("gold/series", pa.Table.from_pylist(series, schema=table("gold/series").schema))
+        both = [{"as_of": as_of, "demand_class": one, "model": "xgboost"} for one in ("smooth", "lumpy")]
+        walk.overwrite("gold/champions", rows(table("gold/champions"), *both))
+    found = backtest(night(tmp_path), [FILL], n_nights=3, warmup_days=28)
+    assert overall(found)[FILL]["n_series"] == N_SERIES - 1
+    assert {row["value"] for row in found.rows() if row["slice"] == "demand_class"} == {"smooth"}, "as it was known"
 
 
 def test_the_command_prints_every_promise(
@@ -158,6 +178,7 @@ def test_the_command_prints_every_promise(
         (["--fill-rate", "98"], "a promise is a share"),
         (["--method", "guess"], "there is no such method"),
         (["--warmup", "84"], "no day is left to count"),
+        (["--warmup", "27"], "no day is left to count"),
     ],
 )
 def test_what_cannot_be_promised_is_refused(

@@ -21,7 +21,7 @@ def backtest(
     set_: Sets = None,
     conf: Conf = None,
     nights: Annotated[
-        int, typer.Option("--nights", min=1, help="Nights to walk, evaluation.holdout_days apart, the last on --as-of.")
+        int, typer.Option("--nights", min=2, help="Nights to walk, evaluation.holdout_days apart, the last on --as-of.")
     ] = 3,
     lead_time: Annotated[
         list[int] | None, typer.Option("--lead-time", min=1, metavar="DAYS", help="May be repeated; default: 3, 7, 14.")
@@ -36,7 +36,10 @@ def backtest(
     method: Annotated[
         list[str] | None, typer.Option("--method", help="quantile, root, seed; default: inventory.method.")
     ] = None,
-    warmup: Annotated[int, typer.Option("--warmup", metavar="DAYS", help="First days that are not counted.")] = 28,
+    warmup: Annotated[
+        int | None,
+        typer.Option("--warmup", metavar="DAYS", help="First days that are not counted; default: the first night's."),
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="As JSON, with every slice.")] = False,
 ) -> None:
     """Forecasts and policies again as they would have been made, and the days that followed simulated on them.
@@ -65,5 +68,10 @@ def backtest(
         Promise(one, lead, days, kind, target)
         for one, lead, days, (kind, target) in product(chosen, lead_time or [3, 7, 14], review or [1, 7], targets)
     ]
-    found = backtest(Walk(config, as_of.date()), promises, n_nights=nights, warmup_days=warmup)
-    typer.echo(json.dumps({"n_days": found.n_days, "rows": found.rows()}) if as_json else found.text())
+    days = config.evaluation.holdout_days if warmup is None else warmup
+    found = backtest(Walk(config, as_of.date()), promises, n_nights=nights, warmup_days=days)
+    typer.echo(
+        json.dumps({"n_days": found.n_days, "n_left_out": found.n_left_out, "rows": found.rows()})
+        if as_json
+        else found.text()
+    )

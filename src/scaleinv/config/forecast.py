@@ -38,7 +38,7 @@ class TrainingConfig(Section):
     precision: Literal["32", "bf16"] = "32"
     """``bf16``: matrices are multiplied in half precision, weights stay in single. For GPUs with tensor cores."""
     seeds: Annotated[int, Field(ge=1, le=10)] = 1
-    """So many networks are trained, each from another start, and forecast together."""
+    """So many networks are trained, each from another start, and forecast together; reasons are those of the first."""
     sampling: SamplingConfig = SamplingConfig()
 
 

@@ -126,7 +126,9 @@ def _network(untrained: Fitted, history: History, config: ForecastConfig, start:
             network = build(model, data.inputs, config)
         # One of an earlier version does not say what it has seen.
         if start is not None and start.card.get("cutoff", math.inf) <= history.cutoff:
-            take_over(network, data.inputs, start)
+            before = (start.state, *start.others)
+            if number < len(before):
+                take_over(network, data.inputs, replace(start, state=before[number]))
         every.append(
             train(network, batches, checks, config=options, weight_exponent=_WEIGHT_EXPONENT[model], seed=seed)
         )

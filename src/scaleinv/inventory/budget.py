@@ -175,27 +175,6 @@ def _cut(
         high[down], worst[down] = count[down], last[down]
         above, below = np.where(fits & is_wide, middle, above), np.where(~fits & is_wide, middle, below)
     rows = np.flatnonzero(is_open[group] & (low < high))
-    best, worst = _ratios(given, weight, rows, low + 1), _ratios(given, weight, rows, high)
-    above, below = np.full(n_groups, -np.inf), np.full(n_groups, np.inf)
-    np.maximum.at(above, group[rows], best)
-    np.minimum.at(below, group[rows], worst)
-    count = np.empty_like(low)
-    settled = _load(lines, weight, low, group, n_groups)
-    for _ in range(_PASSES):
-        is_wide = above - below > _NEAR * np.maximum(np.abs(above), np.abs(below))
-        rows = rows[(low[rows] < high[rows]) & is_wide[group[rows]]]
-        if not len(rows):
-            break
-        middle = 0.5 * (above + below)
-        run_rows(_count, len(rows), rows, *given, weight, middle, group, low, high, count)
-        extra = np.bincount(group[rows], weight[rows] * _units_between(lines, rows, low, count), n_groups)
-        fits = settled + extra <= limit + tolerance
-        settled[fits] += extra[fits]
-        kept = fits[group[rows]]
-        low[rows[kept]] = count[rows[kept]]
-        high[rows[~kept]] = count[rows[~kept]]
-        above, below = np.where(fits & is_wide, middle, above), np.where(~fits & is_wide, middle, below)
-    rows = np.flatnonzero(is_open[group] & (low < high))
     ratio = _ratios(given, weight, rows, low + 1)
     order = np.lexsort((lines.key[rows], -ratio))
     left = limit - _load(lines, weight, low, group, n_groups)

@@ -19,11 +19,11 @@ from numpy.typing import NDArray
 
 from scaleinv.errors import ConfigError, explain
 from scaleinv.evaluation import cutoffs
-from scaleinv.inventory import policies, protection_demand, simulate
-from scaleinv.pipeline.arrays import Floats, Rows, champions_of, groups, of_champions
+from scaleinv.inventory import policies, protection_demand, screen, simulate
+from scaleinv.pipeline.arrays import Distributions, Floats, Rows, champions_of, groups, of_champions
 from scaleinv.pipeline.optimize import daily_sd
 from scaleinv.pipeline.stages import stages_between
-from scaleinv.pipeline.terms import name_keys
+from scaleinv.pipeline.targets import name_keys
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.words import PolicyMethod
 
@@ -31,6 +31,7 @@ _SUMS: Final = (
     "n_series", "demand", "lost", "demand_value", "lost_value", "cycles", "cycles_short", "days_short", "stock_value",
     "order_lines",
 )  # fmt: skip
+_TERMS: Final = ("unit_cost", "min_order_quantity", "order_multiple")
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ class Backtest:
     last: date
     n_days: int
     n_cutoffs: int
+    n_left_out: int = 0
+    """series that could not be ordered on every night, or were in another group then"""
     sums: dict[tuple[Promise, str, str], Floats] = field(default_factory=dict)
 
     def rows(self) -> list[dict[str, Any]]:
@@ -77,7 +80,8 @@ class Backtest:
     def text(self) -> str:
         """For people."""
         lines = [
-            f"{self.n_days} days, {self.first} to {self.last}; policies of {self.n_cutoffs} cutoffs",
+            f"{self.n_days} days, {self.first} to {self.last}; policies of {self.n_cutoffs} cutoffs; "
+            f"{self.n_left_out:,} series left out, which could not be ordered on every night",
             f"{'method':<10}{'lead':>5}{'review':>7}  {'promise':<20}{'target':>8}{'achieved':>9}{'error':>7}"
             f"{'stock':>14}  worst demand class",
         ]
@@ -85,15 +89,22 @@ class Backtest:
         for row in rows:
             if row["slice"] != "overall" or row["achieved"] is None:
                 continue
-            same = [one for one in rows if _promise(one) == _promise(row) and one["slice"] == "demand_class"]
-            worst = max(same, key=lambda one: abs((one["achieved"] or one["target"]) - one["target"]))
-            off = (worst["achieved"] or worst["target"]) - worst["target"]
+            same = [
+                one for one in rows
+                if _promise(one) == _promise(row) and one["slice"] == "demand_class" and one["achieved"] is not None
+            ]  # fmt: skip
+            worst = max(same, key=_error)
+            off = worst["achieved"] - worst["target"]
             lines.append(
                 f"{row['method']:<10}{row['lead_time']:>5}{row['review_period']:>7}  {row['kind']:<20}"
                 f"{row['target']:>8.3f}{row['achieved']:>9.4f}{100 * (row['achieved'] - row['target']):>+7.1f}"
                 f"{row['stock_value']:>14,.0f}  {worst['value']} {100 * off:+.1f}"
             )
         return "\n".join(lines)
+
+
+def _error(row: dict[str, Any]) -> float:
+    return float(abs(row["achieved"] - row["target"]))
 
 
 def _promise(row: dict[str, Any]) -> tuple[Any, ...]:
@@ -107,16 +118,18 @@ def backtest(walk: Walk, promises: Sequence[Promise], *, n_nights: int, warmup_d
         walk: the last night.
         promises: what is to be simulated.
         n_nights: nights ``evaluation.holdout_days`` apart.
-        warmup_days: first days that are not counted: stock begins at the first level.
+        warmup_days: first days that are not counted: stock begins at the first level, and what the first night knew of
+            demand classes it knew from its hold-out.
 
     Raises:
-        ConfigError: no day is left to count.
+        ConfigError: no day is left to count, or days of the first hold-out would count.
     """
     holdout = walk.config.evaluation.holdout_days
     days = [walk.as_of - timedelta(days=holdout * back) for back in reversed(range(n_nights))]
     n_days = n_nights * holdout
-    if not 0 <= warmup_days < n_days:
-        raise ConfigError(explain("no day is left to count", expected=f"less than {n_days} days", found=warmup_days))
+    if not holdout <= warmup_days < n_days:
+        expected = f"at least the first night's {holdout} days, less than all {n_days}"
+        raise ConfigError(explain("no day is left to count", expected=expected, found=f"a warm-up of {warmup_days}"))
     nights = [Walk(walk.config, day, progress=walk.progress, engines=walk.engines) for day in days]
     with walk.engines:
         for night in nights:
@@ -142,9 +155,9 @@ class _Made:
 
     def __init__(self, nights: Sequence[Walk]) -> None:
         evaluation, models = nights[0].config.evaluation, nights[0].config.forecast.models
-        classes = champions_of(nights[0])
-        first: dict[str, str] = dict.fromkeys(classes, models[0])
-        elected = [first, *map(champions_of, nights[:-1])]
+        # A class that the night before did not know has no champion yet.
+        first: dict[str, str] = dict.fromkeys((name for night in nights for name in champions_of(night)), models[0])
+        elected = [first, *(first | champions_of(night) for night in nights[:-1])]
         self.cutoffs = [
             _Cutoff(night, champions, day)
             for night, champions in zip(nights, elected, strict=True)
@@ -152,7 +165,7 @@ class _Made:
         ]
 
     def classes(self, rows: Rows) -> NDArray[np.str_]:
-        """(n_series,) demand class as the first night knew it: the days that are simulated may have changed it."""
+        """(n_series,) demand class as the first night knew it: the days that count may have changed it."""
         known = self.cutoffs[0].night.read("gold/series", columns=["unique_id", "demand_class"])
         at = pc.index_in(rows.series["unique_id"], value_set=known["unique_id"].combine_chunks())
         return np.asarray(pc.fill_null(known["demand_class"].take(at), "unknown").to_pylist(), dtype=np.str_)
@@ -169,18 +182,22 @@ def _add(
     known_on = np.asarray([(one.day - first).days for one in made.cutoffs])
     refresh = np.searchsorted(known_on, np.arange(n_days), side="right") - 1
     wanted = np.nan_to_num(rows.window(rows.y, first, n_days))
-    cost, price = rows.numbers("unit_cost"), rows.numbers("unit_price")
+    cost, price = np.nan_to_num(rows.numbers("unit_cost")), np.nan_to_num(rows.numbers("unit_price"))
+    minimum, multiple = rows.numbers("min_order_quantity"), rows.numbers("order_multiple")
+    is_usable = np.isfinite(minimum) & (minimum >= 0) & np.isfinite(multiple) & (multiple > 0)
     key = name_keys(rows.text("unique_id"))
     labels = {"overall": np.full(rows.n_series, "all"), "demand_class": made.classes(rows)}
     for promise, (point, up_to) in levels.items():
-        known = ~np.isnan(point).any(axis=1)
+        known = ~np.isnan(point).any(axis=1) & is_usable
+        if promise == promises[0]:
+            found.n_left_out += int(np.count_nonzero(~known))
         if not known.any():
             continue
         lead = np.eye(promise.lead_time + 1)[[promise.lead_time]]
         n = int(known.sum())
         result = simulate(
-            wanted[known], point[known], up_to[known], refresh, rows.numbers("min_order_quantity")[known],
-            rows.numbers("order_multiple")[known], lead, np.zeros(n, np.int64), np.full(n, promise.review_period),
+            wanted[known], point[known], up_to[known], refresh, minimum[known], multiple[known], lead,
+            np.zeros(n, np.int64), np.full(n, promise.review_period),
             n_warmup=warmup, key=key[known], seed=0,
         )  # fmt: skip
         values = np.stack([
@@ -202,7 +219,7 @@ def _nothing(rows: Rows, made: _Made) -> Floats:
 def _levels(
     cutoff: _Cutoff, rows: Rows, promises: Sequence[Promise]
 ) -> Iterator[tuple[Promise, NDArray[np.int64], Floats, Floats]]:
-    """Reorder points and order-up-to levels of the group's series that were there in that night."""
+    """Reorder points and order-up-to levels of the group's series that could be ordered in that night."""
     walk = cutoff.night
     config = walk.config.inventory
     series = walk.read("gold/series", group_id=rows.group_id).sort_by("unique_id")
@@ -212,12 +229,16 @@ def _levels(
     stays = np.asarray(pc.is_valid(where).to_numpy())
     demand_of = of_champions(walk, rows.group_id, series, cutoff.champions, cutoff=cutoff.day)
     levels = walk.config.forecast.quantile_levels
-    terms = {
-        name: np.asarray(series[name].cast(pa.float64()).to_numpy())
-        for name in ("unit_cost", "min_order_quantity", "order_multiple")
-    }
-    key = name_keys(np.asarray(series["unique_id"].to_pylist(), dtype=np.str_))
     n = series.num_rows
+    safe = screen(
+        cumulative_quantiles=demand_of.cumulative_quantiles, quantiles=demand_of.quantiles, mean=demand_of.mean,
+        review_period=np.ones(n), lead_time_probability=np.array([[0.0, 1.0]]), vendor=np.zeros(n, np.int64),
+        **{name: np.asarray(series[name].cast(pa.float64()).to_numpy()) for name in _TERMS},
+    )  # fmt: skip
+    demand_of = Distributions(safe.mean, safe.quantiles, safe.cumulative_quantiles)
+    terms = {name: getattr(safe, name) for name in _TERMS}
+    stays &= ~safe.is_held
+    key = name_keys(np.asarray(series["unique_id"].to_pylist(), dtype=np.str_))
     for lead_time, review in sorted({(one.lead_time, one.review_period) for one in promises}):
         demand = protection_demand(
             demand_of.cumulative_quantiles, np.asarray(levels), np.eye(lead_time + 1)[[lead_time]],
@@ -233,5 +254,5 @@ def _levels(
                 holding_rate=config.holding_rate, max_cover_days=config.max_cover_days,
                 key=key if config.whole_units == "even" else None, **terms,
             )  # fmt: skip
-            at = np.asarray(where.drop_null().to_numpy(), dtype=np.int64)
+            at = np.asarray(where.filter(pa.array(stays)).to_numpy(), dtype=np.int64)
             yield promise, at, made.reorder_point[stays], made.order_up_to_level[stays]

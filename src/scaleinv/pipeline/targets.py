@@ -9,6 +9,7 @@ the SKU before one that does not, then the location, and so on in this order.
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -35,6 +36,7 @@ KEYS: Final = (
 )  # fmt: skip
 _SEPARATOR: Final = "\x1f"
 _NAMED: Final = 6
+_CHUNK: Final = 100_000
 
 
 def targets_of(walk: Walk, rows: Rows) -> tuple[NDArray[np.str_], Floats]:
@@ -48,14 +50,11 @@ def targets_of(walk: Walk, rows: Rows) -> tuple[NDArray[np.str_], Floats]:
     kind = np.asarray([by_class[name].kind for name in classes], dtype="<U19")
     value = np.asarray([by_class[name].value for name in classes], dtype=np.float64)
     if walk.config.inventory.policy_table is not None:
-        table = _table(walk.config.inventory.policy_table, policy_table_state(walk.config))
-        for keys, names, fill, cycle in table:
-            wanted = pc.binary_join_element_wise(*(rows.series[key].cast(pa.string()) for key in keys), _SEPARATOR)
-            at = np.asarray(pc.fill_null(pc.index_in(wanted, value_set=names), -1).to_numpy(), dtype=np.int64)
-            found = at >= 0
-            is_fill = ~np.isnan(fill[at[found]])
-            kind[found] = np.where(is_fill, *KINDS)
-            value[found] = np.where(is_fill, fill[at[found]], cycle[at[found]])
+        for part in _table(walk.config.inventory.policy_table, walk.policy_table):
+            series, at = part.find(rows.series)
+            is_fill = ~np.isnan(part.fill_rate[at])
+            kind[series] = np.where(is_fill, *KINDS)
+            value[series] = np.where(is_fill, part.fill_rate[at], part.cycle_service_level[at])
     return kind, value
 
 
@@ -65,9 +64,10 @@ def policy_table_state(config: Config) -> str | None:
     Raises:
         ConfigError: it cannot be read.
     """
-    name = config.inventory.policy_table
-    if name is None:
-        return None
+    return None if config.inventory.policy_table is None else _digest(config.inventory.policy_table)
+
+
+def _digest(name: str) -> str:
     try:
         return hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]
     except OSError as error:
@@ -117,13 +117,42 @@ def promote(config: Config, scenario: Scenario) -> Path:
     return path
 
 
-_Part = tuple[tuple[str, ...], pa.Array, Floats, Floats]
+@dataclass(frozen=True)
+class _Part:
+    """Rows that name the same columns, found by the hash of their names: a group's series look up, nobody scans."""
+
+    keys: tuple[str, ...]
+    names: pa.Array
+    hashes: NDArray[np.uint64]
+    """ascending"""
+    row: NDArray[np.int64]
+    """of each hash"""
+    fill_rate: Floats
+    cycle_service_level: Floats
+
+    def find(self, series: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Positions of the series that a row names, and which row."""
+        wanted = pc.binary_join_element_wise(*(series[key].cast(pa.string()) for key in self.keys), _SEPARATOR)
+        known = np.flatnonzero(np.asarray(pc.is_valid(wanted).to_numpy()))
+        place = np.searchsorted(self.hashes, _hashes(wanted.drop_null()))
+        place = np.minimum(place, len(self.hashes) - 1)
+        at = self.row[place]
+        same = np.asarray(pc.equal(self.names.take(pa.array(at)), wanted.drop_null().combine_chunks()).to_numpy(False))
+        return known[same], at[same]
+
+
+def _hashes(names: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
+    chunks = [names.slice(at, _CHUNK) for at in range(0, len(names), _CHUNK)]
+    made = [name_keys(np.asarray(chunk.to_pylist(), dtype=np.str_)) for chunk in chunks]
+    return np.concatenate(made) if made else np.zeros(0, dtype=np.uint64)
 
 
 @lru_cache(maxsize=2)
 def _table(name: str, state: str | None) -> tuple[_Part, ...]:
     """Rows that name the same columns together, the most particular ones last."""
     rows = _rows(name)
+    if _digest(name) != state:
+        raise ConfigError(explain(f"{name} has changed while this run goes by it", do="run it again"))
     keys = [key for key in KEYS if key in rows.column_names]
     strange = sorted(set(rows.column_names) - {*KEYS, *KINDS})
     if strange or not set(KINDS) & set(rows.column_names):
@@ -150,7 +179,9 @@ def _table(name: str, state: str | None) -> tuple[_Part, ...]:
             raise ConfigError(
                 explain(f"{name}: rows name the same series as an earlier one", which=_lines(chosen[twice]))
             )
-        parts.append((of, names, fill[chosen], cycle[chosen]))
+        hashes = _hashes(names)
+        order = np.argsort(hashes, kind="stable")
+        parts.append(_Part(of, names, hashes[order], order, fill[chosen], cycle[chosen]))
     return tuple(parts)
 
 
@@ -179,3 +210,12 @@ def _check(name: str, fill: Floats, cycle: Floats) -> None:
 
 def _lines(rows: NDArray[np.int64]) -> list[str]:
     return [f"line {row + 2}" for row in rows[:_NAMED].tolist()]
+
+
+def name_keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
+    """(n_series,) FNV-1a of each name, character by character over all names at once."""
+    codes = names.view(np.uint32).reshape(len(names), -1).astype(np.uint64)
+    key = np.full(len(names), 0xCBF29CE484222325, dtype=np.uint64)
+    for column in codes.T:
+        key = np.where(column > 0, (key ^ column) * np.uint64(0x100000001B3), key)
+    return key

@@ -22,7 +22,7 @@ from scaleinv.inventory import (
     shelf_life_limit,
 )
 from scaleinv.pipeline.arrays import Distributions, Floats, LeadTimes, Rows
-from scaleinv.pipeline.targets import targets_of
+from scaleinv.pipeline.targets import name_keys, targets_of
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.review import MONDAY
 
@@ -207,12 +207,3 @@ def _shelf_life(walk: Walk, rows: Rows, terms: Terms, found: Distributions) -> F
 
 def _day_numbers(dates: pa.ChunkedArray) -> NDArray[np.int64]:
     return np.asarray(pc.fill_null(dates.cast(pa.int32()), MONDAY).to_numpy(), dtype=np.int64)
-
-
-def name_keys(names: NDArray[np.str_]) -> NDArray[np.uint64]:
-    """(n_series,) FNV-1a of each name, character by character over all names at once."""
-    codes = names.view(np.uint32).reshape(len(names), -1).astype(np.uint64)
-    key = np.full(len(names), 0xCBF29CE484222325, dtype=np.uint64)
-    for column in codes.T:
-        key = np.where(column > 0, (key ^ column) * np.uint64(0x100000001B3), key)
-    return key

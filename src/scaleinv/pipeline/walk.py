@@ -112,7 +112,7 @@ class Walk:
             "options": {section: _option(self.config, section) for section in stage.sections},
             "sources": sources_state(self.config) if stage.name == "ingest" else None,
             "decisions": decisions_state(self.config, self.lake) if stage.name == "ingest" else None,
-            "policy_table": policy_table_state(self.config) if "inventory" in stage.sections else None,
+            "policy_table": self.policy_table if "inventory" in stage.sections else None,
             "before": [self._read_marker(earlier).get("digest") for earlier in before],
         }
         return digest(content)
@@ -190,6 +190,11 @@ class Walk:
     def ray(self) -> None:
         """Makes the Ray cluster available for the stages that need it."""
         self.engines.ray(self.config)
+
+    @functools.cached_property
+    def policy_table(self) -> str | None:
+        """Which policy table this run goes by (:func:`policy_table_state`): that of its first look."""
+        return policy_table_state(self.config)
 
     # --- tables ----------------------------------------------------------------------------------------------------
 
