@@ -6,7 +6,7 @@ PYTHON ?= $(shell infra/find-python)
 BIN := .venv/bin
 UV = infra/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
-LOCK = $(COMPILE) pyproject.toml --group build
+LOCK = $(COMPILE) pyproject.toml --group build --constraint requirements/constraints.in
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
