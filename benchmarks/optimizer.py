@@ -175,6 +175,8 @@ def work(lake: Lake, group: str, threads: int = 1) -> Part:
     same = {"group_id": group, "model": "tft", "method": "quantile", "target_kind": "fill_rate"}
     rows |= {name: pa.repeat(value, n) for name, value in same.items()}
     rows |= {"as_of": pa.array([AS_OF] * n, pa.date32()), "target": targets}
+    rows |= dict.fromkeys(("constraint_change", "quantity_change"), np.zeros(n))  # nothing limits stock here
+    rows |= {name: pa.nulls(n, POLICIES[name].type) for name in ("level_limit", "constraint", "problem")}
     content = pa.table({name: rows[name] for name in POLICIES.names}, schema=POLICIES.schema)
     file = lake.stage_file(POLICIES, content, partition={"as_of": AS_OF, "group_id": group})
     return Part(file, got - start, computed - got, time.perf_counter() - computed)
