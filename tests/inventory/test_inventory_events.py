@@ -29,9 +29,15 @@ class Shop:
     phase: int
     life: int
     waits: bool
+    limit: float = float("inf")
+    orders: set[int] | None = None
+    """evenings on which the vendor takes them; None: all"""
+    receipts: set[int] | None = None
+    """mornings on which goods are received; None: all"""
     shelf: list[list[int]] = field(default_factory=list)
     """[units, last day], oldest first"""
     queue: int = 0
+    last_delivery: int = -1
     on_order: int = 0
     lost: int = 0
     late: int = 0
@@ -65,9 +71,9 @@ class Shop:
             elif kind == _EXPIRY:
                 self.expire(day)
             else:
-                size = self.order()
+                size = self.order() if self.orders is None or day in self.orders else 0
                 if size:
-                    heapq.heappush(events, (day + self.lead, _DELIVERY, size))
+                    heapq.heappush(events, (self.morning(day + self.lead, len(demand)), _DELIVERY, size))
         return self
 
     @property
@@ -80,12 +86,17 @@ class Shop:
     def deliver(self, day: int, units: int) -> None:
         self.received += units
         self.on_order -= units
-        self.cycles += 1
+        self.cycles += day != self.last_delivery  # what comes on one morning is one delivery
+        self.last_delivery = day
         self.cycles_short += self.short_since_delivery
         self.short_since_delivery = False
         owed = min(self.queue, units)
         self.queue -= owed
         self.put(day, units - owed)
+
+    def morning(self, day: int, never: int) -> int:
+        """The first on which what arrives on ``day`` is received."""
+        return min((d for d in self.receipts if d >= day), default=never) if self.receipts is not None else day
 
     def serve(self, units: int) -> None:
         self.morning_units += self.on_hand
@@ -113,6 +124,10 @@ class Shop:
         if position >= self.s:
             return 0
         packs = -(-max(self.up_to - position, self.minimum) // self.multiple)
+        while packs > 0 and position + packs * self.multiple > self.limit:
+            packs -= 1
+        if packs * self.multiple < self.minimum:
+            return 0
         size = packs * self.multiple
         self.on_order += size
         self.ordered += size
@@ -124,19 +139,23 @@ class Shop:
 @given(
     st.lists(st.integers(0, 12), min_size=1, max_size=40), st.integers(0, 20), st.integers(0, 20), st.integers(0, 15),
     st.sampled_from([1, 4]), st.integers(1, 5), st.integers(1, 7), st.integers(0, 6), st.integers(0, 9), st.booleans(),
+    st.one_of(st.just(np.inf), st.integers(0, 45)), st.one_of(st.none(), st.sets(st.integers(0, 39))),
+    st.one_of(st.none(), st.sets(st.integers(0, 39))),
 )  # fmt: skip
 def test_against_events_by_hand(
     demand: list[int], r: int, q: int, moq: int, multiple: int, lead: int, review: int, phase: int, life: int,
-    waits: bool,
+    waits: bool, limit: float, orders: set[int] | None, receipts: set[int] | None,
 ) -> None:  # fmt: skip
     phase %= review
+    open_days = [None if days is None else np.tile(np.isin(range(len(demand)), list(days)), (5, 1))
+                 for days in (orders, receipts)]  # fmt: skip
     found = simulate(
         np.array([demand], float), np.array([[r]]), np.array([[r + q]]), np.zeros(len(demand), int), np.array([moq]),
         np.array([multiple]), _FIXED, np.array([lead - 1]), np.array([review]), n_warmup=0,
         key=np.array([1], np.uint64), seed=1, review_phase=np.array([phase]), shelf_life=np.array([life]),
-        backorders=waits,
+        backorders=waits, limit=np.array([limit]), can_order=open_days[0], can_receive=open_days[1],
     )  # fmt: skip
-    shop = Shop(r, r + q, moq, multiple, lead, review, phase, life, waits).run(demand)
+    shop = Shop(r, r + q, moq, multiple, lead, review, phase, life, waits, limit, orders, receipts).run(demand)
     n_days = len(demand)
     expected = {
         "demand": sum(demand), "lost": shop.lost, "late": shop.late, "days_short": shop.days_short,

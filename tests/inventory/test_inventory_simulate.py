@@ -144,3 +144,27 @@ def test_terms_that_cannot_be_are_refused(shops: Shops) -> None:
         _simulated(shops, demand, price=-demand - 1)
     with pytest.raises(DataError, match="prices of other days"):
         _simulated(shops, demand, price=demand[:, :20])
+
+
+def test_limits_and_calendars_must_fit_the_series_and_days(shops: Shops) -> None:
+    demand = shops.demand(40, 1)
+    for changes, message in (
+        ({"limit": np.full(shops.n, np.nan)}, "a limit that is no number"),
+        ({"limit": np.ones(3)}, "limits of other series"),
+        ({"can_order": np.ones((1, 40), bool)}, "a calendar of other vendors or days"),
+        ({"can_receive": np.ones((len(shops.lead_time), 41), bool)}, "a calendar of other vendors or days"),
+    ):
+        with pytest.raises(DataError, match=message):
+            _simulated(shops, demand, **changes)  # type: ignore[arg-type]
+
+
+def test_open_days_without_end_change_nothing_and_closed_ones_order_nothing(shops: Shops) -> None:
+    demand = shops.demand(100, 1)
+    plain = _simulated(shops, demand)
+    every = np.ones((len(shops.lead_time), 100), bool)
+    same = _simulated(shops, demand, limit=np.full(shops.n, 1e9), can_order=every, can_receive=every)
+    for name in ("lost", "mean_on_hand", "order_lines", "cycles"):
+        assert np.array_equal(getattr(plain, name), getattr(same, name)), name
+    assert (plain.order_lines > 0).any()
+    assert not _simulated(shops, demand, can_order=~every).order_lines.any()
+    assert not _simulated(shops, demand, can_receive=~every).received.any()

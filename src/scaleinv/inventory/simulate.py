@@ -125,6 +125,9 @@ def simulate(
     shelf_life: NDArray[np.integer] | None = None,
     on_hand: Floats | None = None,
     price: NDArray[np.floating] | None = None,
+    limit: Floats | None = None,
+    can_order: NDArray[np.bool_] | None = None,
+    can_receive: NDArray[np.bool_] | None = None,
 ) -> Simulation:
     """What would have happened. Stock starts at the first policy's order-up-to level, if it is not given.
 
@@ -150,9 +153,15 @@ def simulate(
             is fresh.
         on_hand: (n_series,) units in the first morning.
         price: (n_series, n_days) money per unit, for the sums of value; 1 where not given.
+        limit: (n_series,) units on hand and on order that an order must not go beyond: it is cut to the whole
+            multiples that fit, to nothing where the minimum does not. inf, or not given: none.
+        can_order: (n_vendors, n_days) evenings on which a vendor takes orders; a review on another evening orders
+            nothing. Not given: all.
+        can_receive: (n_vendors, n_days) mornings on which a vendor's goods are received; what comes on another waits
+            for the next such morning. Not given: all.
 
     Raises:
-        DataError: shapes do not fit, or demand, a level or a price is negative or not finite.
+        DataError: shapes do not fit, demand, a level or a price is negative or not finite, or a limit is no number.
     """
     wanted = np.ascontiguousarray(demand if demand.ndim == 3 else demand[:, None, :])
     n_series, n_samples, n_days = wanted.shape
@@ -166,12 +175,15 @@ def simulate(
     of_day = np.ones((n_series, 1)) if price is None else np.ascontiguousarray(price)
     _check(wanted, levels, in_force, [*per_series, owner, period, phase, life, key, of_day], n_warmup)
     first = levels[1][:, in_force[0]].copy() if on_hand is None else np.ascontiguousarray(on_hand, dtype=np.float64)
-    _check_terms(owner, len(cdf), period, per_series[1], life, first, of_day, n_days)
+    top = np.full(n_series, np.inf) if limit is None else np.ascontiguousarray(limit, dtype=np.float64)
+    _check_terms(owner, len(cdf), period, per_series[1], life, first, of_day, top, n_days)
+    evenings, mornings = (_open(x, len(cdf), n_days) for x in (can_order, can_receive))
     times = n_samples if n_replications is None else n_replications
     sums = np.zeros((_FIELDS, n_series))
     run_rows(
         _simulate, n_series, wanted, levels[0], levels[1], in_force, per_series[0], per_series[1], cdf, owner, period,
-        phase, life, first, of_day, streams(seed, key, _PURPOSE), n_warmup, times, backorders, sums,
+        phase, life, first, of_day, top, evenings, mornings, streams(seed, key, _PURPOSE), n_warmup, times, backorders,
+        sums,
     )  # fmt: skip
     sums /= times
     counted = n_days - n_warmup
@@ -227,8 +239,11 @@ def _check_terms(
     shelf_life: NDArray[np.int64],
     on_hand: Floats,
     price: NDArray[np.floating],
+    limit: Floats,
     n_days: int,
 ) -> None:
+    if len(limit) != len(vendor):
+        raise DataError(explain("simulate: limits of other series", expected=len(vendor), found=len(limit)))
     wrong = {
         "an unknown vendor": (vendor < 0) | (vendor >= n_vendors),
         "a review period below 1": review_period < 1,
@@ -236,6 +251,7 @@ def _check_terms(
         "a shelf life below 0": shelf_life < 0,
         "stock of the first morning that is no number": ~np.isfinite(on_hand),
         "a price that is negative or no number": ~(np.isfinite(price) & (price >= 0)).all(axis=1),
+        "a limit that is no number": np.isnan(limit),
     }
     for problem, bad in wrong.items():
         if bad.any():
@@ -243,6 +259,26 @@ def _check_terms(
             raise DataError(explain(f"simulate: {problem}", which=which, do="correct it where it is made"))
     if price.shape[1] not in (1, n_days):
         raise DataError(explain("simulate: prices of other days", expected=f"{n_days} days", found=price.shape))
+
+
+def _open(given: NDArray[np.bool_] | None, n_vendors: int, n_days: int) -> NDArray[np.bool_]:
+    """(n_vendors, n_days); no column where every day is open."""
+    if given is None:
+        return np.ones((n_vendors, 0), dtype=np.bool_)
+    if given.shape != (n_vendors, n_days):
+        expected = f"{n_vendors} vendors, {n_days} days"
+        raise DataError(explain("simulate: a calendar of other vendors or days", expected=expected, found=given.shape))
+    return np.ascontiguousarray(given, dtype=np.bool_)
+
+
+@compiled
+def _under(limit: float, position: float, size: float, minimum: float, multiple: float) -> float:
+    """The order cut to the whole multiples that fit under the limit, as ``replenish`` cuts it."""
+    slack = GUARD * max(1.0, abs(limit))
+    if position + size <= limit + slack:
+        return size
+    fits = np.floor((limit - position) / multiple + GUARD) * multiple
+    return float(fits) if fits >= minimum - GUARD and fits > 0.0 else 0.0
 
 
 @compiled
@@ -280,6 +316,9 @@ def _simulate(
     shelf_life: NDArray[np.int64],
     first: Floats,
     price: NDArray[np.floating],
+    limit: Floats,
+    can_order: NDArray[np.bool_],
+    can_receive: NDArray[np.bool_],
     stream: NDArray[np.uint64],
     n_warmup: int,
     n_replications: int,
@@ -289,9 +328,10 @@ def _simulate(
     n_samples, n_days, ring = demand.shape[1], demand.shape[2], cdf.shape[1]
     arriving = np.empty(ring)
     fresh = np.empty(max(1, shelf_life[start:stop].max()))
-    changes = price.shape[1] > 1
+    changes, ordering, receiving = price.shape[1] > 1, can_order.shape[1] > 0, can_receive.shape[1] > 0
     for row in range(start, stop):
         share, period, life = cdf[vendor[row]], review_period[row], shelf_life[row]
+        evenings, mornings, top = can_order[vendor[row]], can_receive[vendor[row]], limit[row]
         least, pack, floor = minimum[row], multiple[row], -np.inf if backorders else 0.0
         for replication in range(n_replications):
             path = replication % n_samples
@@ -311,6 +351,11 @@ def _simulate(
                     t_received = t_wasted = 0.0
                     n_short = n_lines = n_cycles = n_cycles_short = 0
                 received = arriving[slot]
+                if receiving and received > 0.0 and not mornings[day]:
+                    # The place of tomorrow is the next in the ring; none of it is older than this.
+                    arriving[slot] = 0.0
+                    arriving[slot + 1 if slot + 1 < ring else 0] += received
+                    received = 0.0
                 if received > 0.0:
                     arriving[slot] = 0.0
                     on_order -= received
@@ -348,8 +393,10 @@ def _simulate(
                     due = period
                     now = refresh[day]
                     position = net + on_order
-                    if position < reorder_point[row, now] - GUARD:
+                    if position < reorder_point[row, now] - GUARD and (not ordering or evenings[day]):
                         size = order_size(position, reorder_point[row, now], order_up_to[row, now], least, pack)
+                        if top < np.inf:
+                            size = _under(top, position, size, least, pack)
                         if size > 0.0:
                             luck = uniform(stream[row], replication * n_days + day)
                             arriving[(day + _lead_time(share, luck)) % ring] += size
