@@ -177,12 +177,13 @@ def simulate(
     first = levels[1][:, in_force[0]].copy() if on_hand is None else np.ascontiguousarray(on_hand, dtype=np.float64)
     top = np.full(n_series, np.inf) if limit is None else np.ascontiguousarray(limit, dtype=np.float64)
     _check_terms(owner, len(cdf), period, per_series[1], life, first, of_day, top, n_days)
-    evenings, mornings = (_open(x, len(cdf), n_days) for x in (can_order, can_receive))
+    evenings = _open(can_order, len(cdf), n_days)
+    waits = _waits(_open(can_receive, len(cdf), n_days))
     times = n_samples if n_replications is None else n_replications
     sums = np.zeros((_FIELDS, n_series))
     run_rows(
         _simulate, n_series, wanted, levels[0], levels[1], in_force, per_series[0], per_series[1], cdf, owner, period,
-        phase, life, first, of_day, top, evenings, mornings, streams(seed, key, _PURPOSE), n_warmup, times, backorders,
+        phase, life, first, of_day, top, evenings, waits, streams(seed, key, _PURPOSE), n_warmup, times, backorders,
         sums,
     )  # fmt: skip
     sums /= times
@@ -271,6 +272,14 @@ def _open(given: NDArray[np.bool_] | None, n_vendors: int, n_days: int) -> NDArr
     return np.ascontiguousarray(given, dtype=np.bool_)
 
 
+def _waits(is_open: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """(n_vendors, n_days) days from each morning to the next open one; to the morning after the last, if none is."""
+    n_days = is_open.shape[1]
+    following = np.where(is_open, np.arange(n_days), n_days)
+    following = np.minimum.accumulate(following[:, ::-1], axis=1)[:, ::-1]
+    return np.ascontiguousarray(following - np.arange(n_days))
+
+
 @compiled
 def _under(limit: float, position: float, size: float, minimum: float, multiple: float) -> float:
     """The order cut to the whole multiples that fit under the limit, as ``replenish`` cuts it."""
@@ -318,20 +327,19 @@ def _simulate(
     price: NDArray[np.floating],
     limit: Floats,
     can_order: NDArray[np.bool_],
-    can_receive: NDArray[np.bool_],
+    waits: NDArray[np.int64],
     stream: NDArray[np.uint64],
     n_warmup: int,
     n_replications: int,
     backorders: bool,
     sums: Floats,
 ) -> None:
-    n_samples, n_days, ring = demand.shape[1], demand.shape[2], cdf.shape[1]
+    n_samples, n_days, ring = demand.shape[1], demand.shape[2], cdf.shape[1] + (waits.max() if waits.size else 0)
     arriving = np.empty(ring)
     fresh = np.empty(max(1, shelf_life[start:stop].max()))
-    changes, ordering, receiving = price.shape[1] > 1, can_order.shape[1] > 0, can_receive.shape[1] > 0
+    changes, ordering, receiving = price.shape[1] > 1, can_order.shape[1] > 0, waits.shape[1] > 0
     for row in range(start, stop):
         share, period, life = cdf[vendor[row]], review_period[row], shelf_life[row]
-        evenings, mornings, top = can_order[vendor[row]], can_receive[vendor[row]], limit[row]
         least, pack, floor = minimum[row], multiple[row], -np.inf if backorders else 0.0
         for replication in range(n_replications):
             path = replication % n_samples
@@ -351,11 +359,6 @@ def _simulate(
                     t_received = t_wasted = 0.0
                     n_short = n_lines = n_cycles = n_cycles_short = 0
                 received = arriving[slot]
-                if receiving and received > 0.0 and not mornings[day]:
-                    # The place of tomorrow is the next in the ring; none of it is older than this.
-                    arriving[slot] = 0.0
-                    arriving[slot + 1 if slot + 1 < ring else 0] += received
-                    received = 0.0
                 if received > 0.0:
                     arriving[slot] = 0.0
                     on_order -= received
@@ -393,13 +396,18 @@ def _simulate(
                     due = period
                     now = refresh[day]
                     position = net + on_order
-                    if position < reorder_point[row, now] - GUARD and (not ordering or evenings[day]):
+                    if ordering and not can_order[vendor[row], day]:
+                        position = np.inf
+                    if position < reorder_point[row, now] - GUARD:
                         size = order_size(position, reorder_point[row, now], order_up_to[row, now], least, pack)
-                        if top < np.inf:
-                            size = _under(top, position, size, least, pack)
+                        if limit[row] < np.inf:
+                            size = _under(limit[row], position, size, least, pack)
                         if size > 0.0:
                             luck = uniform(stream[row], replication * n_days + day)
-                            arriving[(day + _lead_time(share, luck)) % ring] += size
+                            arrives = day + _lead_time(share, luck)
+                            if receiving and arrives < n_days:
+                                arrives += waits[vendor[row], arrives]
+                            arriving[arrives % ring] += size
                             on_order += size
                             t_ordered += size
                             n_lines += 1
