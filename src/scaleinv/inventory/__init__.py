@@ -1,12 +1,13 @@
 """Array theory: from protection demand to reorder point and order quantity, and the simulator that proves it."""
 
-from scaleinv.inventory.bootstrap import ratio_interval
+from scaleinv.inventory.bootstrap import interval_of_sums, ratio_interval, resampled_sums
 from scaleinv.inventory.budget import Allotment, allot, whole_trucks
 from scaleinv.inventory.calendars import Deliveries, OpenDays, deliveries, open_days
 from scaleinv.inventory.demand import Demand
 from scaleinv.inventory.demand_continuous import Gamma, LogNormal, Normal, Uniform, normal_second_loss
 from scaleinv.inventory.demand_discrete import NegativeBinomial, Pmf, Poisson, probability_table
 from scaleinv.inventory.discount import all_units_discount, incremental_discount
+from scaleinv.inventory.draws import uniforms
 from scaleinv.inventory.guaranteed_service import FREE, GuaranteedService, guaranteed_service
 from scaleinv.inventory.joint import joint_cycle, joint_replenishment
 from scaleinv.inventory.lead_demand import Mixture, compound_poisson, correlated_variance, lead_demand, variance_of_sum
@@ -133,6 +134,7 @@ __all__ = [
     "guaranteed_service",
     "hadley_whitin",
     "incremental_discount",
+    "interval_of_sums",
     "inventory_position",
     "inverse_normal_loss",
     "joint_cycle",
@@ -184,6 +186,7 @@ __all__ = [
     "reorder_parts",
     "reorder_point_for",
     "reorder_stock",
+    "resampled_sums",
     "root_spread",
     "round_up",
     "rounded_by_cost",
@@ -196,6 +199,7 @@ __all__ = [
     "simulate",
     "undershoot_moments",
     "undershoot_probability",
+    "uniforms",
     "unit_costs",
     "variance_of_sum",
     "wagner_whitin",
