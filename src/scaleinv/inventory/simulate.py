@@ -20,17 +20,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scaleinv.errors import DataError, explain
-from scaleinv.inventory.compiled import compiled, run_rows
-from scaleinv.inventory.draws import streams, uniform
+from scaleinv.inventory.compiled import run_rows
+from scaleinv.inventory.draws import streams
 from scaleinv.inventory.lead_time import lead_time_cdf
-from scaleinv.inventory.orders import GUARD, order_size
+from scaleinv.inventory.simulate_days import N_SUMS, simulate_days
 
 Floats = NDArray[np.float64]
 
 _PURPOSE = 2
-_FIELDS = 16
-_NOTHING = 1e-9
-"""Units that are none: what is left of sums of fractions."""
 
 
 @dataclass(frozen=True)
@@ -175,16 +172,18 @@ def simulate(
     of_day = np.ones((n_series, 1)) if price is None else np.ascontiguousarray(price)
     _check(wanted, levels, in_force, [*per_series, owner, period, phase, life, key, of_day], n_warmup)
     first = levels[1][:, in_force[0]].copy() if on_hand is None else np.ascontiguousarray(on_hand, dtype=np.float64)
-    top = np.full(n_series, np.inf) if limit is None else np.ascontiguousarray(limit, dtype=np.float64)
+    top = None if limit is None else np.ascontiguousarray(limit, dtype=np.float64)
     _check_terms(owner, len(cdf), period, per_series[1], life, first, of_day, top, n_days)
-    evenings = _open(can_order, len(cdf), n_days)
-    waits = _waits(_open(can_receive, len(cdf), n_days))
+    evenings, mornings = (_open(x, len(cdf), n_days) for x in (can_order, can_receive))
+    waits = None if mornings is None else _waits(mornings)
+    if waits is not None:  # the ring of arrivals is as long as the table of lead times
+        cdf = np.pad(cdf, ((0, 0), (0, int(waits.max()))), constant_values=1.0)
     times = n_samples if n_replications is None else n_replications
-    sums = np.zeros((_FIELDS, n_series))
+    sums = np.zeros((N_SUMS, n_series))
     run_rows(
-        _simulate, n_series, wanted, levels[0], levels[1], in_force, per_series[0], per_series[1], cdf, owner, period,
-        phase, life, first, of_day, top, evenings, waits, streams(seed, key, _PURPOSE), n_warmup, times, backorders,
-        sums,
+        simulate_days, n_series, wanted, levels[0], levels[1], in_force, per_series[0], per_series[1], cdf, owner,
+        period, phase, life, first, of_day, top, evenings, waits, streams(seed, key, _PURPOSE), n_warmup, times,
+        backorders, sums,
     )  # fmt: skip
     sums /= times
     counted = n_days - n_warmup
@@ -240,10 +239,10 @@ def _check_terms(
     shelf_life: NDArray[np.int64],
     on_hand: Floats,
     price: NDArray[np.floating],
-    limit: Floats,
+    limit: Floats | None,
     n_days: int,
 ) -> None:
-    if len(limit) != len(vendor):
+    if limit is not None and len(limit) != len(vendor):
         raise DataError(explain("simulate: limits of other series", expected=len(vendor), found=len(limit)))
     wrong = {
         "an unknown vendor": (vendor < 0) | (vendor >= n_vendors),
@@ -252,8 +251,9 @@ def _check_terms(
         "a shelf life below 0": shelf_life < 0,
         "stock of the first morning that is no number": ~np.isfinite(on_hand),
         "a price that is negative or no number": ~(np.isfinite(price) & (price >= 0)).all(axis=1),
-        "a limit that is no number": np.isnan(limit),
     }
+    if limit is not None:
+        wrong["a limit that is no number"] = np.isnan(limit)
     for problem, bad in wrong.items():
         if bad.any():
             which = [f"series {row}" for row in np.flatnonzero(bad)]
@@ -262,169 +262,16 @@ def _check_terms(
         raise DataError(explain("simulate: prices of other days", expected=f"{n_days} days", found=price.shape))
 
 
-def _open(given: NDArray[np.bool_] | None, n_vendors: int, n_days: int) -> NDArray[np.bool_]:
-    """(n_vendors, n_days); no column where every day is open."""
-    if given is None:
-        return np.ones((n_vendors, 0), dtype=np.bool_)
-    if given.shape != (n_vendors, n_days):
+def _open(given: NDArray[np.bool_] | None, n_vendors: int, n_days: int) -> NDArray[np.bool_] | None:
+    if given is not None and given.shape != (n_vendors, n_days):
         expected = f"{n_vendors} vendors, {n_days} days"
         raise DataError(explain("simulate: a calendar of other vendors or days", expected=expected, found=given.shape))
-    return np.ascontiguousarray(given, dtype=np.bool_)
+    return None if given is None else np.ascontiguousarray(given, dtype=np.bool_)
 
 
 def _waits(is_open: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """(n_vendors, n_days) days from each morning to the next open one; to the morning after the last, if none is."""
+    """(n_vendors, n_days + 1) days from each morning to the next open one; all are taken to be open after the last."""
     n_days = is_open.shape[1]
     following = np.where(is_open, np.arange(n_days), n_days)
     following = np.minimum.accumulate(following[:, ::-1], axis=1)[:, ::-1]
-    return np.ascontiguousarray(following - np.arange(n_days))
-
-
-@compiled
-def _under(limit: float, position: float, size: float, minimum: float, multiple: float) -> float:
-    """The order cut to the whole multiples that fit under the limit, as ``replenish`` cuts it."""
-    slack = GUARD * max(1.0, abs(limit))
-    if position + size <= limit + slack:
-        return size
-    fits = np.floor((limit - position) / multiple + GUARD) * multiple
-    return float(fits) if fits >= minimum - GUARD and fits > 0.0 else 0.0
-
-
-@compiled
-def _lead_time(share: Floats, luck: float) -> int:
-    days = 0
-    while share[days] <= luck and days < len(share) - 1:
-        days += 1
-    return days
-
-
-@compiled
-def _sell_oldest(fresh: Floats, today: int, life: int, units: float) -> None:
-    """Takes units from the shelf, the oldest first; ``fresh[d % life]`` came on day d."""
-    for age in range(life - 1, -1, -1):
-        slot = (today - age) % life
-        taken = min(fresh[slot], units)
-        fresh[slot] -= taken
-        units -= taken
-
-
-@compiled
-def _simulate(
-    start: int,
-    stop: int,
-    demand: NDArray[np.floating],
-    reorder_point: Floats,
-    order_up_to: Floats,
-    refresh: NDArray[np.int64],
-    minimum: Floats,
-    multiple: Floats,
-    cdf: Floats,
-    vendor: NDArray[np.int64],
-    review_period: NDArray[np.int64],
-    phase: NDArray[np.int64],
-    shelf_life: NDArray[np.int64],
-    first: Floats,
-    price: NDArray[np.floating],
-    limit: Floats,
-    can_order: NDArray[np.bool_],
-    waits: NDArray[np.int64],
-    stream: NDArray[np.uint64],
-    n_warmup: int,
-    n_replications: int,
-    backorders: bool,
-    sums: Floats,
-) -> None:
-    n_samples, n_days, ring = demand.shape[1], demand.shape[2], cdf.shape[1] + (waits.max() if waits.size else 0)
-    arriving = np.empty(ring)
-    fresh = np.empty(max(1, shelf_life[start:stop].max()))
-    changes, ordering, receiving = price.shape[1] > 1, can_order.shape[1] > 0, waits.shape[1] > 0
-    for row in range(start, stop):
-        share, period, life = cdf[vendor[row]], review_period[row], shelf_life[row]
-        least, pack, floor = minimum[row], multiple[row], -np.inf if backorders else 0.0
-        for replication in range(n_replications):
-            path = replication % n_samples
-            due, slot, on_order, net, is_short = phase[row] % period, 0, 0.0, first[row], False
-            arriving[:] = 0.0
-            fresh[:] = 0.0
-            if life:
-                fresh[0] = max(net, 0.0)
-            # Sums in registers: one series' days are the innermost loop, and nothing in it touches memory but demand.
-            t_demand = t_short = t_value = t_short_value = t_hand = t_shelf = t_back = t_ordered = 0.0
-            t_received = t_wasted = before = 0.0
-            n_short = n_lines = n_cycles = n_cycles_short = 0
-            for day in range(n_days):
-                if day == n_warmup:
-                    before = net
-                    t_demand = t_short = t_value = t_short_value = t_hand = t_shelf = t_back = t_ordered = 0.0
-                    t_received = t_wasted = 0.0
-                    n_short = n_lines = n_cycles = n_cycles_short = 0
-                received = arriving[slot]
-                if received > 0.0:
-                    arriving[slot] = 0.0
-                    on_order -= received
-                    waiting = max(-net, 0.0)
-                    net += received
-                    t_received += received
-                    n_cycles += 1
-                    n_cycles_short += is_short
-                    is_short = False
-                    if life:
-                        fresh[day % life] += max(received - waiting, 0.0)
-                on_shelf = max(net, 0.0)
-                wanted = float(demand[row, path, day])
-                left = on_shelf - wanted
-                if left < -_NOTHING:
-                    t_short -= left
-                    t_short_value -= left * price[row, day if changes else 0]
-                    n_short += 1
-                    is_short = True
-                t_demand += wanted
-                t_value += wanted * price[row, day if changes else 0]
-                t_shelf += on_shelf
-                net = max(net - wanted, floor)
-                if life:
-                    _sell_oldest(fresh, day, life, wanted)
-                    # What came life - 1 days ago was for sale the last time today; its place is tomorrow's.
-                    old = fresh[(day + 1) % life]
-                    fresh[(day + 1) % life] = 0.0
-                    net -= old
-                    t_wasted += old
-                t_hand += max(net, 0.0)
-                t_back += max(-net, 0.0)
-                slot = slot + 1 if slot + 1 < ring else 0
-                if due == 0:
-                    due = period
-                    now = refresh[day]
-                    position = net + on_order
-                    if ordering and not can_order[vendor[row], day]:
-                        position = np.inf
-                    if position < reorder_point[row, now] - GUARD:
-                        size = order_size(position, reorder_point[row, now], order_up_to[row, now], least, pack)
-                        if limit[row] < np.inf:
-                            size = _under(limit[row], position, size, least, pack)
-                        if size > 0.0:
-                            luck = uniform(stream[row], replication * n_days + day)
-                            arrives = day + _lead_time(share, luck)
-                            if receiving and arrives < n_days:
-                                arrives += waits[vendor[row], arrives]
-                            arriving[arrives % ring] += size
-                            on_order += size
-                            t_ordered += size
-                            n_lines += 1
-                due -= 1
-            sums[0, row] += t_demand
-            sums[1, row] += t_short
-            sums[2, row] += t_short_value
-            sums[3, row] += n_short
-            sums[4, row] += t_hand
-            sums[5, row] += t_shelf
-            sums[6, row] += t_back
-            sums[7, row] += n_lines
-            sums[8, row] += t_ordered
-            sums[9, row] += t_received
-            sums[10, row] += t_wasted
-            sums[11, row] += n_cycles
-            sums[12, row] += n_cycles_short
-            sums[13, row] += before
-            sums[14, row] += net
-            sums[15, row] += t_value
+    return np.pad(following - np.arange(n_days), ((0, 0), (0, 1)))

@@ -160,7 +160,7 @@ def _of_group(
     if not given.any():
         return terms, given, None
     point, up_to = (_numbers(policies, name)[given, None] for name in ("reorder_point", "order_up_to_level"))
-    top = _numbers(policies, "level_limit")[given]
+    top = np.nan_to_num(_numbers(policies, "level_limit")[given], nan=np.inf, posinf=np.inf)
     lead_time, can_order, can_receive, is_own = _calendars(walk, night, terms, first, n_days)
     started = int((np.datetime64(first, "D") - _EPOCH).astype(int))
     period = np.where(is_own[terms.vendor], 1, terms.review_period)
@@ -169,7 +169,7 @@ def _of_group(
         terms.order_multiple[given], lead_time, terms.vendor[given], period[given], n_warmup=question.warmup,
         key=terms.key[given], seed=walk.config.inventory.seed, n_replications=question.replications,
         review_phase=review_phase(period, terms.review_date, started)[given], backorders=question.backorders,
-        shelf_life=np.full(given.sum(), question.shelf_life), limit=np.where(np.isnan(top), np.inf, top),
+        shelf_life=np.full(given.sum(), question.shelf_life), limit=top if np.isfinite(top).any() else None,
         can_order=can_order, can_receive=can_receive,
     )  # fmt: skip
     return terms, given, result
