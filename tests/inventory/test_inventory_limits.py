@@ -178,6 +178,18 @@ def test_an_order_of_friday_evening_after_the_cutoff() -> None:
     assert got.probability[0].argmax() == 5  # the Saturday is a holiday: Tuesday
 
 
+def test_tonights_own_order_may_wait_longer_than_the_next_one() -> None:
+    """Orders Monday and Thursday, goods on Friday: after one day Monday's comes with Thursday's; 4.1 days are five."""
+    monday = date(2026, 9, 21)
+    orders, receipts = (
+        open_days(monday, 60, [[1, 0, 0, 1, 0, 0, 0]] * 2),
+        open_days(monday, 60, [[0, 0, 0, 0, 1, 0, 0]] * 2),
+    )
+    got = deliveries(monday, np.array([[0, 1.0, 0, 0, 0, 0], [0, 0, 0, 0, 0.9, 0.1]]), orders, receipts)
+    assert got.probability[0].argmax() == 1
+    assert got.arrival.tolist() == [4, 11]
+
+
 def test_a_cutoff_that_has_passed_costs_a_day() -> None:
     every_day = open_days(FRIDAY, 60, [[1] * 7] * 2)
     got = deliveries(FRIDAY, np.array([[0, 0, 1.0]] * 2), every_day, every_day, is_past_cutoff=[False, True])
@@ -214,6 +226,10 @@ def test_days_are_those_that_a_walk_over_the_calendar_finds(
     assert day + timedelta(days=int(got.review_period[0])) == following
     assert following + timedelta(days=int(got.probability[0].argmax()) - late) == comes
     assert got.probability[0].sum() == 1
+    own = day + timedelta(days=lead)
+    while not receipt_week[own.weekday()]:
+        own += timedelta(days=1)
+    assert FRIDAY + timedelta(days=int(got.arrival[0])) == own
 
 
 def test_a_calendar_without_an_open_day_is_refused() -> None:

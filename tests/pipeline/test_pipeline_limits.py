@@ -211,6 +211,33 @@ def test_a_shelf_life_limits_its_category(make: Make, plain: Walk) -> None:
         assert policies[name]["order_up_to_level"] <= policies[name]["level_limit"]
 
 
+def slow(mean: Any, daily: Any, cumulative: Any) -> None:
+    """One unit in ten days, as a rule."""
+    days, levels = np.arange(1, len(mean) + 1), np.linspace(0.05, 0.95, daily.shape[1])
+    mean[:], daily[:], cumulative[:] = 0.1, 0.0, poisson.ppf(levels, (0.1 * days)[:, None])
+
+
+def dead(mean: Any, daily: Any, cumulative: Any) -> None:
+    for values in (mean, daily, cumulative):
+        values[:] = 0.0
+
+
+def test_limits_of_days_leave_slow_movers_orderable_and_dead_ones_alone(make: Make) -> None:
+    """Thirty days of 0.1 are 3 units, a pack is 12; a shelf life of five days is a limit of 0."""
+    pack = {"min_order_quantity": 0.0, "order_multiple": 12.0}
+    walk = make(
+        "inventory.limits.max_stock_days=30", "inventory.limits.shelf_life_days={fresh: 5}",
+        forecasts={0: slow, 1: slow, 2: dead, 3: dead}, series={0: pack, 1: pack, 3: {"order_multiple": 0.0}},
+    )  # fmt: skip
+    adds_up(walk)
+    found = {name: kind for name, kind in kinds(walk) if name in NAMES[:4]}
+    # Above a reorder point of 1, which what sells keeps, the least order is one pack, and two were wanted.
+    assert found == {NAMES[0]: "cut_by_max_stock", NAMES[1]: "cut_by_max_stock", NAMES[3]: "bad_order_terms"}
+    policies, lines = by_name(walk, "gold/policies"), by_name(walk, "gold/order_proposals")
+    assert [policies[name]["level_limit"] for name in NAMES[:3]] == [12.0, 12.0, None]
+    assert [lines[name]["quantity"] if name in lines else 0.0 for name in NAMES[:4]] == [12.0, 12.0, 0.0, 0.0]
+
+
 def test_a_budget_is_spent_on_what_is_worth_most_and_what_it_cuts_is_named(make: Make, plain: Walk) -> None:
     before = by_name(plain, "gold/order_proposals")
     spent = sum(line["value"] for line in before.values())
@@ -297,6 +324,15 @@ def test_a_calendar_decides_when_and_how_long(make: Make, plain: Walk) -> None:
     for name, row in by_name(saturday, "gold/policies").items():
         is_v1 = row["vendor_id"] == "V1"
         assert row["protection_interval"] == (11.0 if is_v1 else 4.0), name  # next Saturday's: Wednesday, four days on
+
+
+def test_the_delivery_date_is_that_of_tonights_own_order(make: Make) -> None:
+    """Saturday's order is due on Tuesday and comes on Friday; Monday's, which the levels wait for, comes then too."""
+    walk = make("inventory.calendars={V1: {order_days: [saturday, monday], delivery_days: [friday]}}")
+    lines = by_name(walk, "gold/order_proposals").values()
+    days = {vendor: {line["delivery_date"] for line in lines if line["vendor_id"] == vendor} for vendor in ("V1", "V2")}
+    assert days == {"V1": {dt.date(2026, 2, 6)}, "V2": {dt.date(2026, 2, 3)}}
+    assert {row["lead_time"] for row in walk.read("gold/policies").to_pylist()} == {4.0, 3.0}
 
 
 def test_a_night_that_orders_nothing(make: Make) -> None:

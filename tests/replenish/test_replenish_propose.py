@@ -369,6 +369,12 @@ def test_a_vendor_with_a_calendar_is_asked_by_it() -> None:
         assert found.n_waiting == 2 - len(expected)
 
 
+def test_goods_of_a_vendor_with_a_calendar_come_on_its_day() -> None:
+    made = night({"sku": "A"}, {"sku": "B", "vendor": "V2"}).propose(arrivals={"V1": date(2026, 9, 25)})
+    found = dict(zip(made.lines["sku_id"].to_pylist(), made.lines["delivery_date"].to_pylist(), strict=True))
+    assert found == {"A": date(2026, 9, 25), "B": date(2026, 9, 22)}
+
+
 def test_goods_by_weight_are_ordered_in_fractions() -> None:
     row = {"unit": "KGM", "multiple": 0.1, "moq": 0.1, "on_hand": 0.0, "rop": 0.2, "oul": 0.3}
     (line,) = night(row).propose().lines.to_pylist()

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from scaleinv.errors import DataError, explain
+from scaleinv.inventory.orders import GUARD
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -81,7 +82,11 @@ class Deliveries:
     review_period: Ints
     """(n_vendors,) days from that evening to the next order's"""
     probability: Floats
-    """(n_vendors, longest + 1) of 0, 1, 2 … days from the evening of a proposal to its delivery, waiting included"""
+    """(n_vendors, longest + 1) of 0, 1, 2 … days from the evening of the next proposal to its delivery, waiting
+    included"""
+    arrival: Ints
+    """(n_vendors,) days from tonight to the delivery day on which tonight's own order comes after its mean lead time,
+    rounded up to whole days"""
 
 
 def deliveries(
@@ -124,4 +129,8 @@ def deliveries(
     waits = np.where(pmf > 0, waits, 0)
     probability = np.zeros((n, int(waits.max()) + 1))
     np.add.at(probability, (np.repeat(who, longest), waits.ravel()), pmf.ravel())
-    return Deliveries(leaves == start + late, leaves - start, following - leaves, probability)
+    # Lead times that are no distribution are screened later, and must be days until then.
+    mean = np.nan_to_num(np.clip(pmf @ np.arange(longest), 0, longest - 1))
+    own_due = leaves + np.maximum(np.ceil(mean - GUARD), 1).astype(np.int64) + shift
+    arrival = receipts.next_from(who, own_due) - shift - start
+    return Deliveries(leaves == start + late, leaves - start, following - leaves, probability, arrival)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow.compute as pc
 
 from scaleinv.pipeline.limits import LimitsOfTheNight
-from scaleinv.pipeline.terms import open_tonight
+from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.replenish import Part, propose
 from scaleinv.schema import table
@@ -25,6 +25,7 @@ def work(walk: Walk) -> Outcome:
         config=walk.config.replenish,
         horizon=walk.config.forecast.horizon,
         open_tonight=open_tonight(walk),
+        arrivals=arrivals_tonight(walk),
         change=limits if limits.is_any else None,
     )
     walk.overwrite("gold/order_proposals", proposals.lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Final
 
 import numpy as np
@@ -21,7 +21,8 @@ from scaleinv.inventory import (
     screen,
     shelf_life_limit,
 )
-from scaleinv.pipeline.arrays import Distributions, Floats, LeadTimes, Rows
+from scaleinv.inventory.orders import GUARD
+from scaleinv.pipeline.arrays import Distributions, Floats, LeadTimes, Rows, lead_times
 from scaleinv.pipeline.targets import name_keys, targets_of
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.review import MONDAY
@@ -134,6 +135,17 @@ def open_tonight(walk: Walk) -> dict[str, bool]:
     return dict(zip(calendars, made.can_order.tolist(), strict=True))
 
 
+def arrivals_tonight(walk: Walk) -> dict[str, date]:
+    """Vendor with a calendar -> the day on which an order of tonight is expected."""
+    calendars, known = walk.config.inventory.calendars, lead_times(walk)
+    at = [number for number, name in enumerate(known.vendors.tolist()) if name in calendars]
+    if not at:
+        return {}
+    names = [str(known.vendors[number]) for number in at]
+    made = _deliveries(walk, [calendars[name] for name in names], known.probability[at])
+    return {name: walk.as_of + timedelta(days=days) for name, days in zip(names, made.arrival.tolist(), strict=True)}
+
+
 def with_calendars(walk: Walk, terms: Terms, known: LeadTimes) -> Terms:
     """Lead times and review periods of vendors with a calendar, as seen from tonight."""
     calendars = walk.config.inventory.calendars
@@ -178,14 +190,24 @@ def _limited(walk: Walk, rows: Rows, terms: Terms, found: Distributions) -> Term
     limits: dict[str, Floats] = {}
     if config.max_stock is not None:
         limits["max_stock"] = np.full(n, config.max_stock)
+    mean = np.nan_to_num(found.mean.mean(axis=1))
+    # Days of a demand that is not there are no limit, and what sells must be orderable: one least order always fits.
+    lowest_of_days = np.where(mean > 0, _least_order(terms), np.inf)
     if config.max_stock_days is not None:
-        limits["max_stock_days"] = np.ceil(config.max_stock_days * np.nan_to_num(found.mean.mean(axis=1)))
+        limits["max_stock_days"] = np.maximum(np.ceil(config.max_stock_days * mean), lowest_of_days)
     if config.shelf_life_days:
-        limits["shelf_life"] = _shelf_life(walk, rows, terms, found)
+        limits["shelf_life"] = np.maximum(_shelf_life(walk, rows, terms, found), lowest_of_days)
     names, values = np.asarray(list(limits)), np.stack(list(limits.values()))
     lowest = values.argmin(axis=0)
     limit = values[lowest, np.arange(n)]
     return replace(terms, limit=limit, bound=np.where(np.isfinite(limit), names[lowest], ""))
+
+
+def _least_order(terms: Terms) -> Floats:
+    """(n_series,) units: the minimum in whole packs, at least one; 0 where these are no numbers, which is screened."""
+    multiple = np.where(terms.order_multiple > 0, terms.order_multiple, np.nan)
+    packs = np.maximum(np.ceil(terms.min_order_quantity / multiple - GUARD), 1.0)
+    return np.nan_to_num(packs * multiple, posinf=0.0)
 
 
 def _shelf_life(walk: Walk, rows: Rows, terms: Terms, found: Distributions) -> Floats:

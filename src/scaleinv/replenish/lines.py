@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
@@ -43,8 +44,12 @@ def order_lines(
     *,
     retailer: str,
     as_of: date,
+    arrivals: Mapping[str, date],
 ) -> pa.Table:
     """``gold/order_proposals``, sorted by vendor, location and SKU.
+
+    ``arrivals``: vendors with a calendar, and the day on which an order of tonight is expected from them; from the
+    others it is expected after their mean lead time, rounded up to days.
 
     Money is exact: ``unit_cost`` is kept to four decimals and ``value`` is rounded half up to the cent, line by line,
     so that sums over lines are what the documents say.
@@ -65,7 +70,6 @@ def order_lines(
     unit_cost = line_facts["unit_cost"].cast(_PRICE)
     value = pc.round(pc.multiply(quantity, unit_cost), 2, round_mode="half_towards_infinity")
     tonight = pa.repeat(pa.scalar(as_of, pa.date32()), rows.size)
-    lead_days = pa.array(np.ceil(line_facts.number("lead_time") - 1e-9).astype(np.int32))
     columns = {
         "as_of": tonight,
         "order_id": pa.array(grouping.keys, pa.string()).take(pa.array(grouping.order)),
@@ -81,13 +85,21 @@ def order_lines(
         "currency": selected(vendors, "silver/vendors", ["currency"])["currency"].take(currencies.take(pa.array(rows))),
         "gtin": selected(items, "silver/items", ["gtin"])["gtin"].take(gtins.take(pa.array(rows))),
         "order_date": tonight,
-        "delivery_date": pc.add(tonight.cast(pa.int32()), lead_days).cast(pa.date32()),
+        "delivery_date": _delivery_dates(line_facts, tonight, arrivals),
         "inventory_position": pa.array(decision.inventory_position[rows]),
         "reorder_point": line_facts["reorder_point"],
         "order_up_to_level": line_facts["order_up_to_level"],
         "reason": _reason(line_facts, decision.inventory_position[rows], ordered, limit),
     }
     return check(pa.table(columns), table("gold/order_proposals"), unique=False)  # unique by construction
+
+
+def _delivery_dates(lines: Facts, tonight: pa.Array, arrivals: Mapping[str, date]) -> pa.Array:
+    """(n_lines,) days on which goods are expected."""
+    days = pa.array(np.ceil(lines.number("lead_time") - 1e-9).astype(np.int32))
+    after = pc.add(tonight.cast(pa.int32()), days).cast(pa.date32())
+    at = pc.index_in(lines["vendor_id"], value_set=pa.array(list(arrivals), pa.string()))
+    return pc.coalesce(pa.array(list(arrivals.values()), pa.date32()).take(at), after)
 
 
 def _floats(decimals: pa.Array, digits: int) -> NDArray[np.float64]:

@@ -56,6 +56,7 @@ def propose(
     config: ReplenishConfig,
     horizon: int | None = None,
     open_tonight: Mapping[str, bool] | None = None,
+    arrivals: Mapping[str, date] | None = None,
     change: Callable[[Wanted], Changes] | None = None,
 ) -> Proposals:
     """Orders every series whose inventory position is below its reorder point, up to its order-up-to level.
@@ -74,6 +75,8 @@ def propose(
         config: how old a stock record may be, when rounding counts as far above need.
         horizon: days that the forecast reaches, to name series whose protection interval is longer.
         open_tonight: vendors with a calendar, and whether they take orders tonight by it.
+        arrivals: of these, the day on which an order of tonight is expected; of the others it is the mean lead time,
+            rounded up to days, after tonight.
         change: what rounding by cost and limits of the night make of what is wanted; not given: nothing.
 
     Raises:
@@ -81,7 +84,9 @@ def propose(
     """
     wanted = _wanted(parts, as_of=as_of, config=config, horizon=horizon, open_tonight=open_tonight)
     changes = unchanged(wanted.decision) if change is None else change(wanted)
-    lines = order_lines(wanted.facts, wanted.decision, items, vendors, changes, retailer=retailer, as_of=as_of)
+    lines = order_lines(
+        wanted.facts, wanted.decision, items, vendors, changes, retailer=retailer, as_of=as_of, arrivals=arrivals or {}
+    )
     cut = cut_exceptions(wanted.facts, wanted.decision.quantity, changes.quantity, changes.cut, changes.lost, as_of)
     named = pa.concat_tables([*wanted.exceptions, cut])
     return Proposals(
