@@ -90,6 +90,7 @@ def made(home: Path, *settings: str, series: dict[int, dict[str, Any]] | None = 
     optimize.work(walk)
     outcome = replenish.work(walk)
     assert outcome.complete
+    walk.lake.put(f"_walk/{AS_OF}/replenish.json", b"{}")  # as the walk itself does
     return walk
 
 
@@ -174,11 +175,14 @@ def test_bad_rows_are_named_and_held_and_the_others_ordered_as_before(make: Make
             assert policies[name] == were[name]
 
 
-def test_lead_times_of_nothing_and_of_nonsense(make: Make) -> None:
+def test_lead_times_of_nothing_and_of_nonsense(make: Make, capsys: pytest.CaptureFixture[str]) -> None:
     walk = make(lead_times={"V1": [1.0, 0, 0, 0, 0], "V2": [0, 0, 0, 0.2, 0]})
     found = dict(kinds(walk))
     for name, vendor in zip(NAMES, VENDORS, strict=True):
-        assert found[name] == ("zero_lead_time" if vendor == "V1" else "bad_lead_time")
+        assert found.get(name) == (None if vendor == "V1" else "bad_lead_time")
+    assert capsys.readouterr().err.count("mostly 0 days count as 1: vendors V1\n") == 1
+    full = make(lead_times={"V1": [1.0, 0, 0, 0, 0]}, stock={1: {"on_hand": 900.0}})
+    assert why_of(full, NAMES[1]).why_not == "position 900 is not below the reorder point"
     ordered = {name for name, vendor in zip(NAMES, VENDORS, strict=True) if vendor == "V1"}
     assert set(by_name(walk, "gold/order_proposals")) == ordered
 
@@ -399,6 +403,14 @@ def test_why_nothing_is_ordered(make: Make) -> None:
     assert why_of(walk, NAMES[3]).why_not == "bad_unit_cost (see docs/constraints.md)"
     assert why_of(walk, NAMES[5]).why_not == "impossible_budget"
     assert "Not ordered tonight: impossible_budget" in why_of(walk, NAMES[5]).text()
+
+
+def test_an_order_of_another_night_is_not_tonights(make: Make) -> None:
+    """The table is there from the night before, tonight was only optimized; and a full vendor is closed."""
+    walk = make("inventory.calendars={V1: {order_days: [monday]}}", lead_times={"V1": [1.0, 0, 0, 0, 0]})
+    assert why_of(walk, NAMES[1]).why_not == "its vendor takes no orders tonight"
+    walk.lake.delete(f"_walk/{AS_OF}/replenish.json")
+    assert why_of(walk, NAMES[1]).why_not == f"replenish has not been run for {AS_OF}"
 
 
 def test_a_policy_of_other_options_is_not_explained_by_these(plain: Walk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 
 from scaleinv.config.models import ReplenishConfig
 from scaleinv.errors import DataError
-from scaleinv.replenish import Part, Proposals, order_key, propose
+from scaleinv.replenish import Changes, Part, Proposals, Wanted, order_key, propose, unchanged
 from scaleinv.replenish import keys as keys_module
 from scaleinv.replenish import lines as lines_module
 from scaleinv.schema import check, series_id, table
@@ -342,11 +343,29 @@ def test_numbers_that_cannot_be_ordered_by_are_named_and_not_ordered(
     assert kind in table("gold/exceptions")["kind"].meaning
 
 
-def test_a_lead_time_of_nothing_is_named_and_ordered() -> None:
-    made = night({"problem": "zero_lead_time"}).propose()
-    assert made.lines["quantity"].to_pylist() == [30.0]
-    (row,) = made.exceptions.to_pylist()
-    assert (row["kind"], row["detail"]) == ("zero_lead_time", "a lead time of 0 days counts as 1")
+def test_a_lead_time_of_nothing_is_ordered_by_and_hides_no_other_problem() -> None:
+    made = night(
+        {"sku": "A", "problem": "zero_lead_time"}, {"sku": "B", "problem": "zero_lead_time", "on_hand": math.nan}
+    )
+    found = made.propose()
+    assert [(line["sku_id"], line["quantity"]) for line in found.lines.to_pylist()] == [("A", 30.0)]
+    assert [(row["unique_id"], row["kind"]) for row in found.exceptions.to_pylist()] == [("B@S1", "bad_stock")]
+
+
+@pytest.mark.parametrize(
+    ("got", "limit", "told"), [(0.0, "budget", None), (144.0, None, ""), (150.0, "trucks", "trucks")]
+)
+def test_far_above_the_need_is_what_is_ordered_after_all(got: float, limit: str | None, told: str | None) -> None:
+    def change(wanted: Wanted) -> Changes:
+        before = unchanged(wanted.decision)
+        return dataclasses.replace(before, quantity=np.array([got]), constraint=pa.array([limit], pa.string()))
+
+    rows = night({"oul": 20.0, "moq": 144.0}).propose(change=change).exceptions.to_pylist()
+    end = f"; changed by {told}" if told else ""
+    expected = f"needed 8, ordered {got:g} because of minimum 144 and multiple 6{end}"
+    assert [(row["kind"], row["detail"]) for row in rows] == (
+        [] if told is None else [("rounded_far_above_need", expected)]
+    )
 
 
 @pytest.mark.parametrize(

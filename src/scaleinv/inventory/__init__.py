@@ -27,7 +27,7 @@ from scaleinv.inventory.newsvendor import (
 from scaleinv.inventory.orders import inventory_position, order_quantity_to, round_up
 from scaleinv.inventory.parts import ReorderParts, reorder_parts
 from scaleinv.inventory.paths import copula_paths, equal_correlation, fading_correlation, path_sums, willemain_paths
-from scaleinv.inventory.policy import Method, Policies, order_quantity, policies
+from scaleinv.inventory.policy import DAYS_PER_YEAR, Method, Policies, order_quantity, policies
 from scaleinv.inventory.protection import ProtectionDemand, protection_demand
 from scaleinv.inventory.reorder import reorder_cost, reorder_optimum, reorder_stock
 from scaleinv.inventory.reorder_approximate import (
@@ -85,6 +85,7 @@ from scaleinv.inventory.undershoot import (
 from scaleinv.inventory.value import OrderLines, expected_shortage, order_lines, order_value
 
 __all__ = [
+    "DAYS_PER_YEAR",
     "FREE",
     "Allotment",
     "Deliveries",

@@ -14,11 +14,13 @@ from scaleinv.inventory import ReorderParts, expected_shortage, reorder_parts
 from scaleinv.pipeline.arrays import Distributions, champions_of, lead_times, of_champions, series_of
 from scaleinv.pipeline.optimize import policies_of
 from scaleinv.pipeline.terms import Terms, protection_of, tonight
-from scaleinv.pipeline.walk import Walk
+from scaleinv.pipeline.walk import Walk, nights_of
 from scaleinv.schema import table
-from scaleinv.schema.words import series_id
+from scaleinv.schema.words import CUTS, HELD_PROBLEMS, series_id
 
 _BAR = 24
+_HOLDING: Final = {"no_stock_record", "stale_stock", *HELD_PROBLEMS, *CUTS}
+"""Exceptions that are why nothing is ordered; others may stand beside them."""
 _WORDS: Final = {
     "lead_time_demand": "demand before an order arrives",
     "review_demand": "demand until the next one can",
@@ -180,13 +182,13 @@ def _order_words(policy: dict[str, Any], line: dict[str, Any] | None) -> tuple[P
 
 
 def _why_not(walk: Walk, policy: dict[str, Any], position: float, named: list[dict[str, Any]]) -> str:
-    if not walk.lake.exists(table("gold/order_proposals")):
-        return "replenish has not been run"
-    if policy["problem"]:
+    if walk.as_of not in nights_of(walk.lake, "replenish"):
+        return f"replenish has not been run for {walk.as_of}"
+    if policy["problem"] in HELD_PROBLEMS:
         return f"{policy['problem']} (see docs/constraints.md)"
     if position >= policy["reorder_point"]:
         return f"position {position:,.6g} is not below the reorder point"
-    return "; ".join(row["kind"] for row in named) or "its vendor takes no orders tonight"
+    return "; ".join(row["kind"] for row in named if row["kind"] in _HOLDING) or "its vendor takes no orders tonight"
 
 
 def _position(stock: dict[str, Any]) -> float:

@@ -10,6 +10,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from scaleinv.inventory import (
+    DAYS_PER_YEAR,
     Allotment,
     OrderLines,
     allot,
@@ -26,7 +27,6 @@ from scaleinv.schema.words import Cut, Limit
 
 _COLUMNS = 41
 """Of the samples of protection demand so many are kept per line, the outer two among them."""
-_DAYS_PER_YEAR = 365.0
 
 
 @dataclass(frozen=True)
@@ -196,7 +196,7 @@ def _money(walk: Walk, facts: Facts) -> dict[str, Floats]:
     days = np.maximum(facts.number("protection_interval"), 1.0)
     return {
         "gain": np.maximum(price - cost, 0.0) + config.replenish.goodwill * price,
-        "holding": config.inventory.holding_rate * cost * days / _DAYS_PER_YEAR,
+        "holding": config.inventory.holding_rate * cost * days / DAYS_PER_YEAR,
     }
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.evaluation import cutoffs
-from scaleinv.inventory import Policies, ProtectionDemand, Simulation, policies, simulate, within_limit
+from scaleinv.inventory import DAYS_PER_YEAR, Policies, ProtectionDemand, Simulation, policies, simulate, within_limit
 from scaleinv.lake import StagedFile
 from scaleinv.pipeline.arrays import (
     Distributions,
@@ -33,7 +33,8 @@ from scaleinv.schema.words import ID_SEPARATOR, POLICY_METHODS, PolicyMethod
 OLD: Final = "old"
 _FACTS: Final = ("group_id", "unique_id", "sku_id", "location_id", "vendor_id")
 _OLD: Final = ("old_reorder_point", "old_order_up_to_level")
-_DAYS_PER_YEAR: Final = 365.25
+_TOLD: Final = 10
+"""So many names of vendors stand in a line."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +71,7 @@ def work(walk: Walk) -> Outcome:
     night = night_of(walk)
     files: list[StagedFile] = []
     sums, stretched, held, n_series = _Sums(), 0, 0, 0
+    at_once: set[str] = set()
     for rows in groups(walk):
         found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=walk.as_of)
         terms, found = tonight(walk, rows, night.lead_times, found)
@@ -77,6 +79,7 @@ def work(walk: Walk) -> Outcome:
         stretched += demand.n_beyond_horizon
         held += int(terms.is_held.sum())
         n_series += rows.n_series
+        at_once |= set(rows.text("vendor_id")[terms.problem == "zero_lead_time"].tolist())
         made = policies_of(walk, demand, found, terms, config.inventory.method)
         partition = {"as_of": walk.as_of, "group_id": rows.group_id}
         content = _policy_rows(walk, rows, night, terms, made)
@@ -88,8 +91,15 @@ def work(walk: Walk) -> Outcome:
         walk.progress.say(f"{stretched:,} series have lead times beyond the horizon: their forecast was stretched")
     if held:
         walk.progress.say(f"{held:,} series cannot be ordered by: replenish names them (gold/policies.problem)")
+    if at_once:
+        walk.progress.say(f"lead times that are mostly 0 days count as 1: {_listed(sorted(at_once))}")
     walk.overwrite("gold/replay", _replay_rows(walk, sums))
     return Outcome()
+
+
+def _listed(vendors: list[str]) -> str:
+    more = len(vendors) - _TOLD
+    return "vendors " + ", ".join(vendors[:_TOLD]) + (f" and {more:,} more" if more > 0 else "")
 
 
 # --- what a night needs -------------------------------------------------------------------------------------------
@@ -262,7 +272,7 @@ def _columns(walk: Walk, rows: Rows, terms: Terms, given: NDArray[np.bool_], res
     config = walk.config.inventory
     cost = terms.unit_cost[given]
     margin = np.maximum(rows.numbers("unit_price")[given] - cost, 0.0)
-    years = result.n_days / _DAYS_PER_YEAR
+    years = result.n_days / DAYS_PER_YEAR
     return [
         np.ones(len(cost)),
         result.demand,

@@ -207,7 +207,7 @@ def _least_order(terms: Terms) -> Floats:
     """(n_series,) units: the minimum in whole packs, at least one; 0 where these are no numbers, which is screened."""
     multiple = np.where(terms.order_multiple > 0, terms.order_multiple, np.nan)
     packs = np.maximum(np.ceil(terms.min_order_quantity / multiple - GUARD), 1.0)
-    return np.nan_to_num(packs * multiple, posinf=0.0)
+    return np.asarray(np.nan_to_num(packs * multiple, posinf=0.0), dtype=np.float64)
 
 
 def _shelf_life(walk: Walk, rows: Rows, terms: Terms, found: Distributions) -> Floats:

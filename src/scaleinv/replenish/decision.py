@@ -79,12 +79,12 @@ def decide(
     is_held = pc.is_in(facts["problem"], value_set=pa.array(HELD_PROBLEMS)).to_numpy(zero_copy_only=False)
     unlimited = np.where(is_below & is_review & ~is_held, rounded, 0.0)
     return Decision(
-        position, need, within_limit(facts, position, unlimited), unlimited, np.asarray(is_known, dtype=bool),
+        position, need, limited_quantity(facts, position, unlimited), unlimited, np.asarray(is_known, dtype=bool),
         is_below & ~is_review,
     )  # fmt: skip
 
 
-def within_limit(facts: Facts, position: _Floats, quantity: _Floats) -> _Floats:
+def limited_quantity(facts: Facts, position: _Floats, quantity: _Floats) -> _Floats:
     """(n,) whole multiples that keep the position under ``level_limit``; 0 where the minimum does not fit."""
     limit, multiple = facts.number("level_limit"), facts.number("order_multiple")
     limited = position + quantity > limit + _SLACK * np.maximum(1.0, np.abs(limit))

@@ -10,33 +10,30 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scaleinv.replenish.changes import Changes
 from scaleinv.replenish.decision import Decision
 from scaleinv.replenish.facts import Facts
 from scaleinv.replenish.text import joined, spelled
 from scaleinv.schema import check, table
-from scaleinv.schema.words import CUTS, HELD_PROBLEMS, PROBLEMS
+from scaleinv.schema.words import CUTS, HELD_PROBLEMS
 
 _Floats = NDArray[np.float64]
 _Found = tuple[str, NDArray[np.int64], pa.Array, _Floats]
 """Kind, (m,) rows, (m,) details, (m,) value at risk."""
 
 
-def order_exceptions(
-    facts: Facts, decision: Decision, *, as_of: date, max_rounding_ratio: float, horizon: int | None = None
-) -> pa.Table:
-    """``gold/exceptions``, sorted by series and kind.
+def order_exceptions(facts: Facts, decision: Decision, *, as_of: date, horizon: int | None = None) -> pa.Table:
+    """``gold/exceptions`` of what is known before any limit of the night, sorted by series and kind.
 
-    ``max_rounding_ratio``: an order of more than this many times the need is named. ``horizon``: days that the forecast
-    reaches; without it ``long_lead_time`` is not looked for.
+    ``horizon``: days that the forecast reaches; without it ``long_lead_time`` is not looked for.
     """
     found = [
         _no_stock_record(facts, decision),
         _stale_stock(facts, decision),
         _negative_stock(facts),
         _no_demand(facts),
-        _rounded_far(facts, decision, max_rounding_ratio),
         _cut_by_max_stock(facts, decision),
-        *_problems(facts, decision),
+        *_problems(facts),
     ]
     if horizon is not None:
         found.append(_long_lead_time(facts, horizon))
@@ -60,6 +57,23 @@ def cut_exceptions(
     rows = np.flatnonzero(pc.is_valid(cut).to_numpy(zero_copy_only=False))
     detail = joined("wanted ", spelled(wanted[rows]), ", ordered ", spelled(quantity[rows]))
     found: list[_Found] = [(name, *_picked(cut, name, rows, detail, lost)) for name in CUTS]
+    return check(pa.concat_tables(_tables(facts, found, as_of)), table("gold/exceptions"), unique=False)
+
+
+def rounding_exceptions(facts: Facts, decision: Decision, changes: Changes, ratio: float, as_of: date) -> pa.Table:
+    """``gold/exceptions`` of orders that are more than ``ratio`` times the need: of what is ordered after all."""
+    need, quantity = np.maximum(decision.need, 0.0), changes.quantity
+    rounded = np.minimum(changes.rounded, quantity)  # more than that is ordered for a limit's sake, which says so
+    rows = np.flatnonzero(decision.is_known & (quantity > 0) & (rounded > ratio * need * (1 + 1e-9)))
+    limit = changes.constraint.take(pa.array(rows))
+    detail = joined(
+        "needed ", spelled(decision.need[rows]), ", ordered ", spelled(quantity[rows]), " because of minimum ",
+        spelled(facts.number("min_order_quantity")[rows]), " and multiple ",
+        spelled(facts.number("order_multiple")[rows]),
+        pc.fill_null(pc.binary_join_element_wise("; changed by ", limit, ""), ""),
+    )  # fmt: skip
+    value = (quantity[rows] - decision.need[rows]) * facts.number("unit_cost")[rows]
+    found: list[_Found] = [("rounded_far_above_need", rows, detail, value)]
     return check(pa.concat_tables(_tables(facts, found, as_of)), table("gold/exceptions"), unique=False)
 
 
@@ -118,18 +132,6 @@ def _no_demand(facts: Facts) -> _Found:
     return "no_demand", rows, detail, on_hand[rows] * facts.number("unit_cost")[rows]
 
 
-def _rounded_far(facts: Facts, decision: Decision, ratio: float) -> _Found:
-    far = decision.quantity > ratio * np.maximum(decision.need, 0.0) * (1 + 1e-9)
-    rows = np.flatnonzero(decision.is_ordered & far)
-    need, quantity = decision.need[rows], decision.quantity[rows]
-    detail = joined(
-        "needed ", spelled(need), ", ordered ", spelled(quantity), " because of minimum ",
-        spelled(facts.number("min_order_quantity")[rows]), " and multiple ",
-        spelled(facts.number("order_multiple")[rows]),
-    )  # fmt: skip
-    return "rounded_far_above_need", rows, detail, (quantity - need) * facts.number("unit_cost")[rows]
-
-
 def _cut_by_max_stock(facts: Facts, decision: Decision) -> _Found:
     rows = np.flatnonzero(decision.is_known & (decision.quantity < decision.unlimited))
     quantity, wanted = decision.quantity[rows], decision.unlimited[rows]
@@ -140,17 +142,13 @@ def _cut_by_max_stock(facts: Facts, decision: Decision) -> _Found:
     return "cut_by_max_stock", rows, detail, (wanted - quantity) * facts.number("unit_cost")[rows]
 
 
-def _problems(facts: Facts, decision: Decision) -> Iterator[_Found]:
+def _problems(facts: Facts) -> Iterator[_Found]:
     """What no order can be made of; of each the stock that is not looked after any more."""
     value = np.maximum(facts.number("on_hand"), 0.0) * facts.number("unit_cost")
-    for kind in PROBLEMS:
+    for kind in HELD_PROBLEMS:
         rows = np.flatnonzero(pc.fill_null(pc.equal(facts["problem"], kind), False).to_numpy(zero_copy_only=False))
-        done = ": nothing is ordered" if kind in HELD_PROBLEMS else ""
-        said = "a lead time of 0 days counts as 1" if kind == "zero_lead_time" else None
-        detail = facts["problem_detail"].take(pa.array(rows))
-        if said:
-            detail = pa.array([said] * rows.size, pa.string())
-        yield kind, rows, joined(detail, done), value[rows]
+        detail = joined(facts["problem_detail"].take(pa.array(rows)), ": nothing is ordered")
+        yield kind, rows, detail, value[rows]
 
 
 def _long_lead_time(facts: Facts, horizon: int) -> _Found:

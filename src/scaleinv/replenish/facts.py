@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scaleinv.errors import DataError, explain
 from scaleinv.schema import table
 from scaleinv.schema.units import REC20
-from scaleinv.schema.words import PROBLEMS, Problem
+from scaleinv.schema.words import HELD_PROBLEMS, Problem
 
 _POLICY = (
     "unique_id", "sku_id", "location_id", "vendor_id", "lead_time", "protection_interval", "expected_demand",
@@ -41,7 +41,8 @@ _COUNTED = [code for code, unit in REC20.items() if unit.endswith("sales_unit")]
 class Facts:
     """One row per policy, columns of ``gold/policies``, ``gold/stock_position`` and ``gold/series`` together.
 
-    ``problem`` names what is wrong with a series, ``problem_detail`` says what was found; both null: nothing is.
+    ``problem`` names why nothing may be ordered of a series, ``problem_detail`` says what was found; both null: it may.
+    A lead time of 0 days holds nothing, and ``optimize`` tells it.
     """
 
     columns: pa.Table
@@ -147,11 +148,13 @@ class _Found:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        told = pc.fill_null(pc.index_in(facts["problem"], value_set=pa.array(PROBLEMS)), -1)
+        told = pc.fill_null(pc.index_in(facts["problem"], value_set=pa.array(HELD_PROBLEMS)), -1)
         self.kind = told.to_numpy().astype(np.int8) + 1
-        """(n,) 0: none; else 1 + the place in ``PROBLEMS``."""
-        self.detail = {int(row): "no policy could be made of it" for row in np.flatnonzero(self.kind)}
-        """Row with a problem -> what was found; they are few."""
+        """(n,) 0: none; else 1 + the place in ``HELD_PROBLEMS``."""
+        self.told = self.kind > 0
+        """(n,) of which no policy could be made."""
+        self.detail: dict[int, str] = {}
+        """Row that is named here -> what was found; they are few."""
         self.columns: dict[str, NDArray[np.float64]] = {}
 
     def add(self, bad: NDArray[np.bool_], column: str, expected: str) -> None:
@@ -159,7 +162,7 @@ class _Found:
         if not bad.any():
             return
         values = self._facts.number(column)
-        kind = PROBLEMS.index(_PROBLEM_OF.get(column, "bad_levels")) + 1
+        kind = HELD_PROBLEMS.index(_PROBLEM_OF.get(column, "bad_levels")) + 1
         for row in np.flatnonzero(bad & (self.kind == 0)).tolist():
             self.kind[row] = kind
             self.detail[row] = f"{column} is {values[row]:g}, expected {expected}"
@@ -181,12 +184,13 @@ def _screened(facts: Facts) -> Facts:
     found.add(counted & (multiple % 1 != 0), "order_multiple", "whole pieces, for a unit that is counted")
     is_upside_down = facts.number("order_up_to_level") < facts.number("reorder_point") - 1e-9
     found.add(is_upside_down, "order_up_to_level", "at least the reorder point")
-    is_bad = found.kind > 0
-    told = pa.array([found.detail[row] for row in np.flatnonzero(is_bad).tolist()], pa.string())
-    detail = pc.replace_with_mask(pa.nulls(len(facts), pa.string()), pa.array(is_bad), told)
+    words = pa.array([None, "no policy could be made of it", *found.detail.values()], pa.string())
+    which = found.told.astype(np.int64)
+    which[list(found.detail)] = np.arange(len(found.detail)) + 2
+    detail = words.take(pa.array(which))
     made: dict[str, pa.Array] = {name: pa.array(values) for name, values in found.columns.items()}
     made["level_limit"] = pc.fill_null(facts["level_limit"], np.inf)
-    made["problem"] = pa.array([None, *PROBLEMS], pa.string()).take(pa.array(found.kind))
+    made["problem"] = pa.array([None, *HELD_PROBLEMS], pa.string()).take(pa.array(found.kind))
     columns = facts.columns
     for name, values in made.items():
         place = columns.schema.get_field_index(name)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from scaleinv.config.models import ReplenishConfig
 from scaleinv.replenish.changes import Changes, unchanged
 from scaleinv.replenish.decision import Decision, decide, joined_decisions
-from scaleinv.replenish.exceptions import cut_exceptions, order_exceptions
+from scaleinv.replenish.exceptions import cut_exceptions, order_exceptions, rounding_exceptions
 from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.lines import order_lines
 
@@ -88,7 +88,8 @@ def propose(
         wanted.facts, wanted.decision, items, vendors, changes, retailer=retailer, as_of=as_of, arrivals=arrivals or {}
     )
     cut = cut_exceptions(wanted.facts, wanted.decision.quantity, changes.quantity, changes.cut, changes.lost, as_of)
-    named = pa.concat_tables([*wanted.exceptions, cut])
+    far = rounding_exceptions(wanted.facts, wanted.decision, changes, config.max_rounding_ratio, as_of)
+    named = pa.concat_tables([*wanted.exceptions, cut, far])
     return Proposals(
         lines, named.sort_by([("unique_id", "ascending"), ("kind", "ascending")]), wanted.n_waiting
     )  # fmt: skip
@@ -108,11 +109,7 @@ def _wanted(
     for policies, position, series in parts:
         facts = gather(policies, position, series, as_of=as_of)
         decision = decide(facts, as_of=as_of, max_stock_age_days=config.max_stock_age_days, open_tonight=open_tonight)
-        exceptions.append(
-            order_exceptions(
-                facts, decision, as_of=as_of, max_rounding_ratio=config.max_rounding_ratio, horizon=horizon
-            )
-        )
+        exceptions.append(order_exceptions(facts, decision, as_of=as_of, horizon=horizon))
         n_waiting += int(decision.is_waiting.sum())
         rows = np.flatnonzero(decision.is_ordered)
         ordered.append((facts.take(rows), decision.take(rows)))

@@ -19,7 +19,7 @@ from scaleinv.schema.columns import (
     units,
 )
 from scaleinv.schema.table import Column, Table
-from scaleinv.schema.words import CUTS, PROBLEMS
+from scaleinv.schema.words import CUTS, HELD_PROBLEMS
 
 ORDERS = (
     Table(
@@ -112,7 +112,7 @@ ORDERS = (
             Column(
                 "kind", TEXT,
                 "no_stock_record, stale_stock, no_demand, negative_stock, rounded_far_above_need, long_lead_time; "
-                + "a series that cannot be ordered by: " + ", ".join(PROBLEMS) + "; an order that a limit cut: "
+                + "a series that cannot be ordered by: " + ", ".join(HELD_PROBLEMS) + "; an order that a limit cut: "
                 + ", ".join(CUTS),
             ),
             Column("detail", TEXT, "what was found and what was done"),
