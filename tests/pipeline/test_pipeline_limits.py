@@ -20,8 +20,11 @@ from scaleinv.config import ServiceTarget, load_config
 from scaleinv.errors import DataError
 from scaleinv.evaluation import cutoffs
 from scaleinv.pipeline import optimize, replenish
+from scaleinv.pipeline.arrays import champions_of, lead_times, of_champions, series_of
 from scaleinv.pipeline.explain_policy import PolicyExplanation, explained_policy
+from scaleinv.pipeline.levels import policies_of
 from scaleinv.pipeline.picture import draw
+from scaleinv.pipeline.terms import protection_of, tonight
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 from scaleinv.schema.words import HELD_PROBLEMS
@@ -200,6 +203,37 @@ def test_a_minimum_above_the_maximum_stock_is_a_contradiction(make: Make) -> Non
     assert all(row["quantity_change"] < 0 for row in bound)
     assert any(row["constraint_change"] < 0 for row in bound)
     assert max(line["quantity"] for line in by_name(walk, "gold/order_proposals").values()) <= 30
+
+
+def test_a_smaller_order_keeps_its_promise_by_a_higher_reorder_point(make: Make, plain: Walk) -> None:
+    walk = make("inventory.limits.max_stock=45")
+    adds_up(walk)
+    policies, were = by_name(walk, "gold/policies"), by_name(plain, "gold/policies")
+    higher = 0
+    for group in walk.groups():
+        part = series_of(walk, group)
+        found = of_champions(walk, group, part.series, champions_of(walk), cutoff=AS_OF)
+        terms, found = tonight(walk, part, lead_times(walk), found)
+        mine = [policies[name] for name in part.text("unique_id")]
+        quantity = [row["order_quantity"] for row in mine]
+        demand = protection_of(walk, found, terms)
+        asked = policies_of(walk, demand, found, terms, "quantile", max_order_quantity=quantity)
+        for row, point in zip(mine, asked.reorder_point, strict=True):
+            assert row["reorder_point"] - row["constraint_change"] == point
+            was = were[row["unique_id"]]
+            assert row["order_quantity"] - row["quantity_change"] == was["order_quantity"]
+            higher += row["constraint_change"] == 0 and row["reorder_point"] > was["reorder_point"]
+    assert higher >= 2
+
+
+def test_limits_of_stock_bind_in_the_replay_too(make: Make, plain: Walk) -> None:
+    walk = make("inventory.limits.max_stock_days=4")
+    stock, before = (
+        {row["policy"]: row["mean_on_hand"] for row in one.read("gold/replay").to_pylist() if row["slice"] == "overall"}
+        for one in (walk, plain)
+    )
+    assert set(stock) == set(before)
+    assert all(stock[policy] < 0.8 * before[policy] for policy in ("quantile", "root", "seed"))
 
 
 def test_a_shelf_life_limits_its_category(make: Make, plain: Walk) -> None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, made
@@ -11,6 +14,7 @@ from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, made
 from scaleinv.config import load_config
 from scaleinv.config.whatif import Scenario, load_scenarios
 from scaleinv.errors import ConfigError
+from scaleinv.pipeline import whatif
 from scaleinv.pipeline.picture import write_report
 from scaleinv.pipeline.targets import promote
 from scaleinv.pipeline.walk import Walk
@@ -79,6 +83,65 @@ def test_scenarios_do_what_they_say(walk: Walk, tmp_path: Path) -> None:
     page = (tmp_path / "all.html").read_text()
     assert page.count("<svg") == 1
     assert all(f"<th>{result.name}</th>" in page for result in told.results)
+
+
+def twofold(mean: Any, daily: Any, cumulative: Any) -> None:
+    for values in (mean, daily, cumulative):
+        values *= 2
+
+
+STOCK = {4: {"stock_date": AS_OF - dt.timedelta(days=30)}, 5: {"on_hand": math.nan}, 6: {"on_hand": -3.0}}
+WEEKLY = {**{at: {"review_period": 7} for at in range(3)}, 8: {"review_period": 7, "review_date": AS_OF}}
+LIMITED = (
+    "inventory.limits.max_stock_days=9", "inventory.limits.shelf_life_days={fresh: 6}",
+    "replenish.rounding=expected_cost", "inventory.calendars={V2: {order_days: [saturday, monday]}}",
+)  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def limited(tmp_path_factory: pytest.TempPathFactory) -> Walk:
+    """Three series wait for Monday, a stock record is too old, one is none, limits bind."""
+    return made(tmp_path_factory.mktemp("limited"), *LIMITED, stock=STOCK, series=WEEKLY)
+
+
+def test_the_night_as_it_is_is_what_replenish_ordered(limited: Walk) -> None:
+    lines = limited.read("gold/order_proposals").to_pylist()
+    policies = limited.read("gold/policies").to_pylist()
+    assert {line["unique_id"] for line in lines} == {NAMES[at] for at in range(12) if at not in (1, 2, 4, 5)}
+    assert any(row["constraint_change"] < 0 for row in policies)
+    base = what_if(limited, [Scenario(name="nothing else")]).results[0].figures
+    assert base["order_lines"] == len(lines)
+    assert base["order_value"] == pytest.approx(sum(line["value"] for line in lines))
+    costs = {row["unique_id"]: row["unit_cost"] for row in limited.read("gold/series").to_pylist()}
+    kept = [row for row in policies if row["unique_id"] != NAMES[5]]
+    stock = sum((row["safety_stock"] + row["constraint_change"]) * costs[row["unique_id"]] for row in kept)
+    assert base["safety_stock_value"] == pytest.approx(stock)
+
+
+def test_twice_the_demand_is_a_night_whose_forecasts_are_twice_as_high(limited: Walk, tmp_path: Path) -> None:
+    """Limits of days grow with it."""
+    forecasts = dict.fromkeys(range(12), twofold)
+    other = made(tmp_path, *LIMITED, stock=STOCK, series=WEEKLY, forecasts=forecasts)
+    scenario = Scenario.model_validate({"name": "twice", "demand": [{"factor": 2.0}]})
+    twice, expected = what_if(limited, [scenario]).results[1], what_if(other, [scenario]).results[0]
+    assert twice.figures == pytest.approx(expected.figures)
+    assert twice.worst == expected.worst
+
+
+def test_a_budget_keeps_only_what_is_wanted(limited: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[int] = []
+
+    def counted(scenario: Scenario, result: whatif.Result) -> None:
+        seen.append(sum(len(part["name"]) for part in result.to_cut))
+        spend(scenario, result)
+
+    spend = whatif._spend
+    monkeypatch.setattr(whatif, "_spend", counted)
+    base, rich = what_if(limited, [Scenario(name="rich", budget=1e6)]).results
+    assert seen == [0, base.figures["order_lines"]]
+    assert rich.figures["order_value"] == pytest.approx(base.figures["order_value"])
+    assert rich.figures["lost_share"] == pytest.approx(base.figures["lost_share"], rel=0.02)
+    assert [name for name, _ in rich.worst] == [name for name, _ in base.worst]
 
 
 def _tables(walk: Walk) -> dict[str, object]:

@@ -72,6 +72,7 @@ def policies(
     ordering_cost: float,
     holding_rate: float,
     max_cover_days: float,
+    max_order_quantity: ArrayLike = np.inf,
     key: NDArray[np.uint64] | None = None,
 ) -> Policies:
     """When to order and how much, for all series at once.
@@ -96,6 +97,8 @@ def policies(
         ordering_cost: money per order line.
         holding_rate: per year, share of the unit cost.
         max_cover_days: an economic order quantity covers no more days than this.
+        max_order_quantity: (n_series,) units, a multiple and no less than the minimum: the most that an order is, and
+            what the reorder point is then solved for.
         key: (n_series,) a hash of the series' name: levels are rounded up or down to whole units, by a number that
             belongs to the series, so that all series together keep the promise; ``None``: always up, so that each does.
 
@@ -114,6 +117,7 @@ def policies(
         mean, cost, minimum, multiple, protection.review_period,
         ordering_cost=ordering_cost, holding_rate=holding_rate, max_cover_days=max_cover_days,
     )  # fmt: skip
+    quantity = np.minimum(quantity, max_order_quantity)
     expected = on_grid(protection.mean)
     if method == "quantile":
         demand_part, lead_part = _quantile_parts(protection, is_fill, goal, quantity, multiple)

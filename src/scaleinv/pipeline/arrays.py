@@ -66,6 +66,10 @@ class Distributions:
     cumulative_quantiles: Floats
     """(n_series, horizon, n_quantiles)"""
 
+    def take(self, series: NDArray[np.int64]) -> Distributions:
+        """Of these series."""
+        return Distributions(self.mean[series], self.quantiles[series], self.cumulative_quantiles[series])
+
 
 @dataclass(frozen=True)
 class LeadTimes:

@@ -21,7 +21,7 @@ from scaleinv.errors import ConfigError, explain
 from scaleinv.evaluation import cutoffs
 from scaleinv.inventory import policies, protection_demand, screen, simulate
 from scaleinv.pipeline.arrays import Distributions, Floats, Rows, champions_of, groups, of_champions
-from scaleinv.pipeline.optimize import daily_sd
+from scaleinv.pipeline.levels import daily_sd
 from scaleinv.pipeline.stages import stages_between
 from scaleinv.pipeline.targets import name_keys
 from scaleinv.pipeline.walk import Walk

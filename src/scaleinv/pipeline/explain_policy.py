@@ -12,9 +12,10 @@ import pyarrow.compute as pc
 from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.inventory import ReorderParts, expected_shortage, reorder_parts
 from scaleinv.pipeline.arrays import Distributions, champions_of, lead_times, of_champions, series_of
-from scaleinv.pipeline.optimize import policies_of
+from scaleinv.pipeline.levels import levels_of
 from scaleinv.pipeline.terms import Terms, protection_of, tonight
 from scaleinv.pipeline.walk import Walk, nights_of
+from scaleinv.replenish import decide, gather
 from scaleinv.schema import table
 from scaleinv.schema.words import CUTS, HELD_PROBLEMS, series_id
 
@@ -112,9 +113,9 @@ def explained_policy(walk: Walk, sku_id: str, location_id: str) -> PolicyExplana
         raise LakeError(explain(f"gold/policies has nothing of {unique_id} on {walk.as_of}", do="scaleinv optimize"))
     terms, found, facts = _of_one(walk, policy["group_id"], unique_id)
     protection = protection_of(walk, found, terms)
-    made = policies_of(walk, protection, found, terms, policy["method"])
+    made = levels_of(walk, protection, found, terms, policy["method"])
     parts = reorder_parts(
-        protection, made, method=policy["method"], is_fill_rate=terms.kind == "fill_rate", target=terms.target,
+        protection, made.made, method=policy["method"], is_fill_rate=terms.kind == "fill_rate", target=terms.target,
         order_multiple=terms.order_multiple, constraint_change=policy["constraint_change"],
     )  # fmt: skip
     if float(parts.total[0]) != policy["reorder_point"]:
@@ -127,9 +128,8 @@ def explained_policy(walk: Walk, sku_id: str, location_id: str) -> PolicyExplana
             )
         )
     levels = (np.arange(protection.protection.shape[1]) + 0.5) / protection.protection.shape[1]
-    stock = _row(walk, "gold/stock_position", unique_id) or {}
     line = _row(walk, "gold/order_proposals", unique_id)
-    position = line["inventory_position"] if line else _position(stock)
+    position = line["inventory_position"] if line else _position(walk, unique_id)
     quantity = line["quantity"] if line else 0.0
     margin = max(facts["unit_price"] - facts["unit_cost"], 0.0)
     risk = [
@@ -153,12 +153,7 @@ def _of_one(walk: Walk, group_id: str, unique_id: str) -> tuple[Terms, Distribut
     at = np.asarray([pc.index(rows.series["unique_id"], unique_id).as_py()])
     found = of_champions(walk, group_id, rows.series, champions_of(walk), cutoff=walk.as_of)
     terms, found = tonight(walk, rows, lead_times(walk), found)
-    per_series = {name: value for name, value in vars(terms).items() if name != "lead_time_probability"}
-    one = Terms(
-        **{name: value[at] for name, value in per_series.items()}, lead_time_probability=terms.lead_time_probability
-    )
-    part = Distributions(found.mean[at], found.quantiles[at], found.cumulative_quantiles[at])
-    return one, part, rows.series.take(at).to_pylist()[0]
+    return terms.take(at), found.take(at), rows.series.take(at).to_pylist()[0]
 
 
 def _reorder_words(parts: ReorderParts, policy: dict[str, Any]) -> tuple[Part, ...]:
@@ -191,11 +186,12 @@ def _why_not(walk: Walk, policy: dict[str, Any], position: float, named: list[di
     return "; ".join(row["kind"] for row in named if row["kind"] in _HOLDING) or "its vendor takes no orders tonight"
 
 
-def _position(stock: dict[str, Any]) -> float:
-    on_hand, on_order, backorders, reserved = (
-        stock.get(name) or 0.0 for name in ("on_hand", "on_order", "backorders", "reserved")
-    )
-    return float(max(on_hand, 0.0) + on_order - backorders - reserved)
+def _position(walk: Walk, unique_id: str) -> float:
+    """As ``replenish`` counts it."""
+    parts = (walk.read(f"gold/{name}", unique_id=unique_id) for name in ("policies", "stock_position", "series"))
+    facts = gather(*parts, as_of=walk.as_of)
+    decision = decide(facts, as_of=walk.as_of, max_stock_age_days=walk.config.replenish.max_stock_age_days)
+    return float(decision.inventory_position[0])
 
 
 def _row(walk: Walk, name: str, unique_id: str) -> dict[str, Any] | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -19,10 +18,10 @@ from scaleinv.inventory import (
     rounded_by_cost,
     whole_trucks,
 )
-from scaleinv.pipeline.arrays import Distributions, Floats, champions_of, lead_times, of_champions, series_of
+from scaleinv.pipeline.arrays import Floats, champions_of, lead_times, of_champions, series_of
 from scaleinv.pipeline.terms import protection_of, tonight
 from scaleinv.pipeline.walk import Walk
-from scaleinv.replenish import Changes, Facts, Wanted, unchanged
+from scaleinv.replenish import Changes, Decision, Facts, Wanted, unchanged
 from scaleinv.schema.words import Cut, Limit
 
 _COLUMNS = 41
@@ -61,10 +60,10 @@ class LimitsOfTheNight:
         if not len(facts):
             return unchanged(decision)
         ahead = demand_ahead(self.walk, facts)
-        money = _money(self.walk, facts)
+        money = money_of(self.walk, facts)
         position, rounded, quantity = decision.inventory_position, decision.unlimited, decision.quantity
         if self.walk.config.replenish.rounding == "expected_cost":
-            rounded = quantity = _by_cost(self.walk, wanted, ahead, money)
+            rounded = quantity = by_cost(self.walk, facts, decision, ahead.demand, ahead.levels)
         multiple = facts.number("order_multiple")
         most = quantity + np.floor(self.walk.config.replenish.limits.fill_days * ahead.mean_daily / multiple) * multiple
         most = np.maximum(np.minimum(most, facts.number("level_limit") - position), quantity)
@@ -167,7 +166,7 @@ def demand_ahead(walk: Walk, facts: Facts) -> Ahead:
     """Group by group: the forecasts that the policies were made of, for the lines alone."""
     champions, known = champions_of(walk), lead_times(walk)
     n, n_samples = len(facts), walk.config.inventory.n_samples
-    kept = np.unique(np.linspace(0, n_samples - 1, _COLUMNS).round().astype(np.int64))
+    kept = kept_columns(n_samples)
     demand = np.empty((n, len(kept)), dtype=np.float32)
     mean, key = np.empty(n), np.empty(n, dtype=np.uint64)
     names, group = _codes(facts, "group_id")
@@ -179,17 +178,18 @@ def demand_ahead(walk: Walk, facts: Facts) -> Ahead:
         ).to_numpy()
         found = of_champions(walk, name, rows.series, champions, cutoff=walk.as_of)
         terms, found = tonight(walk, rows, known, found)
-        few: dict[str, Any] = {
-            key: value[where] for key, value in vars(terms).items() if key != "lead_time_probability"
-        }
-        some = type(terms)(**few, lead_time_probability=terms.lead_time_probability)
-        part = Distributions(*(getattr(found, each)[where] for each in ("mean", "quantiles", "cumulative_quantiles")))
+        some, part = terms.take(where), found.take(where)
         demand[mine] = protection_of(walk, part, some).protection[:, kept]
         mean[mine], key[mine] = part.mean.mean(axis=1), some.key
     return Ahead(demand, (kept + 0.5) / n_samples, mean, key)
 
 
-def _money(walk: Walk, facts: Facts) -> dict[str, Floats]:
+def kept_columns(n_samples: int) -> NDArray[np.int64]:
+    """Which samples are kept of each line."""
+    return np.unique(np.linspace(0, n_samples - 1, _COLUMNS).round().astype(np.int64))
+
+
+def money_of(walk: Walk, facts: Facts) -> dict[str, Floats]:
     """(n_lines,) what a unit sold brings, with the goodwill that is not lost, and what one costs that stays."""
     cost, price = facts.number("unit_cost"), facts.number("unit_price")
     config = walk.config
@@ -200,13 +200,14 @@ def _money(walk: Walk, facts: Facts) -> dict[str, Floats]:
     }
 
 
-def _by_cost(walk: Walk, wanted: Wanted, ahead: Ahead, money: dict[str, Floats]) -> Floats:
-    config, facts, decision = walk.config.replenish, wanted.facts, wanted.decision
+def by_cost(walk: Walk, facts: Facts, decision: Decision, demand: NDArray[np.float32], levels: Floats) -> Floats:
+    """(n_lines,) units: the needs rounded to what is expected to cost least."""
+    config, money = walk.config.replenish, money_of(walk, facts)
     packs = np.asarray([1, *(load.packs for load in config.loads)], dtype=np.float64)
     return rounded_by_cost(
         decision.need,
-        ahead.demand,
-        ahead.levels,
+        demand,
+        levels,
         position=decision.inventory_position,
         min_order_quantity=facts.number("min_order_quantity"),
         loads=facts.number("order_multiple")[:, None] * packs,

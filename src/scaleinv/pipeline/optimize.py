@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import date, timedelta
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,10 +12,9 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.evaluation import cutoffs
-from scaleinv.inventory import DAYS_PER_YEAR, Policies, ProtectionDemand, Simulation, policies, simulate, within_limit
+from scaleinv.inventory import DAYS_PER_YEAR, Limited, Simulation, simulate
 from scaleinv.lake import StagedFile
 from scaleinv.pipeline.arrays import (
-    Distributions,
     Floats,
     LeadTimes,
     Rows,
@@ -24,14 +23,14 @@ from scaleinv.pipeline.arrays import (
     lead_times,
     of_champions,
 )
-from scaleinv.pipeline.terms import Terms, protection_of, screened, terms_of, tonight
+from scaleinv.pipeline.levels import levels_of, policy_rows
+from scaleinv.pipeline.terms import Terms, bounded, protection_of, terms_of, tonight
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 from scaleinv.schema.review import review_phase
-from scaleinv.schema.words import ID_SEPARATOR, POLICY_METHODS, PolicyMethod
+from scaleinv.schema.words import ID_SEPARATOR, POLICY_METHODS
 
 OLD: Final = "old"
-_FACTS: Final = ("group_id", "unique_id", "sku_id", "location_id", "vendor_id")
 _OLD: Final = ("old_reorder_point", "old_order_up_to_level")
 _TOLD: Final = 10
 """So many names of vendors stand in a line."""
@@ -80,9 +79,9 @@ def work(walk: Walk) -> Outcome:
         held += int(terms.is_held.sum())
         n_series += rows.n_series
         at_once |= set(rows.text("vendor_id")[terms.problem == "zero_lead_time"].tolist())
-        made = policies_of(walk, demand, found, terms, config.inventory.method)
+        levels = levels_of(walk, demand, found, terms, config.inventory.method)
         partition = {"as_of": walk.as_of, "group_id": rows.group_id}
-        content = _policy_rows(walk, rows, night, terms, made)
+        content = policy_rows(walk, rows, night.champions, terms, levels)
         files.append(walk.lake.stage_file(table("gold/policies"), content, partition=partition))
         _replay_group(walk, rows, night, terms.is_held, sums)
     walk.lake.commit(table("gold/policies"), files, where={"as_of": walk.as_of})
@@ -135,72 +134,11 @@ def _replay_days(walk: Walk, first_cutoff: date) -> list[tuple[date, int]]:
     return [(first_cutoff + timedelta(days=day), min(max(day, 0) // config.refresh_days, last)) for day in offsets]
 
 
-# --- policies -----------------------------------------------------------------------------------------------------
-
-
-def policies_of(
-    walk: Walk, demand: ProtectionDemand, found: Distributions, terms: Terms, method: PolicyMethod
-) -> Policies:
-    """What the method makes of a group's forecasts, before any limit of stock."""
-    config = walk.config.inventory
-    return policies(
-        demand,
-        method=method,
-        is_fill_rate=terms.kind == "fill_rate",
-        target=terms.target,
-        unit_cost=terms.unit_cost,
-        min_order_quantity=terms.min_order_quantity,
-        order_multiple=terms.order_multiple,
-        mean_daily=found.mean.mean(axis=1),
-        sd_daily=daily_sd(found, walk.config.forecast.quantile_levels),
-        ordering_cost=config.ordering_cost,
-        holding_rate=config.holding_rate,
-        max_cover_days=config.max_cover_days,
-        key=terms.key if config.whole_units == "even" else None,
-    )
-
-
-def daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
-    """(n_series,) standard deviation of a typical day: of the quantile function averaged over the horizon."""
-    u = (np.arange(200) + 0.5) / 200
-    weights = np.stack([np.interp(u, levels, row) for row in np.eye(len(levels))])
-    return np.asarray((found.quantiles.mean(axis=1) @ weights).std(axis=1))
-
-
-def _policy_rows(walk: Walk, rows: Rows, night: Night, terms: Terms, made: Policies) -> pa.Table:
-    n = rows.n_series
-    limited = within_limit(
-        made.reorder_point, made.order_quantity, terms.min_order_quantity, terms.order_multiple, terms.limit
-    )
-    is_bound = (limited.point_change < 0) | (limited.quantity_change < 0)
-    columns: dict[str, Any] = {name: rows.series[name] for name in _FACTS}
-    columns |= {
-        "as_of": pa.array([walk.as_of] * n, pa.date32()),
-        "model": pa.array([night.champions[name] for name in rows.text("demand_class").tolist()]),
-        "method": pa.array([walk.config.inventory.method] * n),
-        "target_kind": pa.array(terms.kind.tolist()),
-        "target": terms.target,
-    }
-    columns |= asdict(made)
-    columns |= {
-        "reorder_point": limited.reorder_point,
-        "order_quantity": limited.order_quantity,
-        "order_up_to_level": limited.order_up_to_level,
-        "constraint_change": limited.point_change,
-        "quantity_change": limited.quantity_change,
-        "level_limit": pa.array(terms.limit, mask=~np.isfinite(terms.limit)),
-        "constraint": pa.array(terms.bound.tolist(), pa.string(), mask=~is_bound),
-        "problem": pa.array(terms.problem.tolist(), pa.string(), mask=terms.problem == ""),
-    }
-    contract = table("gold/policies")
-    return pa.table({name: columns[name] for name in contract.names}, schema=contract.schema)
-
-
 # --- replay -------------------------------------------------------------------------------------------------------
 
 
 def _replay_group(walk: Walk, rows: Rows, night: Night, is_held: NDArray[np.bool_], sums: _Sums) -> None:
-    """Without calendars and limits of stock, which are tonight's, and without series that are held."""
+    """Without calendars, which are tonight's, and without series that are held; under each cutoff's limits of stock."""
     days = _replay_days(walk, night.cutoffs[0])
     terms = terms_of(walk, rows, night.lead_times)
     wanted = wanted_of(walk, rows, night, [day for day, _ in days])
@@ -209,13 +147,13 @@ def _replay_group(walk: Walk, rows: Rows, night: Night, is_held: NDArray[np.bool
         "target": np.char.add(np.char.add(terms.kind, " "), np.char.mod("%g", terms.target)),
         "demand_class": rows.text("demand_class"),
     }
-    backtest: dict[str, list[Policies]] = {method: [] for method in POLICY_METHODS}
+    backtest: dict[str, list[Limited]] = {method: [] for method in POLICY_METHODS}
     for cutoff in night.cutoffs:
         found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=cutoff)
-        terms, found = screened(terms, found)
+        terms, found = bounded(walk, rows, terms, found)
         demand = protection_of(walk, found, terms)
         for method in POLICY_METHODS:
-            backtest[method].append(policies_of(walk, demand, found, terms, method))
+            backtest[method].append(levels_of(walk, demand, found, terms, method).limited)
     levels = {
         method: (
             np.stack([p.reorder_point for p in made], axis=1),

@@ -56,6 +56,11 @@ class Terms:
     is_held: NDArray[np.bool_]
     """so that nothing may be ordered"""
 
+    def take(self, series: NDArray[np.int64]) -> Terms:
+        """Of these series; of all vendors."""
+        per_series = {name: value[series] for name, value in vars(self).items() if name != "lead_time_probability"}
+        return Terms(**per_series, lead_time_probability=self.lead_time_probability)
+
 
 def terms_of(walk: Walk, rows: Rows, known: LeadTimes) -> Terms:
     """As they stand in the tables, neither screened nor limited."""
@@ -81,7 +86,12 @@ def terms_of(walk: Walk, rows: Rows, known: LeadTimes) -> Terms:
 
 def tonight(walk: Walk, rows: Rows, known: LeadTimes, found: Distributions) -> tuple[Terms, Distributions]:
     """Terms by tonight's calendars and limits, screened; and forecasts that are numbers."""
-    return screened(_limited(walk, rows, with_calendars(walk, terms_of(walk, rows, known), known), found), found)
+    return bounded(walk, rows, with_calendars(walk, terms_of(walk, rows, known), known), found)
+
+
+def bounded(walk: Walk, rows: Rows, terms: Terms, found: Distributions) -> tuple[Terms, Distributions]:
+    """With the limits of stock that these forecasts make, screened."""
+    return screened(_limited(walk, rows, terms, found), found)
 
 
 def screened(terms: Terms, found: Distributions) -> tuple[Terms, Distributions]:

@@ -14,12 +14,13 @@ from datetime import date
 from typing import Any, Final
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.config.whatif import Scenario, Which
 from scaleinv.errors import ConfigError, explain
-from scaleinv.inventory import Policies, ProtectionDemand, allot, expected_shortage, order_lines, within_limit
+from scaleinv.inventory import ProtectionDemand, allot, expected_shortage, order_lines
 from scaleinv.pipeline.arrays import (
     Distributions,
     Floats,
@@ -30,15 +31,15 @@ from scaleinv.pipeline.arrays import (
     of_champions,
     series_of,
 )
-from scaleinv.pipeline.optimize import policies_of
-from scaleinv.pipeline.terms import Terms, protection_of, tonight
+from scaleinv.pipeline.levels import levels_of, policy_rows
+from scaleinv.pipeline.limits import by_cost, kept_columns, money_of
+from scaleinv.pipeline.terms import Terms, bounded, open_tonight, protection_of, tonight
 from scaleinv.pipeline.walk import Walk
+from scaleinv.replenish import Facts, decide, gather
 
 AS_IT_IS: Final = "as it is"
 _FOLDER: Final = "_whatif"
-_COLUMNS: Final = 41
 _WORST: Final = 5
-_DAYS_PER_YEAR: Final = 365.0
 FIGURES: Final = {
     "safety_stock_value": "safety stock, at unit cost",
     "stock_value": "mean stock: safety stock + half an order, at unit cost",
@@ -61,7 +62,7 @@ class Result:
     demand: float = 0.0
     short: float = 0.0
     to_cut: list[dict[str, Any]] = field(default_factory=list)
-    """Lines that a budget is yet to be spent on, group by group."""
+    """What a budget is yet to be spent on, group by group; only what is wanted."""
 
     def plain(self) -> dict[str, Any]:
         """For a machine."""
@@ -124,7 +125,7 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
     began = time.perf_counter()
     every = [Scenario(name=AS_IT_IS), *scenarios]
     results = [Result(scenario.name) for scenario in every]
-    champions, known = champions_of(walk), lead_times(walk)
+    champions, known, is_open = champions_of(walk), lead_times(walk), open_tonight(walk)
     named: set[tuple[str, str]] = set()
     n_series = 0
     names = walk.groups()
@@ -132,11 +133,11 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
         rows = series_of(walk, group_id)
         found = of_champions(walk, group_id, rows.series, champions, cutoff=walk.as_of)
         terms, found = tonight(walk, rows, known, found)
-        position = _position(walk, rows)
         n_series += rows.n_series
-        base = protection_of(walk, found, terms)
+        stock = walk.read("gold/stock_position", group_id=group_id)
+        group = _Group(rows, found, terms, protection_of(walk, found, terms), stock, champions, is_open)
         for scenario, result in zip(every, results, strict=True):
-            _add(walk, rows, known, found, terms, base, position, scenario, result, named)
+            _add(walk, group, known, scenario, result, named)
         walk.progress.count(done + 1, len(names), "groups")
     _refuse_unknown(every, named)
     for scenario, result in zip(every, results, strict=True):
@@ -148,7 +149,7 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
 
 
 def saved(walk: Walk, name: str) -> Comparison:
-    """A comparison that was saved for the night.
+    """A comparison that was saved for the group.
 
     Raises:
         ConfigError: there is none of this name.
@@ -170,50 +171,95 @@ def _path(walk: Walk, name: str) -> str:
     return f"{_FOLDER}/{walk.as_of}/{name}.json"
 
 
+@dataclass(frozen=True)
+class _Group:
+    """A group on the night as it is."""
+
+    rows: Rows
+    found: Distributions
+    terms: Terms
+    protection: ProtectionDemand
+    stock: pa.Table
+    champions: dict[str, str]
+    open_tonight: dict[str, bool]
+
+
 # --- one scenario of one group ----------------------------------------------------------------------------------------
 
 
 def _add(
-    walk: Walk, rows: Rows, known: LeadTimes, found: Distributions, terms: Terms, base: ProtectionDemand,
-    position: Floats, scenario: Scenario, result: Result, named: set[tuple[str, str]],
-) -> None:  # fmt: skip
+    walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, result: Result, named: set[tuple[str, str]]
+) -> None:
+    rows = group.rows
     matches = _matcher(rows, named)
-    price = rows.numbers("unit_price")
-    for change in scenario.prices:
-        price = np.where(matches(change.which), price * change.factor, price)
-    found = _demand(walk, found, scenario, matches)
-    terms = _terms(walk, rows, known, terms, scenario, matches, named)
-    is_same = not (scenario.demand or scenario.delays or scenario.outages)
-    protection = base if is_same else protection_of(walk, found, terms)
-    made = policies_of(walk, protection, found, terms, walk.config.inventory.method)
-    limited = within_limit(
-        made.reorder_point, made.order_quantity, terms.min_order_quantity, terms.order_multiple, terms.limit
-    )
-    is_below = (position < limited.reorder_point - 1e-9) & ~terms.is_held
-    need = np.maximum(limited.order_up_to_level - position, terms.min_order_quantity)
-    wanted = np.where(is_below, np.ceil(need / terms.order_multiple - 1e-9) * terms.order_multiple, 0.0)
+    found = _demand(walk, group.found, scenario, matches)
+    terms = _terms(walk, rows, known, group.terms, scenario, matches, named)
+    protection = group.protection
+    if scenario.demand or scenario.delays or scenario.outages:
+        terms, found = bounded(walk, rows, terms, found)
+        protection = protection_of(walk, found, terms)
+    levels = levels_of(walk, protection, found, terms, walk.config.inventory.method)
+    policies = policy_rows(walk, rows, group.champions, terms, levels)
+    facts = gather(policies, group.stock, _series(rows, scenario, matches), as_of=walk.as_of)
+    decision = decide(
+        facts, as_of=walk.as_of, max_stock_age_days=walk.config.replenish.max_stock_age_days,
+        open_tonight=group.open_tonight,
+    )  # fmt: skip
+    ordered = np.flatnonzero(decision.is_ordered)
     n_samples = protection.protection.shape[1]
-    levels = (np.arange(n_samples) + 0.5) / n_samples
-    margin = np.maximum(price - terms.unit_cost, 0.0)
-    _sum_stock(result, made, limited.order_quantity, terms)
+    kept, all_levels = kept_columns(n_samples), (np.arange(n_samples) + 0.5) / n_samples
+    few = protection.protection[np.ix_(ordered, kept)]
+    wanted = np.zeros(rows.n_series)
+    if walk.config.replenish.rounding == "expected_cost" and ordered.size:
+        wanted[ordered] = by_cost(walk, facts.take(ordered), decision.take(ordered), few, all_levels[kept])
+    else:
+        wanted[ordered] = decision.quantity[ordered]
+    _sum_stock(result, facts, policies)
     result.demand += float(protection.mean.sum())
+    money, position = money_of(walk, facts), decision.inventory_position
+    cost, margin = facts.number("unit_cost"), np.maximum(facts.number("unit_price") - facts.number("unit_cost"), 0.0)
+    names = rows.text("unique_id")
+    short = expected_shortage(protection.protection, all_levels, position + wanted)
     if scenario.budget is None:
-        short = expected_shortage(protection.protection, levels, position + wanted)
-        _sum_orders(result, rows.text("unique_id"), wanted, terms.unit_cost, short, margin)
+        _sum_orders(result, names, wanted, cost, short, margin)
         return
-    kept = np.unique(np.linspace(0, n_samples - 1, _COLUMNS).round().astype(np.int64))
-    holding = walk.config.inventory.holding_rate * terms.unit_cost * made.protection_interval / _DAYS_PER_YEAR
-    result.to_cut.append({
-        "demand": protection.protection[:, kept], "levels": levels[kept], "position": position, "wanted": wanted,
-        "minimum": terms.min_order_quantity, "multiple": terms.order_multiple, "cost": terms.unit_cost,
-        "margin": margin, "holding": holding, "key": terms.key, "name": rows.text("unique_id"),
-    })  # fmt: skip
+    rest = np.flatnonzero(wanted == 0)  # of these nothing is to be decided any more
+    _sum_orders(result, names[rest], wanted[rest], cost[rest], short[rest], margin[rest])
+    line = np.flatnonzero(wanted > 0)
+    columns = {
+        "position": position, "wanted": wanted, "minimum": facts.number("min_order_quantity"),
+        "multiple": facts.number("order_multiple"), "cost": cost, "margin": margin, "gain": money["gain"],
+        "holding": money["holding"], "key": terms.key, "name": names,
+    }  # fmt: skip
+    lines: dict[str, Any] = {name: values[line] for name, values in columns.items()}
+    demand = protection.protection[np.ix_(line, kept)]
+    result.to_cut.append(lines | {"demand": demand, "levels": all_levels[kept]})
 
 
-def _sum_stock(result: Result, made: Policies, order_quantity: Floats, terms: Terms) -> None:
-    result.figures["safety_stock_value"] += float((made.safety_stock * terms.unit_cost).sum())
-    mean_stock = np.maximum(made.safety_stock, 0.0) + order_quantity / 2.0
-    result.figures["stock_value"] += float((np.where(terms.is_held, 0.0, mean_stock) * terms.unit_cost).sum())
+def _series(rows: Rows, scenario: Scenario, matches: Callable[[Which], NDArray[np.bool_]]) -> pa.Table:
+    """``gold/series`` with the scenario's costs and prices."""
+    series = rows.series
+    for column, changes in (("unit_cost", scenario.costs), ("unit_price", scenario.prices)):
+        values = rows.numbers(column)
+        for change in changes:
+            values = np.where(matches(change.which), values * change.factor, values)
+        if changes:
+            place = series.schema.get_field_index(column)
+            series = series.set_column(place, column, pa.array(values, series.schema.field(column).type))
+    return series
+
+
+def _sum_stock(result: Result, facts: Facts, policies: pa.Table) -> None:
+    """Safety stock is what a limit leaves of it; nothing is kept of what is held."""
+    numbers = {
+        name: np.asarray(policies[name].to_numpy(), dtype=np.float64)
+        for name in ("safety_stock", "constraint_change", "order_quantity")
+    }
+    safety = numbers["safety_stock"] + numbers["constraint_change"]
+    cost = np.where(pc.is_valid(facts["problem"]).to_numpy(zero_copy_only=False), 0.0, facts.number("unit_cost"))
+    result.figures["safety_stock_value"] += float((safety * cost).sum())
+    mean_stock = np.maximum(safety, 0.0) + numbers["order_quantity"] / 2.0
+    result.figures["stock_value"] += float((mean_stock * cost).sum())
 
 
 def _sum_orders(
@@ -238,7 +284,7 @@ def _spend(scenario: Scenario, result: Result) -> None:
     all_ = {name: np.concatenate([part[name] for part in parts]) for name in parts[0] if name != "levels"}
     lines = order_lines(
         all_["demand"], parts[0]["levels"], position=all_["position"], min_order_quantity=all_["minimum"],
-        order_multiple=all_["multiple"], most=all_["wanted"], gain=all_["margin"], holding=all_["holding"],
+        order_multiple=all_["multiple"], most=all_["wanted"], gain=all_["gain"], holding=all_["holding"],
         key=all_["key"].astype(np.uint64),
     )  # fmt: skip
     made = allot(lines, all_["cost"], scenario.budget)
@@ -246,18 +292,6 @@ def _spend(scenario: Scenario, result: Result) -> None:
     _sum_orders(result, all_["name"], made.quantity, all_["cost"], short, all_["margin"])
     result.figures["shadow_price"] = float(made.shadow_price[0])
     result.to_cut.clear()
-
-
-def _position(walk: Walk, rows: Rows) -> Floats:
-    stock = walk.read("gold/stock_position", group_id=rows.group_id)
-    at = pc.index_in(rows.series["unique_id"], value_set=stock["unique_id"].combine_chunks())
-    columns = {
-        name: np.nan_to_num(stock[name].take(at).to_numpy().astype(np.float64))
-        for name in ("on_hand", "on_order", "backorders", "reserved")
-    }
-    return np.asarray(
-        np.maximum(columns["on_hand"], 0.0) + columns["on_order"] - columns["backorders"] - columns["reserved"]
-    )
 
 
 # --- what is otherwise ----------------------------------------------------------------------------------------------
