@@ -127,7 +127,7 @@ def test_it_is_the_list(seed: int, share: float) -> None:
     assert made.load[0] <= limit + 1e-6
     assert made.load[0] == pytest.approx(float((cost * made.quantity).sum()))
     assert (made.steps >= taken).all()  # of ties, which lines without demand have, those that fit are taken, too
-    assert total(lines, made.steps) == pytest.approx(total(lines, taken), abs=1e-6) or (made.steps != taken).any()
+    assert total(lines, made.steps) >= total(lines, taken) - 1e-6
     assert ((made.quantity == 0) | (made.quantity >= lines.lot)).all()
 
 

@@ -40,10 +40,10 @@ def within_limit(
     """Policies whose order-up-to level stays under ``limit``: first the order gets smaller, then the reorder point.
 
     The order quantity falls to no less than the least order (the minimum, as whole multiples), and only then the
-    reorder point, so that service is given up last. A reorder point that was solved for a greater order quantity keeps less
-    than its promise with a smaller one: solve it again for ``order_quantity`` (``policies``, ``max_order_quantity``),
-    and ask again. What sells keeps a reorder point of 1, or it would never be ordered
-    again; the order itself is cut to the limit when it is placed (``replenish``).
+    reorder point, so that service is given up last. A reorder point that was solved for a greater order
+    keeps less than its promise with a smaller one: solve it again for what is left (``policies``,
+    ``max_order_quantity``), and ask again. What sells keeps a reorder point of 1, or it would never be ordered again;
+    the order itself is cut to the limit when it is placed (``replenish``).
 
     Args:
         reorder_point: (n_series,) units.

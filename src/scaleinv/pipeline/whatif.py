@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any, Final
@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scaleinv.config.whatif import Scenario, Which
+from scaleinv.config.whatif import Scenario
 from scaleinv.errors import ConfigError, explain
 from scaleinv.inventory import ProtectionDemand, allot, expected_shortage, order_lines
 from scaleinv.pipeline.arrays import (
@@ -33,6 +33,7 @@ from scaleinv.pipeline.arrays import (
 )
 from scaleinv.pipeline.levels import levels_of, policy_rows
 from scaleinv.pipeline.limits import by_cost, kept_columns, money_of
+from scaleinv.pipeline.suppositions import demand_of, matcher, refuse_unknown, series_under, terms_under
 from scaleinv.pipeline.terms import Terms, bounded, open_tonight, protection_of, tonight
 from scaleinv.pipeline.walk import Walk
 from scaleinv.replenish import Facts, decide, gather
@@ -139,7 +140,7 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
         for scenario, result in zip(every, results, strict=True):
             _add(walk, group, known, scenario, result, named)
         walk.progress.count(done + 1, len(names), "groups")
-    _refuse_unknown(every, named)
+    refuse_unknown(every, named)
     for scenario, result in zip(every, results, strict=True):
         _spend(scenario, result)
     made = Comparison(walk.as_of, n_series, round(time.perf_counter() - began, 2), tuple(results))
@@ -191,16 +192,16 @@ def _add(
     walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, result: Result, named: set[tuple[str, str]]
 ) -> None:
     rows = group.rows
-    matches = _matcher(rows, named)
-    found = _demand(walk, group.found, scenario, matches)
-    terms = _terms(walk, rows, known, group.terms, scenario, matches, named)
+    matches = matcher(rows, named)
+    found = demand_of(walk, group.found, scenario, matches)
+    terms = terms_under(walk, rows, known, group.terms, scenario, matches, named)
     protection = group.protection
     if scenario.demand or scenario.delays or scenario.outages:
         terms, found = bounded(walk, rows, terms, found)
         protection = protection_of(walk, found, terms)
     levels = levels_of(walk, protection, found, terms, walk.config.inventory.method)
     policies = policy_rows(walk, rows, group.champions, terms, levels)
-    facts = gather(policies, group.stock, _series(rows, scenario, matches), as_of=walk.as_of)
+    facts = gather(policies, group.stock, series_under(rows, scenario, matches), as_of=walk.as_of)
     decision = decide(
         facts, as_of=walk.as_of, max_stock_age_days=walk.config.replenish.max_stock_age_days,
         open_tonight=group.open_tonight,
@@ -234,19 +235,6 @@ def _add(
     lines: dict[str, Any] = {name: values[line] for name, values in columns.items()}
     demand = protection.protection[np.ix_(line, kept)]
     result.to_cut.append(lines | {"demand": demand, "levels": all_levels[kept]})
-
-
-def _series(rows: Rows, scenario: Scenario, matches: Callable[[Which], NDArray[np.bool_]]) -> pa.Table:
-    """``gold/series`` with the scenario's costs and prices."""
-    series = rows.series
-    for column, changes in (("unit_cost", scenario.costs), ("unit_price", scenario.prices)):
-        values = rows.numbers(column)
-        for change in changes:
-            values = np.where(matches(change.which), values * change.factor, values)
-        if changes:
-            place = series.schema.get_field_index(column)
-            series = series.set_column(place, column, pa.array(values, series.schema.field(column).type))
-    return series
 
 
 def _sum_stock(result: Result, facts: Facts, policies: pa.Table) -> None:
@@ -292,95 +280,3 @@ def _spend(scenario: Scenario, result: Result) -> None:
     _sum_orders(result, all_["name"], made.quantity, all_["cost"], short, all_["margin"])
     result.figures["shadow_price"] = float(made.shadow_price[0])
     result.to_cut.clear()
-
-
-# --- what is otherwise ----------------------------------------------------------------------------------------------
-
-
-def _matcher(rows: Rows, named: set[tuple[str, str]]) -> Callable[[Which], NDArray[np.bool_]]:
-    """Which series of the group a change is about; what was found is noted in ``named``."""
-
-    def matches(which: Which) -> NDArray[np.bool_]:
-        chosen = np.ones(rows.n_series, dtype=np.bool_)
-        for column, wanted in which.model_dump().items():
-            if not wanted:
-                continue
-            texts = rows.text(column if column in ("category", "region") else f"{column}_id")
-            named.update((column, name) for name in set(texts.tolist()) & set(wanted))
-            chosen &= np.isin(texts, wanted)
-        return chosen
-
-    return matches
-
-
-def _refuse_unknown(scenarios: Sequence[Scenario], named: set[tuple[str, str]]) -> None:
-    asked = {
-        (column, name)
-        for scenario in scenarios
-        for change in (*scenario.demand, *scenario.prices, *scenario.costs)
-        for column, names in change.which.model_dump().items()
-        for name in names
-    }
-    asked |= {("vendor", name) for one in scenarios for delay in (*one.delays, *one.outages) for name in delay.vendors}
-    unknown = sorted(asked - named)
-    if unknown:
-        raise ConfigError(
-            explain(
-                "scenarios speak of what is not there",
-                expected="names as in gold/series",
-                which=[f"{column} {name}" for column, name in unknown],
-            )
-        )
-
-
-def _demand(
-    walk: Walk, found: Distributions, scenario: Scenario, matches: Callable[[Which], NDArray[np.bool_]]
-) -> Distributions:
-    """Days times their factors; sums over days grow as their means do, which keeps the relative spread."""
-    if not scenario.demand:
-        return found
-    n, horizon = found.mean.shape
-    factor = np.ones((n, horizon))
-    days = np.datetime64(walk.as_of, "D") + np.arange(1, horizon + 1)
-    for change in scenario.demand:
-        inside = np.ones(horizon, dtype=np.bool_)
-        if change.first_day is not None:
-            inside &= days >= np.datetime64(change.first_day, "D")
-        if change.last_day is not None:
-            inside &= days <= np.datetime64(change.last_day, "D")
-        factor *= np.where(matches(change.which)[:, None] & inside, change.factor, 1.0)
-    mean = found.mean * factor
-    before, after = np.cumsum(found.mean, axis=1), np.cumsum(mean, axis=1)
-    grown = np.where(before > 0, after / np.where(before > 0, before, 1.0), 1.0)
-    return Distributions(mean, found.quantiles * factor[..., None], found.cumulative_quantiles * grown[..., None])
-
-
-def _terms(
-    walk: Walk, rows: Rows, known: LeadTimes, terms: Terms, scenario: Scenario,
-    matches: Callable[[Which], NDArray[np.bool_]], named: set[tuple[str, str]],
-) -> Terms:  # fmt: skip
-    cost = terms.unit_cost
-    for change in scenario.costs:
-        cost = np.where(matches(change.which), cost * change.factor, cost)
-    kind, target = terms.kind, terms.target
-    for name, promise in scenario.targets.items():
-        mine = rows.text("abc_class") == name
-        kind, target = np.where(mine, promise.kind, kind), np.where(mine, promise.value, target)
-    pmf = terms.lead_time_probability
-    shifts = [(delay, True) for delay in scenario.delays] + [(outage, False) for outage in scenario.outages]
-    for delay, is_longer in shifts:
-        named.update(("vendor", name) for name in set(known.vendors.tolist()) & set(delay.vendors))
-        mine = np.isin(known.vendors, delay.vendors) if delay.vendors else np.ones(len(known.vendors), np.bool_)
-        pmf = _shifted(pmf, mine, delay.days, is_longer=is_longer)
-    return replace(terms, unit_cost=cost, kind=kind, target=target, lead_time_probability=pmf)
-
-
-def _shifted(pmf: Floats, vendors: NDArray[np.bool_], days: int, *, is_longer: bool) -> Floats:
-    """Lead times of these vendors: ``days`` longer, or at least that long."""
-    n, longest = pmf.shape
-    lead = np.arange(longest)
-    then = lead + days if is_longer else np.maximum(lead, days)
-    out = np.zeros((n, max(longest, int(then.max()) + 1)))
-    out[:, :longest] = np.where(vendors[:, None], 0.0, pmf)
-    np.add.at(out.T, then, np.where(vendors[:, None], pmf, 0.0).T)
-    return out
