@@ -13,7 +13,15 @@ from numpy.typing import NDArray
 
 from scaleinv.config.limits import WEEKDAYS
 from scaleinv.errors import ConfigError, DataError, LakeError, explain
-from scaleinv.inventory import Simulation, interval_of_sums, open_days, resampled_sums, simulate, uniforms
+from scaleinv.inventory import (
+    DAYS_PER_YEAR,
+    Simulation,
+    interval_of_sums,
+    open_days,
+    resampled_sums,
+    simulate,
+    uniforms,
+)
 from scaleinv.pipeline.arrays import Distributions, Floats, Rows, groups, of_champions
 from scaleinv.pipeline.optimize import Night, night_of, wanted_of
 from scaleinv.pipeline.terms import Terms, screened, terms_of
@@ -34,7 +42,6 @@ _MOST_LABELS: Final = 10_000
 _LEVEL, _ROUNDING = 32, 1024
 """Purposes of random numbers; a path's own is the second plus its number."""
 _EPOCH = np.datetime64("1970-01-01", "D")
-_DAYS_PER_YEAR = 365.25
 
 
 @dataclass(frozen=True)
@@ -274,7 +281,7 @@ def _columns(walk: Walk, rows: Rows, terms: Terms, given: NDArray[np.bool_], fou
         [
             found.demand, short, found.days_short, found.cycles, found.cycles_short, found.mean_on_hand, value,
             found.order_lines, found.wasted, found.demand - found.lost,
-            value * config.holding_rate * found.n_days / _DAYS_PER_YEAR, found.order_lines * config.ordering_cost,
+            value * config.holding_rate * found.n_days / DAYS_PER_YEAR, found.order_lines * config.ordering_cost,
             short * margin, found.wasted * cost,
         ]
     )  # fmt: skip
@@ -295,6 +302,6 @@ def _row(name: str, label: _Label, days: int) -> dict[str, Any]:
         "cycle_service_level": share("cycles_short", "cycles"),
         "days_short": total["days_short"] / label.n_series / days if label.n_series else None,
         "on_hand": total["on_hand"], "stock_value": total["value"],
-        "turns": total["sold"] * _DAYS_PER_YEAR / days / total["on_hand"] if total["on_hand"] > 0 else None,
+        "turns": total["sold"] * DAYS_PER_YEAR / days / total["on_hand"] if total["on_hand"] > 0 else None,
         "orders": total["lines"], "wasted": total["wasted"], "cost_per_day": sum(costs.values()), "costs": costs,
     }  # fmt: skip
