@@ -9,7 +9,7 @@ import pytest
 from scipy.special import ndtr
 from scipy.stats import nbinom
 
-from scaleinv.inventory import policies, protection_demand, simulate
+from scaleinv.inventory import Simulation, policies, protection_demand, simulate
 from scaleinv.inventory.cycle import cycle_service_point
 from scaleinv.inventory.fill import positions_after_review
 
@@ -20,26 +20,31 @@ LEVELS = (0.005, 0.025, 0.1, 0.165, 0.2, 0.25, 0.3, 0.4, 0.5, 0.6, 0.7, 0.75, 0.
 N_DAYS = 3000
 
 
+def _simulated(shops: Shops, target: float, review: int, multiple: float, *, is_fill_rate: bool) -> Simulation:
+    """Policies made from the exact quantiles, on a long run of the same shops."""
+    n, period = shops.n, np.full(shops.n, review)
+    protection = protection_demand(
+        shops.cumulative, LEVELS, shops.lead_time, shops.vendor, period, key=shops.key, n_samples=400, seed=1
+    )
+    policy = policies(
+        protection, method="quantile", is_fill_rate=np.full(n, is_fill_rate), target=target, unit_cost=2.0,
+        min_order_quantity=1.0, order_multiple=multiple, mean_daily=shops.mean, sd_daily=shops.sd,
+        ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
+    )  # fmt: skip
+    return simulate(
+        shops.demand(N_DAYS, 7), policy.reorder_point[:, None], policy.order_up_to_level[:, None],
+        np.zeros(N_DAYS, int), np.ones(n), np.full(n, multiple), shops.lead_time, shops.vendor, period,
+        n_warmup=200, key=shops.key, seed=3,
+    )  # fmt: skip
+
+
 @pytest.mark.parametrize("target", [0.95, 0.98])
 @pytest.mark.parametrize("review", [1, 7])
 @pytest.mark.parametrize("multiple", [1.0, 6.0, 24.0])
 def test_the_fill_rate_promised_is_the_fill_rate_kept(
     shops: Shops, target: float, review: int, multiple: float
 ) -> None:
-    n, period = shops.n, np.full(shops.n, review)
-    protection = protection_demand(
-        shops.cumulative, LEVELS, shops.lead_time, shops.vendor, period, key=shops.key, n_samples=400, seed=1
-    )
-    policy = policies(
-        protection, method="quantile", is_fill_rate=np.ones(n, bool), target=target, unit_cost=2.0,
-        min_order_quantity=1.0, order_multiple=multiple, mean_daily=shops.mean, sd_daily=shops.sd,
-        ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
-    )  # fmt: skip
-    found = simulate(
-        shops.demand(N_DAYS, 7), policy.reorder_point[:, None], policy.order_up_to_level[:, None],
-        np.zeros(N_DAYS, int), np.ones(n), np.full(n, multiple), shops.lead_time, shops.vendor, period,
-        n_warmup=200, key=shops.key, seed=3,
-    )  # fmt: skip
+    found = _simulated(shops, target, review, multiple, is_fill_rate=True)
     assert 1 - found.lost.sum() / found.demand.sum() == pytest.approx(target, abs=0.005)
     # one series: a whole unit, or a pack, may be more than was asked for; less only by the noise of a long run
     assert np.quantile(found.fill_rate, 0.05) > target - 0.02
@@ -53,20 +58,7 @@ def test_the_fill_rate_promised_is_the_fill_rate_kept(
 def test_the_share_of_cycles_promised_is_the_share_kept(
     shops: Shops, target: float, review: int, multiple: float
 ) -> None:
-    n, period = shops.n, np.full(shops.n, review)
-    protection = protection_demand(
-        shops.cumulative, LEVELS, shops.lead_time, shops.vendor, period, key=shops.key, n_samples=400, seed=1
-    )
-    policy = policies(
-        protection, method="quantile", is_fill_rate=np.zeros(n, bool), target=target, unit_cost=2.0,
-        min_order_quantity=1.0, order_multiple=multiple, mean_daily=shops.mean, sd_daily=shops.sd,
-        ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
-    )  # fmt: skip
-    found = simulate(
-        shops.demand(N_DAYS, 7), policy.reorder_point[:, None], policy.order_up_to_level[:, None],
-        np.zeros(N_DAYS, int), np.ones(n), np.full(n, multiple), shops.lead_time, shops.vendor, period,
-        n_warmup=200, key=shops.key, seed=3,
-    )  # fmt: skip
+    found = _simulated(shops, target, review, multiple, is_fill_rate=False)
     assert 1 - found.cycles_short.sum() / found.cycles.sum() == pytest.approx(target, abs=0.011)
     slow = shops.mean < np.median(shops.mean)
     for half in (slow, ~slow):

@@ -166,7 +166,8 @@ class _Made:
 
     def classes(self, rows: Rows) -> NDArray[np.str_]:
         """(n_series,) demand class as the first night knew it: the days that count may have changed it."""
-        known = self.cutoffs[0].night.read("gold/series", columns=["unique_id", "demand_class"])
+        columns = ["unique_id", "demand_class"]
+        known = self.cutoffs[0].night.read("gold/series", columns=columns, group_id=rows.group_id)
         at = pc.index_in(rows.series["unique_id"], value_set=known["unique_id"].combine_chunks())
         return np.asarray(pc.fill_null(known["demand_class"].take(at), "unknown").to_pylist(), dtype=np.str_)
 
@@ -239,6 +240,7 @@ def _levels(
     terms = {name: getattr(safe, name) for name in _TERMS}
     stays &= ~safe.is_held
     key = name_keys(np.asarray(series["unique_id"].to_pylist(), dtype=np.str_))
+    mean, sd = demand_of.mean.mean(axis=1), daily_sd(demand_of, levels)
     for lead_time, review in sorted({(one.lead_time, one.review_period) for one in promises}):
         demand = protection_demand(
             demand_of.cumulative_quantiles, np.asarray(levels), np.eye(lead_time + 1)[[lead_time]],
@@ -249,8 +251,7 @@ def _levels(
                 continue
             made = policies(
                 demand, method=promise.method, is_fill_rate=np.full(n, promise.kind == "fill_rate"),
-                target=np.full(n, promise.target), mean_daily=demand_of.mean.mean(axis=1),
-                sd_daily=daily_sd(demand_of, levels), ordering_cost=config.ordering_cost,
+                target=np.full(n, promise.target), mean_daily=mean, sd_daily=sd, ordering_cost=config.ordering_cost,
                 holding_rate=config.holding_rate, max_cover_days=config.max_cover_days,
                 key=key if config.whole_units == "even" else None, **terms,
             )  # fmt: skip
