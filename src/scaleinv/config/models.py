@@ -11,14 +11,18 @@ from typing import Annotated, Final, Literal, Self
 
 from pydantic import Field, model_validator
 
+from scaleinv.config.delivery import DeliveryConfig
 from scaleinv.config.drift import DriftConfig
 from scaleinv.config.forecast import EvaluationConfig, ExplainConfig, ForecastConfig, HierarchyConfig
 from scaleinv.config.limits import CalendarConfig, LoadConfig, OrderLimits, StockLimits
 from scaleinv.config.maintain import MaintainConfig
+from scaleinv.config.orderbook import OrderBookConfig
 from scaleinv.config.registry import RegistryConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
+from scaleinv.config.shipments import ShipmentsConfig
 from scaleinv.config.sources import SourceConfig
 from scaleinv.config.tracking import TrackingConfig
+from scaleinv.config.vendors import VendorsConfig
 
 # --- where things are ---------------------------------------------------------------------------------------------
 
@@ -323,7 +327,11 @@ class Config(Section):
     hierarchy: HierarchyConfig = HierarchyConfig()
     inventory: InventoryConfig
     replenish: ReplenishConfig = ReplenishConfig()
+    vendors: VendorsConfig = VendorsConfig()
+    orderbook: OrderBookConfig = OrderBookConfig()
     export: ExportConfig
+    delivery: DeliveryConfig = DeliveryConfig()
+    shipments: ShipmentsConfig = ShipmentsConfig()
     tracking: TrackingConfig = TrackingConfig()
     maintain: MaintainConfig = MaintainConfig()
 

@@ -1,0 +1,1 @@
+"""What the database was, step by step (Alembic)."""

@@ -1,0 +1,78 @@
+"""The life of a purchase order, and what the outside says about it: words that several rooms share."""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final, Literal, get_args
+
+OrderStatus = Literal[
+    "proposed", "held", "approved", "exported", "acknowledged", "rejected", "shipped", "received", "cancelled"
+]
+ORDER_STATUSES: Final[tuple[OrderStatus, ...]] = get_args(OrderStatus)
+TRANSITIONS: Final[dict[OrderStatus, tuple[OrderStatus, ...]]] = {
+    "proposed": ("held", "approved", "cancelled"),
+    "held": ("approved", "cancelled"),
+    "approved": ("held", "exported", "cancelled"),
+    "exported": ("acknowledged", "rejected", "shipped", "received", "cancelled"),
+    "acknowledged": ("rejected", "shipped", "received", "cancelled"),
+    "shipped": ("received", "cancelled"),
+    "rejected": (),
+    "received": (),
+    "cancelled": (),
+}
+"""Status -> those that may follow. Goods may come without a word before; an order lost on its way is cancelled."""
+OPEN_STATUSES: Final[tuple[OrderStatus, ...]] = ("approved", "exported", "acknowledged", "shipped")
+"""Supply that is to come, and counts in the inventory position."""
+
+AnswerKind = Literal[
+    "taken",  # the ERP has it: 997 A, CONTRL 7, IDoc status 53, OData 201
+    "failed",  # the ERP could not read or post it: 997 R, CONTRL 4, IDoc status 51, OData error
+    "confirmed",  # the vendor accepts, changes or rejects lines: 855, ORDRSP
+    "shipped",  # advance ship notice: 856, DESADV
+    "received",  # goods receipt
+    "cancelled",  # the ERP or the vendor gave it up
+]
+LineAnswer = Literal["accepted", "changed", "rejected", "backordered", "shipped", "received"]
+
+
+@dataclass(frozen=True)
+class AnswerLine:
+    """What an answer says of one line; ``None``: it does not say.
+
+    The line is found by its number, or else by SKU or GTIN. ``quantity`` is in ``unit`` (UN/CEFACT Rec 20).
+    """
+
+    status: LineAnswer
+    line: int | None = None
+    sku_id: str | None = None
+    gtin: str | None = None
+    quantity: Decimal | None = None
+    unit: str | None = None
+    unit_cost: Decimal | None = None
+    date: datetime.date | None = None
+    """When it is to come, or came."""
+    lot: str | None = None
+    expiry: datetime.date | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One statement about one order, whatever document it came in.
+
+    ``message_id`` names the statement (sender, control numbers, order): the same id twice is the same statement.
+    """
+
+    message_id: str
+    kind: AnswerKind
+    order_id: str
+    at: datetime.datetime | None = None
+    """When the sender made it; ``None``: it does not say."""
+    erp_number: str | None = None
+    """The number that the ERP gave the order."""
+    shipment_id: str | None = None
+    lines: tuple[AnswerLine, ...] = ()
+    """Empty: it speaks of the whole order."""
+    reason: str = ""

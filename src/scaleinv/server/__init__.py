@@ -1,0 +1,1 @@
+"""The HTTP endpoints: signed events in, orders and their state out."""
