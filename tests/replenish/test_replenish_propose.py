@@ -96,6 +96,8 @@ def test_one_line_says_all_there_is_to_say() -> None:
         "delivery_date": date(2026, 9, 22), "inventory_position": 12.0, "reorder_point": 20.0,
         "order_up_to_level": 42.0,
         "reason": "position 12 below reorder point 20; brought to 42 (order-up-to 42, minimum 6, multiple 6)",
+        "disposition": "approve",
+        "rule": None,
     }  # fmt: skip
 
 

@@ -17,6 +17,7 @@ from scaleinv.replenish.facts import Facts, rows_of, selected
 from scaleinv.replenish.keys import MAX_LINES, order_keys
 from scaleinv.replenish.text import joined, spelled
 from scaleinv.schema import check, table
+from scaleinv.schema.words import Disposition
 
 _QUANTITY = pa.decimal128(18, 6)
 _GRID = 2.0**20
@@ -70,6 +71,7 @@ def order_lines(
     unit_cost = line_facts["unit_cost"].cast(_PRICE)
     value = pc.round(pc.multiply(quantity, unit_cost), 2, round_mode="half_towards_infinity")
     tonight = pa.repeat(pa.scalar(as_of, pa.date32()), rows.size)
+    approve: Disposition = "approve"
     columns = {
         "as_of": tonight,
         "order_id": pa.array(grouping.keys, pa.string()).take(pa.array(grouping.order)),
@@ -90,6 +92,8 @@ def order_lines(
         "reorder_point": line_facts["reorder_point"],
         "order_up_to_level": line_facts["order_up_to_level"],
         "reason": _reason(line_facts, decision.inventory_position[rows], ordered, limit),
+        "disposition": pa.repeat(pa.scalar(approve), rows.size),
+        "rule": pa.nulls(rows.size, pa.string()),
     }
     return check(pa.table(columns), table("gold/order_proposals"), unique=False)  # unique by construction
 

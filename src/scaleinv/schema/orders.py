@@ -101,6 +101,9 @@ ORDERS = (
             units("reorder_point", "the level it fell below"),
             units("order_up_to_level", "the level it is brought back to"),
             Column("reason", TEXT, "why this quantity, in words"),
+            Column("disposition", TEXT, "of the whole order: approve (it goes out by itself), propose (a person "
+                   "approves it) or hold"),
+            Column("rule", TEXT, "the rule that said so or changed the line; null: none", nullable=True),
         ),
         partitions=("as_of",),
     ),

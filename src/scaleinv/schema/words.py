@@ -65,6 +65,10 @@ Cut = Literal[
 one of them takes away leaves less than a vendor's minimum."""
 CUTS: Final[tuple[Cut, ...]] = get_args(Cut)
 
+Disposition = Literal["approve", "propose", "hold"]
+"""What becomes of a proposed order: it goes out by itself, a person approves it, or it is set aside."""
+DISPOSITIONS: Final[tuple[Disposition, ...]] = get_args(Disposition)
+
 ID_SEPARATOR: Final = "@"
 
 
