@@ -23,6 +23,11 @@ _HISTORY: Final = 56
 _MOST: Final = 6
 """Reasons that are drawn apart; what is left is one bar."""
 _BAND: Final = (0.1, 0.9)
+STYLE: Final[Any] = {
+    "svg.hashsalt": "scaleinv", "svg.fonttype": "none", "font.size": 9, "axes.titlesize": 10,
+    "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
+}  # fmt: skip
+"""How every picture looks."""
 _GREY, _LIGHT, _BLUE, _RED = "#767676", "#d9d9d9", "#1f6fb2", "#c4512d"
 """Told apart by those, too, who do not tell red from green."""
 _METADATA: Final[dict[str, dict[str, None]]] = {"svg": {"Date": None, "Creator": None}, "png": {"Software": None}}
@@ -52,12 +57,8 @@ def draw(walk: Walk, why: Explanation | None, path: Path, policy: PolicyExplanat
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    style: Any = {
-        "svg.hashsalt": "scaleinv", "svg.fonttype": "none", "font.size": 9, "axes.titlesize": 10,
-        "axes.titlelocation": "left", "axes.spines.top": False, "axes.spines.right": False,
-    }  # fmt: skip
     rows = [row for row in (why, policy) if row is not None]
-    with rc_context(style):
+    with rc_context(STYLE):
         figure: Any = Figure(figsize=(11, 4.6 * len(rows)), dpi=120, layout="constrained")
         parts = np.atleast_1d(figure.subfigures(len(rows), 1))
         for part, row in zip(parts, rows, strict=True):
@@ -94,7 +95,13 @@ def _policy(left: Any, right: Any, policy: PolicyExplanation) -> None:
 
 
 def write_report(told: Comparison, path: Path) -> None:
-    """Writes scenarios side by side as one HTML page, its pictures within."""
+    """Writes :func:`report` to a file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(report(told), encoding="utf-8")
+
+
+def report(told: Comparison) -> str:
+    """Scenarios side by side as one HTML page, its pictures within."""
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
@@ -123,15 +130,13 @@ def write_report(told: Comparison, path: Path) -> None:
         for result in told.results
         for who, money in result.worst
     ]
-    page = (
+    return (
         "<!doctype html><meta charset='utf-8'><title>What if</title>"
         "<style>body{font:14px sans-serif;margin:2em}td,th{padding:3px 12px;text-align:right}td:first-child"
         "{text-align:left}</style>"
         f"<h1>{told.n_series:,} SKU-locations on {told.as_of}</h1><table><tr>{head}</tr>{''.join(rows)}</table>"
         f"{svg}<h2>Most margin at risk</h2><table>{''.join(worst)}</table>"
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(page, encoding="utf-8")
 
 
 def _forecast(figure: Any, walk: Walk, why: Explanation) -> None:
