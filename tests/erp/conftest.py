@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from scaleinv.config.models import ExportConfig
+from scaleinv.config.export import ExportConfig
 from scaleinv.schema import check, table
 
 AS_OF = date(2026, 9, 20)

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.csv
 import pytest
 
-from scaleinv.config.models import ExportConfig
+from scaleinv.config.export import ExportConfig
 from scaleinv.erp import csv_document
 from scaleinv.errors import DataError
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from scaleinv.config.models import ExportConfig
+from scaleinv.config.export import ExportConfig
 from scaleinv.erp import ISO_UNITS, csv_document, idoc_documents
-from scaleinv.erp.layout import CSV_LINE, ORDERS05
+from scaleinv.erp.layouts.order_csv import LINE as CSV_LINE
+from scaleinv.erp.layouts.orders05 import SEGMENTS as ORDERS05
 
 PAGE = (Path(__file__).parents[2] / "docs" / "erp.md").read_text(encoding="utf-8")
 

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 from lxml import etree
 
-from scaleinv.config.models import ExportConfig
+from scaleinv.config.export import ExportConfig
 from scaleinv.erp import idoc_documents
-from scaleinv.erp.layout import ORDERS05
+from scaleinv.erp.layouts.orders05 import SEGMENTS as ORDERS05
 from scaleinv.errors import DataError
 
 Lines = Callable[..., pa.Table]
@@ -145,7 +145,7 @@ def test_no_order_gives_no_file(some: pa.Table, config: ExportConfig, as_of: dat
             r"E1EDKA1\.PARTN: too long(.|\n)*at most 17(.|\n)*order SIB has 18",
         ),
         ({"line": 100_000}, r"E1EDP01\.POSEX: too long(.|\n)*at most 6(.|\n)*'1000000'"),
-        ({"unit": "XPX"}, r"MENEE: unknown unit(.|\n)*expected:.*KGM(.|\n)*line 2 .*XPX(.|\n)*export\.iso_units"),
+        ({"unit": "XPX"}, r"idoc: unknown unit(.|\n)*expected:.*KGM(.|\n)*line 2 .*XPX(.|\n)*export\.iso_units"),
         ({"quantity": 9e12, "unit_cost": 0.0}, r"E1EDP01\.MENGE: too long(.|\n)*at most 15(.|\n)*has 17"),
         ({"sku_id": "A\x0bB"}, r"E1EDP19\.IDTNR: characters(.|\n)*line 2"),
         ({"currency": "EURO", "order_id": "SIB"}, r"E1EDK01\.CURCY: too long"),

@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from scaleinv.config.models import ExportConfig
+from scaleinv.config.export import ExportConfig
 from scaleinv.erp import write as write_module
 from scaleinv.erp import write_documents
 from scaleinv.errors import DataError

@@ -20,6 +20,7 @@ import typer
 from scaleinv import __version__
 from scaleinv.cli.backtest import backtest
 from scaleinv.cli.drift import drift
+from scaleinv.cli.example import export_example
 from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets
 from scaleinv.cli.quarantine import quarantine
 from scaleinv.cli.skus import skus
@@ -426,6 +427,7 @@ def _root(
 
 
 app.command(rich_help_panel="Look")(backtest)
+app.command("export-example", rich_help_panel="Look")(export_example)
 app.add_typer(drift, name="drift", rich_help_panel="Look")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
 app.add_typer(skus, name="skus", rich_help_panel="Look")

@@ -1,5 +1,6 @@
 """Configuration: ``conf/base.yaml``, one overlay per environment, ``--set``; read strictly into frozen models."""
 
+from scaleinv.config.export import ExportConfig
 from scaleinv.config.forecast import (
     EvaluationConfig,
     ExplainConfig,
@@ -18,7 +19,6 @@ from scaleinv.config.models import (
     FORMAT_PACKAGES,
     Assumptions,
     Config,
-    ExportConfig,
     FeaturesConfig,
     IngestConfig,
     InventoryConfig,

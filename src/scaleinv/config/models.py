@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from scaleinv.config.delivery import DeliveryConfig
 from scaleinv.config.drift import DriftConfig
+from scaleinv.config.export import ExportConfig
 from scaleinv.config.forecast import EvaluationConfig, ExplainConfig, ForecastConfig, HierarchyConfig
 from scaleinv.config.limits import CalendarConfig, LoadConfig, OrderLimits, StockLimits
 from scaleinv.config.maintain import MaintainConfig
@@ -283,28 +284,6 @@ class ReplenishConfig(Section):
         packs = [1, *(load.packs for load in self.loads)]
         if any(large % small for small, large in pairwise(packs)):
             raise ValueError(f"each of loads must hold a whole number of the one before, found packs {packs[1:]}")
-        return self
-
-
-class ExportConfig(Section):
-    """Files for the ERP."""
-
-    folder: str
-    """Where documents and the manifest go, on this machine or mounted on it; a sub-folder per as_of."""
-    formats: tuple[Literal["csv", "idoc"], ...] = ("csv", "idoc")
-    company_code: Annotated[str, Field(max_length=4)] = "1000"
-    purchasing_organization: Annotated[str, Field(max_length=4)] = "1000"
-    purchasing_group: Annotated[str, Field(max_length=3)] = "001"
-    sender: Annotated[str, Field(max_length=10)] = "SCALEINV"
-    receiver_port: Annotated[str, Field(max_length=10)] = "SAPPRD"
-    receiver: Annotated[str, Field(max_length=10)] = "PRDCLNT100"
-    iso_units: dict[str, Annotated[str, Field(min_length=1, max_length=3)]] = {}
-    """UN/CEFACT Rec 20 code -> ISO unit code that the ERP knows, before the built-in table (EA -> PCE …)."""
-
-    @model_validator(mode="after")
-    def _on_this_machine(self) -> Self:
-        if "://" in self.folder:
-            raise ValueError(f"export.folder must be a local or mounted folder, not an address, found {self.folder}")
         return self
 
 

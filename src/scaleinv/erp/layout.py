@@ -1,45 +1,100 @@
-"""The one table of fields per format: name, longest text, kind of text. Everything written is held against it."""
+"""The words of a layout: field, size, kind, meaning. ``layouts`` has the one table of fields of each format."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
-Kind = Literal["char", "digits", "decimal", "date"]
+Kind = Literal[
+    "char", "x12", "latin", "digits", "decimal", "real", "date", "day", "moment", "v2date", "number", "integer",
+    "boolean", "list", "object",
+]  # fmt: skip
 
-CSV_VERSION: Final = "orders-csv/1"
-IDOC_VERSION: Final = "ORDERS05/1"
 MANIFEST_VERSION: Final = "manifest/1"
 
 PATTERNS: Final[dict[Kind, str]] = {
     "char": r"^[^\p{Cc}\x{fffe}\x{ffff}]+$",
+    "x12": r"^[ -)+-=?-}]+$",
+    "latin": r"^[ -~\x{a0}-\x{ff}]+$",
     "digits": r"^[0-9]+$",
     "decimal": r"^-?[0-9]+(\.[0-9]+)?$",
+    "real": r"^-?[0-9]+(\.[0-9]+)?$",
     "date": r"^[0-9]{8}$",
+    "day": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$",
+    "moment": r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-9]{2}Z?$",
+    "v2date": r"^/Date\(-?[0-9]+\)/$",
+    "number": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$",
+    "integer": r"^-?(0|[1-9][0-9]*)$",
+    "boolean": r"^(true|false)$",
+    "list": r"",
+    "object": r"",
 }
 """What a text of each kind looks like (RE2): ``char`` is anything but control characters and what XML cannot hold."""
 
 KIND_WORDS: Final[dict[Kind, str]] = {
     "char": "text without control characters",
+    "x12": "printable ASCII without * > ~",
+    "latin": "Latin-1 without control characters",
     "digits": "digits only",
     "decimal": "a decimal number",
+    "real": "a decimal number, its size without sign and point",
     "date": "a date",
+    "day": "a date YYYY-MM-DD",
+    "moment": "a date and a time",
+    "v2date": "a date /Date(ms)/",
+    "number": "a JSON number",
+    "integer": "a whole number",
+    "boolean": "true or false",
+    "list": "a list",
+    "object": "an object",
 }
+
+UNQUOTED: Final[frozenset[Kind]] = frozenset({"number", "integer", "boolean", "list", "object"})
+"""Kinds that JSON writes without quotes."""
 
 
 @dataclass(frozen=True)
 class Field:
-    """A field: the most characters it holds (``None``: no limit), its kind and what scaleinv puts there."""
+    """A field: the most characters it holds (``None``: no limit), its kind and what scaleinv puts there.
+
+    With ``scale`` a number has at most ``length`` digits, ``scale`` of them decimals; of a ``real``, digits count only.
+    """
 
     name: str
     length: int | None
     kind: Kind
     meaning: str
+    scale: int | None = None
+    required: bool = True
+    least: int = 1
+    """Fewest characters."""
+
+    @property
+    def pattern(self) -> str:
+        """What a text of it looks like (RE2)."""
+        if self.scale is None or self.length is None:
+            return PATTERNS[self.kind]
+        decimals = rf"(\.[0-9]{{1,{self.scale}}})?" if self.scale else ""
+        return rf"^-?[0-9]{{1,{self.length - self.scale}}}{decimals}$"
+
+    @property
+    def words(self) -> str:
+        """The same, for a person."""
+        if self.scale is None or self.length is None:
+            return KIND_WORDS[self.kind]
+        return f"{KIND_WORDS[self.kind]} of at most {self.length} digits, {self.scale} of them decimals"
+
+    @property
+    def size(self) -> str:
+        """For a table of fields."""
+        if self.length is None:
+            return ""
+        return f"{self.length},{self.scale}" if self.scale is not None else str(self.length)
 
 
 @dataclass(frozen=True)
 class Segment:
-    """A segment (of an IDoc) or a record (of a CSV file): its fields in the order in which they stand."""
+    """A segment, a record or a JSON object: its fields in the order in which they stand."""
 
     name: str
     fields: tuple[Field, ...]
@@ -51,98 +106,18 @@ class Segment:
         raise KeyError(f"{self.name} has no field {field}")
 
 
-def _segment(name: str, *fields: tuple[str, int | None, Kind, str]) -> Segment:
-    return Segment(name, tuple(Field(*field) for field in fields))
+def segment(name: str, *fields: tuple[Any, ...]) -> Segment:
+    """A segment of fields given as ``(name, length, kind, meaning)``; a length ``(13, 3)`` has digits and decimals."""
+    return Segment(name, tuple(_field(*field) for field in fields))
 
 
-CSV_LINE: Final = _segment(
-    "orders",
-    ("order_id", None, "char", "key of the purchase order; send it back in acknowledgements"),
-    ("line", None, "digits", "line of the order, from 1"),
-    ("vendor_id", None, "char", "who delivers"),
-    ("location_id", None, "char", "where to"),
-    ("sku_id", None, "char", "the product"),
-    ("gtin", None, "digits", "GS1 number; empty where there is none"),
-    ("quantity", None, "decimal", "units to order, 3 decimals"),
-    ("unit", None, "char", "UN/CEFACT Rec 20 code"),
-    ("unit_cost", None, "decimal", "price of one unit, 4 decimals"),
-    ("currency", None, "char", "ISO 4217"),
-    ("value", None, "decimal", "quantity * unit cost, 2 decimals"),
-    ("order_date", None, "char", "YYYY-MM-DD: as_of, the order leaves in its evening"),
-    ("delivery_date", None, "char", "YYYY-MM-DD"),
-)
-
-_ORDERS05 = (
-    _segment(
-        "EDI_DC40",
-        ("TABNAM", 10, "char", "EDI_DC40"),
-        ("DOCNUM", 16, "digits", "as_of and the number of the order in the night, 8 digits each"),
-        ("DIRECT", 1, "digits", "2: inbound to SAP"),
-        ("IDOCTYP", 30, "char", "ORDERS05"),
-        ("MESTYP", 30, "char", "ORDERS"),
-        ("SNDPOR", 10, "char", "export.sender"),
-        ("SNDPRT", 2, "char", "LS: logical system"),
-        ("SNDPRN", 10, "char", "export.sender"),
-        ("RCVPOR", 10, "char", "export.receiver_port"),
-        ("RCVPRT", 2, "char", "LS: logical system"),
-        ("RCVPRN", 10, "char", "export.receiver"),
-        ("CREDAT", 8, "date", "as_of: never the clock"),
-        ("CRETIM", 6, "digits", "000000"),
-        ("REFMES", 14, "char", "order_id"),
-    ),
-    _segment(
-        "E1EDK01",
-        ("ACTION", 3, "digits", "000"),
-        ("CURCY", 3, "char", "currency"),
-        ("BSART", 4, "char", "NB: standard purchase order"),
-        ("BELNR", 35, "char", "order_id"),
-    ),
-    _segment(
-        "E1EDK14",
-        ("QUALF", 3, "digits", "014 purchasing organisation, 009 purchasing group, 011 company code"),
-        ("ORGID", 35, "char", "export.purchasing_organization, .purchasing_group, .company_code"),
-    ),
-    _segment(
-        "E1EDK03",
-        ("IDDAT", 3, "digits", "012 date of the document, 002 requested delivery"),
-        ("DATUM", 8, "date", "order_date; the earliest delivery_date of the order"),
-    ),
-    _segment(
-        "E1EDKA1",
-        ("PARVW", 3, "char", "LF vendor, WE ship-to"),
-        ("PARTN", 17, "char", "vendor_id, location_id"),
-    ),
-    _segment(
-        "E1EDP01",
-        ("POSEX", 6, "digits", "10 * line, six digits"),
-        ("ACTION", 3, "digits", "001"),
-        ("MENGE", 15, "decimal", "quantity, 3 decimals"),
-        ("MENEE", 3, "char", "ISO unit code"),
-        ("VPREI", 15, "decimal", "price of PEINH units, 2 decimals"),
-        ("PEINH", 9, "digits", "1; 100 where the price of one unit has more than two decimals"),
-        ("NETWR", 18, "decimal", "value, 2 decimals"),
-    ),
-    _segment(
-        "E1EDP20",
-        ("WMENG", 15, "decimal", "quantity, 3 decimals"),
-        ("EDATU", 8, "date", "delivery_date"),
-    ),
-    _segment(
-        "E1EDP19",
-        ("QUALF", 3, "digits", "001 our material number, 003 GTIN (only where there is one)"),
-        ("IDTNR", 35, "char", "sku_id, gtin"),
-    ),
-    _segment(
-        "E1EDS01",
-        ("SUMID", 3, "digits", "001: number of items"),
-        ("SUMME", 18, "decimal", "items of the order"),
-    ),
-)
-ORDERS05: Final[dict[str, Segment]] = {segment.name: segment for segment in _ORDERS05}
-"""The segments of ORDERS05 that are written, with the sizes that SAP publishes."""
-
-ISO_UNITS: Final[dict[str, str]] = {
-    "EA": "PCE", "C62": "PCE", "H87": "PCE", "PR": "PR", "DZN": "DZN", "KGM": "KGM", "GRM": "GRM", "TNE": "TNE",
-    "LTR": "LTR", "MLT": "MLT", "MTR": "MTR", "MTK": "MTK", "MTQ": "MTQ",
-}  # fmt: skip
-"""UN/CEFACT Rec 20 -> ISO code of SAP's unit table; ``export.iso_units`` comes first; another unit is an error."""
+def _field(
+    name: str,
+    length: int | tuple[int, int] | None,
+    kind: Kind,
+    meaning: str,
+    required: bool = True,
+    least: int = 1,
+) -> Field:
+    digits, scale = length if isinstance(length, tuple) else (length, None)
+    return Field(name, digits, kind, meaning, scale, required, least)

@@ -1,4 +1,4 @@
-"""Filling a layout's segments for many lines at once: held against the layout first, then put together as XML."""
+"""Filling a layout's segments for many lines at once, and holding them against the layout."""
 
 from __future__ import annotations
 
@@ -43,11 +43,20 @@ def check_filled(filled: Filled, name: Callable[[int], str]) -> None:
 
 
 def _check_texts(texts: pa.Array, field: Field, where: str, name: Callable[[int], str], optional: bool) -> None:
-    if texts.null_count and not optional:
+    if field.required and texts.null_count and not optional:
         _refuse(pc.is_null(texts), texts, f"{where}: a value is missing", "a value", name)
-    if field.length is not None:
-        too_long = pc.greater(pc.utf8_length(texts), field.length)
+    if field.kind in ("list", "object"):  # made of values that were checked themselves
+        return
+    if field.length is not None and field.scale is None:
+        counted = pc.replace_substring_regex(texts, r"[-.]", "") if field.kind == "real" else texts
+        too_long = pc.greater(pc.utf8_length(counted), field.length)
         _refuse(too_long, texts, f"{where}: too long for the ERP", f"at most {field.length} characters", name)
+    if field.least > 1:
+        too_short = pc.less(pc.utf8_length(texts), field.least)
+        _refuse(too_short, texts, f"{where}: too short for the ERP", f"at least {field.least} characters", name)
+    if field.scale is not None:
+        wrong = pc.invert(pc.match_substring_regex(texts, field.pattern))
+        _refuse(wrong, texts, f"{where}: too long or not a number", field.words, name)
     wrong = pc.invert(pc.match_substring_regex(texts, PATTERNS[field.kind]))
     _refuse(wrong, texts, f"{where}: characters that the field does not take", KIND_WORDS[field.kind], name)
 
@@ -65,28 +74,3 @@ def _refuse(bad: pa.Array, texts: pa.Array, problem: str, expected: str, name: C
 
 def _found(name: str, text: str | None) -> str:
     return f"{name} has none" if text is None else f"{name} has {len(text)}: {text!r}"
-
-
-def xml_of(filled: Filled) -> pa.Array:
-    """(n,) the segments as XML; at least one value, its own or a child's, is an array."""
-    text = pc.binary_join_element_wise(*_parts(filled), "")
-    return pc.fill_null(text, "") if filled.optional else text
-
-
-def _parts(filled: Filled) -> list[str | pa.Array]:
-    name = filled.segment.name
-    parts: list[str | pa.Array] = [f'<{name} SEGMENT="1">']
-    for field in filled.segment.fields:
-        if field.name in filled.values:
-            parts += [f"<{field.name}>", _escaped(filled.values[field.name]), f"</{field.name}>"]
-    for child in filled.children:
-        parts += [xml_of(child)] if child.optional else _parts(child)
-    return [*parts, f"</{name}>"]
-
-
-def _escaped(value: str | pa.Array) -> str | pa.Array:
-    if isinstance(value, str):
-        return value.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    for sign, entity in (("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")):
-        value = pc.replace_substring(value, sign, entity)
-    return value

@@ -5,22 +5,23 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from decimal import Decimal
 from pathlib import Path
 
 import pyarrow as pa
 
-from scaleinv.config.models import ExportConfig
+from scaleinv.config.export import ExportConfig
+from scaleinv.erp.codes import read_codes
 from scaleinv.erp.document import Document
+from scaleinv.erp.formats import FORMATS
 from scaleinv.erp.layout import MANIFEST_VERSION
-from scaleinv.erp.order_csv import csv_of
 from scaleinv.erp.orders import Orders, orders_of
-from scaleinv.erp.orders05 import idocs_of
+from scaleinv.erp.view import View
 
 MANIFEST = "manifest.json"
-_OURS = ("orders-*.csv", "orders05-*.xml", ".*.partial")
+_OURS = (*(format.pattern for format in FORMATS.values()), ".*.partial")
 """Names that scaleinv gives; a file of another name in the folder is left alone."""
 
 
@@ -34,27 +35,23 @@ def write_documents(
 
     Args:
         lines: gold/order_proposals, one night, rows in any order.
-        config: formats, organisation, partners, units.
+        config: formats, organisation, partners, codes.
         folder: the night's own folder; made if it is not there.
         as_of: the night.
         retailer: named in the manifest.
 
     Raises:
-        DataError: what a format cannot say without cutting; nothing is published then, an earlier run's files stay.
+        DataError: what a format cannot say without cutting, or a key without a code; nothing is published then, an
+            earlier run's files stay.
     """
     orders = orders_of(lines, as_of=as_of)
-    documents = [d for name in config.formats for d in _documents(name, orders, config, as_of)]
+    view = View(orders, config, as_of, codes=read_codes(config.codes))
+    documents = [document for name in config.formats for document in FORMATS[name].documents(view)]
     folder.mkdir(parents=True, exist_ok=True)
     rows = [_write(document, folder, as_of) for document in documents]
     manifest = _manifest(orders, documents, rows, as_of, retailer)
     _publish(folder, [document.name for document in documents], manifest)
     return rows
-
-
-def _documents(name: str, orders: Orders, config: ExportConfig, as_of: date) -> Iterator[Document]:
-    if name == "csv":
-        return iter([csv_of(orders, as_of=as_of)])
-    return idocs_of(orders, config, as_of=as_of)
 
 
 def _write(document: Document, folder: Path, as_of: date) -> dict[str, object]:

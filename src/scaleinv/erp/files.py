@@ -1,0 +1,41 @@
+"""From an order model to files of bounded size, whatever the format."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final
+
+from scaleinv.erp.document import Document
+from scaleinv.erp.orders import Orders
+from scaleinv.erp.segments import Filled, check_filled
+from scaleinv.erp.view import View
+
+ORDERS_PER_FILE: Final = 1_000
+
+
+def checked(view: View, heads: Callable[[View], list[Filled]], item: Callable[[View], list[Filled]]) -> None:
+    """Holds all orders against a layout, piece by piece, before the first byte is made.
+
+    Raises:
+        DataError: a value that the layout does not take; it names the order or the line.
+    """
+    for first, orders in view.orders.pieces():
+        piece = view.of(orders, first)
+        for filled in heads(piece):
+            check_filled(filled, piece.order_name)
+        for filled in item(piece):
+            check_filled(filled, piece.orders.name)
+
+
+def document(name: str, format: str, version: str, orders: Orders, chunks: Callable[[], Iterator[bytes]]) -> Document:
+    """A document that has these orders in it."""
+    return Document(
+        name=name,
+        format=format,
+        orders=len(orders),
+        lines=orders.lines.num_rows,
+        quantity=orders.quantity(),
+        value=orders.value(),
+        schema_version=version,
+        chunks=chunks,
+    )

@@ -1,0 +1,1 @@
+"""The one table of fields of each format: name, size, kind, meaning. Everything written is held against it."""
