@@ -1,50 +1,90 @@
-"""docs/erp.md says what the code does."""
+"""docs/erp and docs/erp.md say what the command shows."""
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable
-from datetime import date
 from pathlib import Path
 
-import pyarrow as pa
+import pytest
+from tests.erp.readers import READERS
+from tests.erp.test_erp_formats import expected
+from typer.testing import CliRunner
 
-from scaleinv.config.export import ExportConfig
-from scaleinv.erp import ISO_UNITS, csv_document, idoc_documents
-from scaleinv.erp.layouts.order_csv import LINE as CSV_LINE
-from scaleinv.erp.layouts.orders05 import SEGMENTS as ORDERS05
+from scaleinv.cli import app
+from scaleinv.erp import FORMATS
+from scaleinv.erp.example import example, example_codes, example_lines, layout_table
+from scaleinv.errors import ConfigError
 
-PAGE = (Path(__file__).parents[2] / "docs" / "erp.md").read_text(encoding="utf-8")
-
-
-def _example(name: str) -> str:
-    found = re.search(rf"<!-- example: {name} -->\n```\w+\n(.*?)\n```", PAGE, re.DOTALL)
-    assert found is not None
-    return found[1]
+DOCS = Path(__file__).parents[2] / "docs"
+LONG_LINES = {"idoc": "", "preqcr": "", "x12-850": "~", "edifact-orders": "'"}
+"""Formats whose page breaks lines where the document does not; after what."""
 
 
-def example_lines(lines: Callable[..., pa.Table]) -> pa.Table:
-    return lines(
-        {"order_id": "SIU7BZRIKT6F", "gtin": "4000862141404"},
-        {"order_id": "SIU7BZRIKT6F", "line": 2, "sku_id": "TG12", "quantity": 6.0, "unit_cost": 2.779},
+def page(format: str) -> str:
+    return (DOCS / "erp" / f"{format}.md").read_text(encoding="utf-8")
+
+
+def shown(format: str, *options: str) -> str:
+    result = CliRunner().invoke(app, ["export-example", "--format", format, *options])
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def on_page(format: str) -> str:
+    found = re.search(
+        r"## Example\n\n`scaleinv export-example --format (\S+?)[ `].*?```\w+\n(.*?)\n```", page(format), re.DOTALL
     )
+    assert found is not None
+    assert found[1] == format
+    return found[2]
 
 
-def test_the_examples_are_what_is_written(lines: Callable[..., pa.Table], config: ExportConfig, as_of: date) -> None:
-    table = example_lines(lines)
-    assert _example("csv") == csv_document(table, config, as_of=as_of).content.decode().replace("\r\n", "\n").rstrip()
-    (document,) = idoc_documents(table, config, as_of=as_of)
-    assert _dense(_example("idoc")) == _dense(document.content.decode())
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_example_is_what_the_command_shows(format: str) -> None:
+    text = shown(format).replace("\r\n", "\n").rstrip("\n")
+    if format in ("csv", "oracle-fbdi"):
+        assert on_page(format) == text
+    elif format in LONG_LINES:
+        assert _dense(on_page(format)) == _dense(text)
+    else:
+        assert on_page(format) == "\n".join(json.dumps(json.loads(line), indent=4) for line in text.split("\n"))
 
 
-def _dense(xml: str) -> str:
-    return re.sub(r">\s+<", "><", xml.strip())
+def _dense(text: str) -> str:
+    return re.sub(r"([>~'])\n", r"\1", text).strip()
 
 
-def test_every_field_and_unit_is_in_the_tables() -> None:
-    for field in CSV_LINE.fields:
-        assert f"| `{field.name}` | " in PAGE
-    for segment in ORDERS05.values():
-        for field in segment.fields:
-            assert f"| {segment.name} | `{field.name}` | {field.length} | " in PAGE
-    assert all(f"{code} → {iso}" in PAGE for code, iso in ISO_UNITS.items())
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_fields_are_those_of_the_layout(format: str) -> None:
+    table = shown(format, "--fields")
+    assert table == layout_table(format)
+    assert f"## Fields\n\n{table}" in page(format)
+    assert all(f"{ours} → {theirs}" in page(format) for ours, theirs in FORMATS[format].units.items())
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_the_example_can_be_read(format: str, tmp_path: Path) -> None:
+    path = Path(shown(format, "--out", str(tmp_path)).strip())
+    assert path.read_bytes() == example(format)[1]
+    codes = example_codes()
+    for row in READERS[format](path.read_bytes()):
+        wanted = expected(example_lines(), "csv")[row["order"], row["line"]]
+        for kind in {"vendor", "location", "sku", "currency"} & set(row):
+            ours, theirs = codes.of(kind, format)
+            mapped = dict(zip(ours.to_pylist(), theirs.to_pylist(), strict=True))
+            assert row[kind] == mapped.get(wanted[kind], wanted[kind])
+        assert row["quantity"] == wanted["quantity"]
+
+
+def test_every_format_has_its_page() -> None:
+    overview = (DOCS / "erp.md").read_text(encoding="utf-8")
+    assert {path.stem for path in (DOCS / "erp").glob("*.md")} == set(FORMATS)
+    for format in FORMATS:
+        assert f"[`{format}`](erp/{format}.md)" in overview
+        assert "**Key that is kept:**" in page(format)
+
+
+def test_an_unknown_format_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"no format 'sap'(.|\n)*x12-850"):
+        example("sap")

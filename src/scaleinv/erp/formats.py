@@ -134,7 +134,7 @@ FORMATS: Final[dict[ExportFormat, Format]] = {
         (request.REQUEST, quickbooks.ORDER, quickbooks.LINE), PIECES,
     ),
     "shopify": Format(
-        _requests(lambda view: shopify_format(view.config.shopify)), "shopify-*.jsonl",
+        _requests(lambda view: shopify_format(view.config.shopify)), "shopify-[0-9]*.jsonl",
         (request.REQUEST, shopify.INCOMING, shopify.CHANGE), PIECES,
     ),
 }  # fmt: skip

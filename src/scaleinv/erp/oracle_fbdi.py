@@ -41,12 +41,9 @@ def fbdi_of(config: OracleConfig, view: View, orders_per_file: int = ORDERS_PER_
     )  # fmt: skip
     view = view.of(coded(view.orders, view.codes, FORMAT, _with_site(view, wants)), view.first)
 
-    def filled(piece: View) -> dict[str, Filled]:
-        return _filled(config, piece)
-
     checked(
-        view, lambda piece: [filled(piece)["headers"]],
-        lambda piece: [one for name, one in filled(piece).items() if name != "headers"],
+        view, lambda piece: [_headers(config, piece)],
+        lambda piece: [fill(config, piece) for fill in _OF_LINES.values()],
     )  # fmt: skip
     return _files(config, columns, view, orders_per_file)
 
@@ -72,10 +69,10 @@ def _columns(config: OracleConfig, name: str) -> tuple[str, ...]:
     return tuple(given)
 
 
-def _filled(config: OracleConfig, view: View) -> dict[str, Filled]:
-    """Headers (n_orders,), the others (n_lines,)."""
+def _headers(config: OracleConfig, view: View) -> Filled:
+    """(n_orders,) a row for each order."""
     order_id = view.head("order_id")
-    headers = {
+    values = {
         "INTERFACE_HEADER_KEY": order_id, "ACTION": "ORIGINAL", "BATCH_ID": f"{view.as_of:%Y%m%d}",
         "IMPORT_SOURCE": config.source, "APPROVAL_ACTION": config.approval, "DOCUMENT_NUM": order_id,
         "DOCUMENT_TYPE_CODE": "STANDARD", "STYLE": config.style, "PRC_BU_NAME": config.procurement_bu,
@@ -83,29 +80,52 @@ def _filled(config: OracleConfig, view: View) -> dict[str, Filled]:
         "BILLTO_BU_NAME": config.bill_to_bu, "AGENT_NAME": config.buyer, "CURRENCY_CODE": view.head("currency"),
         "VENDOR_NAME": view.head("vendor_code"), "VENDOR_SITE_CODE": view.head("vendor_site_code"),
     }  # fmt: skip
-    quantity = plain(view.line("quantity"))
-    key = pc.binary_join_element_wise(view.line("order_id"), whole(view.line("line")), "-")
-    lines = {
-        "INTERFACE_LINE_KEY": key, "INTERFACE_HEADER_KEY": view.line("order_id"),
+    return Filled(HEADERS, values)
+
+
+def _key(view: View) -> pa.Array:
+    return pc.binary_join_element_wise(view.line("order_id"), whole(view.line("line")), "-")
+
+
+def _lines(config: OracleConfig, view: View) -> Filled:
+    """(n_lines,) what is ordered."""
+    values = {
+        "INTERFACE_LINE_KEY": _key(view), "INTERFACE_HEADER_KEY": view.line("order_id"),
         "LINE_NUM": whole(view.line("line")), "LINE_TYPE": config.line_type, "ITEM": view.line("sku_code"),
-        "UNIT_OF_MEASURE": view.line("unit_code"), "QUANTITY": quantity, "UNIT_PRICE": plain(view.line("unit_cost")),
+        "UNIT_OF_MEASURE": view.line("unit_code"), "QUANTITY": plain(view.line("quantity")),
+        "UNIT_PRICE": plain(view.line("unit_cost")),
     }  # fmt: skip
+    return Filled(LINES, values)
+
+
+def _locations(config: OracleConfig, view: View) -> Filled:
+    """(n_lines,) where to, and until when."""
+    del config
+    key = _key(view)
     site = "site_code" if "site_code" in view.orders.lines.column_names else "location_code"
-    locations = {
+    values = {
         "INTERFACE_LINE_LOCATION_KEY": key, "INTERFACE_LINE_KEY": key, "SHIPMENT_NUM": "1",
         "SHIP_TO_LOCATION": view.line("location_code"), "SHIP_TO_ORGANIZATION_CODE": view.line(site),
-        "QUANTITY": quantity,
+        "QUANTITY": plain(view.line("quantity")),
         "NEED_BY_DATE": pc.replace_substring(view.line("delivery_date").cast(pa.string()), "-", "/"),
     }  # fmt: skip
-    account = {f"CHARGE_ACCOUNT_SEGMENT{i}": code for i, code in enumerate(config.charge_account, start=1)}
-    distributions = {
+    return Filled(LOCATIONS, values)
+
+
+def _distributions(config: OracleConfig, view: View) -> Filled:
+    """(n_lines,) which account pays."""
+    key = _key(view)
+    values = {
         "INTERFACE_DISTRIBUTION_KEY": key, "INTERFACE_LINE_LOCATION_KEY": key, "DISTRIBUTION_NUM": "1",
-        "QUANTITY_ORDERED": quantity, **account,
+        "QUANTITY_ORDERED": plain(view.line("quantity")),
+        **{f"CHARGE_ACCOUNT_SEGMENT{i}": code for i, code in enumerate(config.charge_account, start=1)},
     }  # fmt: skip
-    return {
-        "headers": Filled(HEADERS, headers), "lines": Filled(LINES, lines), "locations": Filled(LOCATIONS, locations),
-        "distributions": Filled(DISTRIBUTIONS, distributions),
-    }  # fmt: skip
+    return Filled(DISTRIBUTIONS, values)
+
+
+_OF_LINES: Final = {"lines": _lines, "locations": _locations, "distributions": _distributions}
+_FILLED: Final = {"headers": _headers, **_OF_LINES}
+"""Name of a file -> what fills it."""
 
 
 def _files(
@@ -143,7 +163,7 @@ def _zip(config: OracleConfig, columns: dict[str, tuple[str, ...]], view: View) 
             entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, _READABLE, 3
             with archive.open(entry, "w") as file:
                 for first, piece in view.orders.pieces():
-                    values = _filled(config, view.of(piece, first))[name].values
+                    values = _FILLED[name](config, view.of(piece, first)).values
                     file.write(csv_rows([values.get(column, "") for column in columns[name]]).encode())
                     yield sink.taken()
     yield sink.taken()

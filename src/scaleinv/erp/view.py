@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from functools import cached_property
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -68,5 +69,7 @@ class View:
         return pa.array([self.orders.start(i) for i in range(len(self.orders))], pa.int64())
 
     def _per_order(self, name: str, function: str) -> pa.Array:
-        groups = self.orders.lines.group_by("order_id", use_threads=False).aggregate([(name, function)])
-        return groups[f"{name}_{function}"].combine_chunks()
+        order = np.repeat(np.arange(len(self.orders)), self.sizes().to_numpy())
+        lines = pa.table({"order": order, name: self.orders.lines[name]})
+        groups = lines.group_by("order").aggregate([(name, function)])
+        return groups.sort_by("order")[f"{name}_{function}"].combine_chunks()  # groups come in no order of their own

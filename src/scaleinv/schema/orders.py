@@ -128,7 +128,7 @@ ORDERS = (
         ("as_of", "format", "file"),
         (
             AS_OF,
-            Column("format", TEXT, "csv or idoc"),
+            Column("format", TEXT, "one of export.formats (docs/erp.md)"),
             Column("file", TEXT, "name of the file"),
             Column("orders", LONG, "purchase orders in it"),
             Column("lines", LONG, "order lines in it"),
