@@ -13,7 +13,7 @@ from tests.erp.readers import READERS
 from tests.erp.test_erp_formats import written
 
 from scaleinv.config.export import ExportConfig
-from scaleinv.erp.codes import NO_CODES, read_codes
+from scaleinv.erp.codes import no_codes, read_codes
 from scaleinv.errors import DataError
 
 Lines = Callable[..., pa.Table]
@@ -48,7 +48,7 @@ def test_keys_are_texts_and_a_formats_own_row_comes_first(tmp_path: Path) -> Non
     path.write_text(HEAD + "sku,*,007,a\nsku,*,NULL,b\nsku,odoo,007,0099\n")
     ours, theirs = read_codes(path).of("sku", "odoo")
     assert dict(zip(ours.to_pylist(), theirs.to_pylist(), strict=True)) == {"007": "0099", "NULL": "b"}
-    assert read_codes(None) is NO_CODES
+    assert read_codes(None) is no_codes()
 
 
 def test_an_internal_number_is_never_our_own_key(lines: Lines, full: ExportConfig, as_of: date, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Final, get_args
 
@@ -60,7 +61,10 @@ class Codes:
         return len(self.of(kind, format)[0]) > 0
 
 
-NO_CODES: Final = Codes(pa.table({name: pa.array([], pa.string()) for name in COLUMNS}))
+@cache
+def no_codes() -> Codes:
+    """Nothing is mapped. Made when it is asked for: Arrow's first table loads pandas."""
+    return Codes(pa.schema([(name, pa.string()) for name in COLUMNS]).empty_table())
 
 
 def read_codes(path: str | Path | None) -> Codes:
@@ -70,7 +74,7 @@ def read_codes(path: str | Path | None) -> Codes:
         DataError: no such file, other columns, an unknown kind or format, an empty cell, or a key twice.
     """
     if path is None:
-        return NO_CODES
+        return no_codes()
     try:
         options = csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), strings_can_be_null=False)
         rows = csv.read_csv(path, convert_options=options)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date
 from functools import cached_property
 
@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scaleinv.config.export import ExportConfig
-from scaleinv.erp.codes import NO_CODES, Codes
+from scaleinv.erp.codes import Codes, no_codes
 from scaleinv.erp.orders import Orders
 
 
@@ -24,7 +24,7 @@ class View:
     as_of: date
     first: int = 0
     """Orders before these: of the night, or of the file where a format counts by file."""
-    codes: Codes = NO_CODES
+    codes: Codes = field(default_factory=no_codes)
 
     def of(self, orders: Orders, first: int) -> View:
         """The same of other orders."""
