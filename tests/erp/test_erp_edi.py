@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Callable
 from datetime import date
@@ -20,6 +21,7 @@ from tests.erp.readers import read_edifact, read_fbdi, read_x12
 from tests.erp.test_erp_formats import written
 
 from scaleinv.config.export import EdifactConfig, ExportConfig, OracleConfig, X12Config
+from scaleinv.erp import write_documents
 from scaleinv.erp.edi_text import EDIFACT, edi_of
 from scaleinv.erp.layouts.edifact_orders import SEGMENTS
 from scaleinv.erp.layouts.preqcr import SEGMENTS as PREQCR
@@ -170,3 +172,18 @@ def test_a_site_that_has_no_row_is_the_configured_one(
         "SIBBBBBBBBBB": ('Northern "Fresh", Ltd', "MAIN", ["01", "100"]),
         "SICCCCCCCCCC": ("Südwest AG", "ULM", ["01", "100"]),
     }
+
+
+def test_a_later_set_of_the_night_has_control_numbers_of_its_own(
+    some: pa.Table, full: ExportConfig, as_of: date, tmp_path: Path
+) -> None:
+    numbers: dict[str, list[bytes]] = {"x12-850": [], "edifact-orders": [], "idoc": [], "preqcr": []}
+    for first in (0, 3):
+        config = full.model_copy(update={"formats": tuple(numbers)})
+        for row in write_documents(some, config, tmp_path / str(first), as_of=as_of, first=first):
+            content = (tmp_path / str(first) / str(row["file"])).read_bytes()
+            pattern = {"x12-850": rb"ISA(?:\*[^*]*){12}\*(\d{9})\*", "edifact-orders": rb"UNB\+[^']*:0000\+(\d{14})'"}
+            numbers[str(row["format"])] += re.findall(pattern.get(str(row["format"]), rb"<DOCNUM>(\d+)<"), content)
+    assert numbers["x12-850"] == [b"975900001", b"975900002", b"975900004", b"975900005"]
+    assert numbers["edifact-orders"] == [f"20260920{i:06d}".encode() for i in (1, 2, 4, 5)]
+    assert numbers["idoc"] == numbers["preqcr"] == [f"20260920{i:08d}".encode() for i in (1, 2, 3, 4, 5, 6)]

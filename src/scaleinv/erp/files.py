@@ -20,7 +20,7 @@ def checked(view: View, heads: Callable[[View], list[Filled]], item: Callable[[V
         DataError: a value that the layout does not take; it names the order or the line.
     """
     for first, orders in view.orders.pieces():
-        piece = view.of(orders, first)
+        piece = view.of(orders, view.first + first)
         for filled in heads(piece):
             check_filled(filled, piece.order_name)
         for filled in item(piece):

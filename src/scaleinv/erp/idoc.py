@@ -60,7 +60,9 @@ def _files(type_: IdocType, view: View, orders_per_file: int) -> Iterator[Docume
     day = view.as_of.isoformat()
     for number, (first, part) in enumerate(view.orders.pieces(orders_per_file), start=1):
         name = f"{type_.stem}-{day}-{number:04d}.xml"
-        yield document(name, type_.format, type_.version, part, partial(_chunks, type_, view.of(part, first)))
+        yield document(
+            name, type_.format, type_.version, part, partial(_chunks, type_, view.of(part, view.first + first))
+        )
 
 
 def _chunks(type_: IdocType, part: View) -> Iterator[bytes]:

@@ -61,10 +61,11 @@ def interchanges_of(format: EdiFormat, view: View, orders_per_file: int) -> Iter
         opening = format.opening(piece, receivers, format.control(piece.as_of, 1)) if format.receiver is None else []
         return [*opening, *format.head(piece), *format.foot(piece)]
 
-    checked(view, heads, format.item)
+    checked(view.of(view.orders, 0), heads, format.item)
     parts = list(_parts(format, view, orders_per_file))
-    if len(parts) > MAX_INTERCHANGES:
-        found = f"{len(parts):,} for {view.as_of}"
+    last = view.first + len(parts)
+    if last > MAX_INTERCHANGES:
+        found = f"{last:,} for {view.as_of}"
         raise DataError(
             explain(f"{format.format}: too many interchanges", expected=f"at most {MAX_INTERCHANGES:,} a night",
                     found=found, do="name one receiver for all, in the format's section of export")
@@ -98,8 +99,10 @@ def _receivers(format: EdiFormat, view: View) -> pa.Array:
 
 def _files(format: EdiFormat, view: View, parts: list[Orders]) -> Iterator[Document]:
     for number, part in enumerate(parts, start=1):
+        # An interchange has an order at least: behind the orders that went out before, every number is a new one.
+        control = format.control(view.as_of, view.first + number)
         name = f"{format.stem}-{view.as_of.isoformat()}-{number:04d}.{format.suffix}"
-        chunks = partial(_chunks, format, view.of(part, 0), format.control(view.as_of, number))
+        chunks = partial(_chunks, format, view.of(part, 0), control)
         yield document(name, format.format, format.version, part, chunks)
 
 

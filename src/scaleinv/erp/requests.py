@@ -66,7 +66,9 @@ def _files(format: RequestFormat, view: View, orders_per_file: int) -> Iterator[
     day = view.as_of.isoformat()
     for number, (first, part) in enumerate(view.orders.pieces(orders_per_file), start=1):
         name = f"{format.stem}-{day}-{number:04d}.jsonl"
-        yield document(name, format.format, format.version, part, partial(_chunks, format, view.of(part, first)))
+        yield document(
+            name, format.format, format.version, part, partial(_chunks, format, view.of(part, view.first + first))
+        )
 
 
 def _chunks(format: RequestFormat, part: View) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ class View:
     config: ExportConfig
     as_of: date
     first: int = 0
-    """Orders before these: of the night, or of the file where a format counts by file."""
+    """Orders before these: of the night, or of the interchange where a format counts by it."""
     codes: Codes = field(default_factory=no_codes)
 
     def of(self, orders: Orders, first: int) -> View:

@@ -26,7 +26,13 @@ _OURS = (*(format.pattern for format in FORMATS.values()), ".*.partial")
 
 
 def write_documents(
-    lines: pa.Table, config: ExportConfig, folder: Path, *, as_of: date, retailer: str = "retailer"
+    lines: pa.Table,
+    config: ExportConfig,
+    folder: Path,
+    *,
+    as_of: date,
+    retailer: str = "retailer",
+    first: int = 0,
 ) -> list[dict[str, object]]:
     """Writes the night's documents in every configured format, then the manifest; rows for ``gold/export_log``.
 
@@ -39,13 +45,14 @@ def write_documents(
         folder: the night's own folder; made if it is not there.
         as_of: the night.
         retailer: named in the manifest.
+        first: orders of the night that went out before these: control numbers go on from there.
 
     Raises:
         DataError: what a format cannot say without cutting, or a key without a code; nothing is published then, an
             earlier run's files stay.
     """
     orders = orders_of(lines, as_of=as_of)
-    view = View(orders, config, as_of, codes=read_codes(config.codes))
+    view = View(orders, config, as_of, first, read_codes(config.codes))
     documents = [document for name in config.formats for document in FORMATS[name].documents(view)]
     folder.mkdir(parents=True, exist_ok=True)
     rows = [_write(document, folder, as_of) for document in documents]
