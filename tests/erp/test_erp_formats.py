@@ -147,6 +147,7 @@ _LONG: list[tuple[str, dict[str, Any], str]] = [
     ("netsuite", {"sku_id": "NEW"}, r"netsuite: no code for the sku(.|\n)*line 2 .*NEW(.|\n)*export\.codes"),
     ("odoo", {"sku_id": "NEW"}, r"odoo: no code for the sku(.|\n)*line 2"),
     ("erpnext", {"currency": "JPY", "order_id": "B"}, r"no conversion rate(.|\n)*EUR, USD(.|\n)*order B line 2 .*JPY"),
+    ("quickbooks", {"order_id": "S&x=1"}, r"request\.key: characters(.|\n)*letters and digits(.|\n)*order S&x=1"),
     ("quickbooks", {"order_id": "S" * 22}, r"DocNumber: too long(.|\n)*at most 21"),
     ("shopify", {"quantity": 1.5}, r"delta: characters(.|\n)*whole number(.|\n)*line 2 .*1\.5"),
     *(

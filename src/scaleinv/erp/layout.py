@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final, Literal
 
 Kind = Literal[
-    "char", "x12", "latin", "digits", "decimal", "real", "date", "day", "moment", "v2date", "number", "integer",
+    "char", "key", "x12", "latin", "digits", "decimal", "real", "date", "day", "moment", "v2date", "number", "integer",
     "boolean", "list", "object",
 ]  # fmt: skip
 
@@ -14,6 +14,7 @@ MANIFEST_VERSION: Final = "manifest/1"
 
 PATTERNS: Final[dict[Kind, str]] = {
     "char": r"^[^\p{Cc}\x{fffe}\x{ffff}]+$",
+    "key": r"^[0-9A-Za-z._~-]+$",
     "x12": r"^[ -)+-=?-}]+$",
     "latin": r"^[ -~\x{a0}-\x{ff}]+$",
     "digits": r"^[0-9]+$",
@@ -33,6 +34,7 @@ PATTERNS: Final[dict[Kind, str]] = {
 
 KIND_WORDS: Final[dict[Kind, str]] = {
     "char": "text without control characters",
+    "key": "letters and digits of ASCII and . _ ~ -",
     "x12": "printable ASCII without * > ~",
     "latin": "Latin-1 without control characters",
     "digits": "digits only",

@@ -56,7 +56,10 @@ def requests_of(format: RequestFormat, view: View, orders_per_file: int = ORDERS
     view = view.of(coded(view.orders, view.codes, format.format, format.wants), view.first)
     checked(
         view,
-        lambda piece: [Filled(format.head, format.head_values(piece))],
+        lambda piece: [
+            Filled(REQUEST, {"key": piece.head("order_id")}),
+            Filled(format.head, format.head_values(piece)),
+        ],
         lambda piece: [Filled(format.item, format.item_values(piece))],
     )
     return _files(format, view, orders_per_file)

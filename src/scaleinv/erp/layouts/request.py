@@ -8,7 +8,7 @@ from scaleinv.erp.layout import segment
 
 REQUEST: Final = segment(
     "request",
-    ("key", None, "char", "order_id, and /line where a line is a request of its own: send each key once"),
+    ("key", 180, "key", "order_id, and /line where a line is a request of its own: send each key once"),
     ("method", None, "char", "POST"),
     ("path", None, "char", "where to, below the address of the ERP"),
     ("body", None, "object", "what to send"),
