@@ -41,7 +41,9 @@ LineAnswer = Literal["accepted", "changed", "rejected", "backordered", "shipped"
 class AnswerLine:
     """What an answer says of one line; ``None``: it does not say.
 
-    The line is found by its number, or else by SKU or GTIN. ``quantity`` is in ``unit`` (UN/CEFACT Rec 20).
+    The line is found by its number, or else by SKU or GTIN; with none of them it is every line of the order.
+    ``quantity`` is in ``unit`` (UN/CEFACT Rec 20). A GTIN has 8 to 14 digits as the document writes it: compare it with
+    zeros before it.
     """
 
     status: LineAnswer
@@ -56,6 +58,8 @@ class AnswerLine:
     lot: str | None = None
     expiry: datetime.date | None = None
     reason: str = ""
+    sscc: str | None = None
+    """The pallet or carton that it is packed in: 18 digits."""
 
 
 @dataclass(frozen=True)

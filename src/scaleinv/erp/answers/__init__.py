@@ -1,0 +1,16 @@
+"""Documents that come back, to answers about orders: nothing is guessed, nothing is taken twice, nothing is lost."""
+
+from scaleinv.erp.answers.acknowledge import functional_acknowledgement
+from scaleinv.erp.answers.controls import edifact_control, idoc_control, x12_control
+from scaleinv.erp.answers.read import read_answers
+from scaleinv.erp.answers.statement import OrdersOf, Refused
+
+__all__ = [
+    "OrdersOf",
+    "Refused",
+    "edifact_control",
+    "functional_acknowledgement",
+    "idoc_control",
+    "read_answers",
+    "x12_control",
+]
