@@ -17,6 +17,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
+from scaleinv.config.delivery import check_references
 from scaleinv.config.models import Config
 from scaleinv.errors import ConfigError, explain
 
@@ -69,6 +70,7 @@ def load_config(env: str, *, overrides: Iterable[str] = (), folder: Path | None 
         layers = _merge(layers, override)
     layers = _with_contracts(root, layers)
     layers["env"] = env
+    check_references(layers.get("delivery"))
     resolved = _resolve(layers, "")
     try:
         return Config.model_validate(resolved)

@@ -1,1 +1,30 @@
 """Brings documents to where the ERP takes them, each once, and fetches its answers: folder, SFTP, HTTP."""
+
+from scaleinv.delivery.connect import connect
+from scaleinv.delivery.deliver import deliver, next_try
+from scaleinv.delivery.exported import exported_items
+from scaleinv.delivery.item import (
+    Clock,
+    Destination,
+    Item,
+    Receipt,
+    RejectedError,
+    Result,
+    TryAgainError,
+    UndeliveredError,
+)
+
+__all__ = [
+    "Clock",
+    "Destination",
+    "Item",
+    "Receipt",
+    "RejectedError",
+    "Result",
+    "TryAgainError",
+    "UndeliveredError",
+    "connect",
+    "deliver",
+    "exported_items",
+    "next_try",
+]

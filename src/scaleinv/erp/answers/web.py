@@ -33,6 +33,8 @@ class _Response:
     key: str
     status: int
     body: Any
+    already: bool = False
+    """The ERP had it before."""
 
     @property
     def order(self) -> str:
@@ -41,7 +43,7 @@ class _Response:
 
     @property
     def is_good(self) -> bool:
-        return 200 <= self.status < 300 and not _error(self.body)
+        return self.already or (200 <= self.status < 300 and not _error(self.body))
 
 
 def web_answers(data: bytes, name: str) -> Iterator[Answer | Refused]:
@@ -99,7 +101,7 @@ def _response(item: Any, position: int) -> _Response:
         raise UnreadableError(position, f"status: expected an HTTP status, found {status!r}")
     if not 200 <= status < 300 and not 400 <= status < 600:
         raise UnreadableError(position, f"status: expected a final one (2xx, 4xx, 5xx), found {status}")
-    return _Response(position, key, status, item.get("body"))
+    return _Response(position, key, status, item.get("body"), item.get("already") is True)
 
 
 def _answer(order: str, responses: list[_Response]) -> Answer:
