@@ -2,7 +2,7 @@
 
 from scaleinv.delivery.connect import connect
 from scaleinv.delivery.deliver import deliver, next_try
-from scaleinv.delivery.exported import exported_items
+from scaleinv.delivery.exported import exported_items, media_type_of
 from scaleinv.delivery.item import (
     Clock,
     Destination,
@@ -26,5 +26,6 @@ __all__ = [
     "connect",
     "deliver",
     "exported_items",
+    "media_type_of",
     "next_try",
 ]

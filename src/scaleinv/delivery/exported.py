@@ -53,7 +53,11 @@ def exported_items(folder: Path, config: DestinationConfig, *, prefix: str) -> l
     return items
 
 
+def media_type_of(name: str) -> str:
+    """What is in a file of that name."""
+    return MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
+
+
 def _item(folder: Path, name: str, sha256: str, prefix: str, needs: frozenset[str] = frozenset()) -> Item:
-    media_type = MEDIA_TYPES.get(Path(name).suffix, "application/octet-stream")
     path = f"{folder.name}/{name}"
-    return Item(f"{prefix}/{path}/{sha256[:16]}", path, sha256, media_type, path=folder / name, needs=needs)
+    return Item(f"{prefix}/{path}/{sha256[:16]}", path, sha256, media_type_of(name), path=folder / name, needs=needs)

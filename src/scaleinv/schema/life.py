@@ -41,7 +41,7 @@ LineAnswer = Literal["accepted", "changed", "rejected", "backordered", "shipped"
 class AnswerLine:
     """What an answer says of one line; ``None``: it does not say.
 
-    The line is found by its number, or else by SKU or GTIN; with none of them it is every line of the order.
+    The line is found by its number, or else by SKU or GTIN.
     ``quantity`` is in ``unit`` (UN/CEFACT Rec 20). A GTIN has 8 to 14 digits as the document writes it: compare it with
     zeros before it.
     """

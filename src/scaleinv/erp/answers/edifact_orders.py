@@ -10,7 +10,7 @@ from typing import Final
 from scaleinv.erp.answers.edifact import Message, Segment
 from scaleinv.erp.answers.statement import UnreadableError, day, number, whole
 from scaleinv.erp.answers.units import EDIFACT_UNITS, rec20
-from scaleinv.schema.life import Answer, AnswerLine, LineAnswer
+from scaleinv.schema.life import Answer, AnswerKind, AnswerLine, LineAnswer
 
 BGM_CODES: Final[dict[str, tuple[LineAnswer, str]]] = {
     "4": ("changed", "accepted with changes"),
@@ -62,10 +62,9 @@ def response(message: Message) -> Iterator[Answer]:
     check_total(message, len(groups))
     when = arrival(head)
     lines = tuple(line for group in groups for line in _line(group, default, why, when))
-    if not lines and default == "rejected":
-        lines = (AnswerLine("rejected", reason=f"{why} (BGM 1225 {code})"),)
+    kind: AnswerKind = "cancelled" if default == "rejected" and not lines else "confirmed"
     reason = f"{why} (BGM 1225 {code})" if why else ""
-    yield Answer(message.id_for(order), "confirmed", order, at=message.at, lines=lines, reason=reason)
+    yield Answer(message.id_for(order), kind, order, at=message.at, lines=lines, reason=reason)
 
 
 def line_groups(message: Message) -> tuple[list[Segment], list[list[Segment]]]:

@@ -149,15 +149,18 @@ def _number(body: Any, order: str) -> str | None:
     return None
 
 
-def _error(body: Any, depth: int = 0) -> str:
+def _error(body: Any) -> str:
     """What an error says; empty: it is none."""
-    if not isinstance(body, dict) or depth > _DEEPEST:
-        return body if isinstance(body, str) and depth else ""
+    if not isinstance(body, dict):
+        return ""
     for name in ("error", "Fault", "errors", "o:errorDetails", "Error", "exception"):
         found = body.get(name)
         if found:
             return _words(found)
-    return ""
+    made = body.get("data")
+    parts = made.values() if isinstance(made, dict) else ()
+    # GraphQL answers 200 to what it does not do.
+    return _words([part["userErrors"] for part in parts if isinstance(part, dict) and part.get("userErrors")])
 
 
 def _words(found: Any, depth: int = 0) -> str:

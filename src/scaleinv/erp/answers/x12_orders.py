@@ -71,8 +71,10 @@ def acknowledgement(message: Message) -> Iterator[Answer]:
         raise UnreadableError(bak.at, f"BAK02: expected {', '.join(BAK_CODES)}, found {bak[2]!r}")
     kind, default, reason = BAK_CODES[bak[2]]
     lines = tuple(_lines(message, default, reason))
-    if not lines and default == "rejected":
-        lines = (AnswerLine("rejected", reason=f"{reason} (BAK02 {bak[2]})"),)
+    if kind == "taken":
+        lines = ()
+    if default == "rejected" and not lines:
+        kind = "cancelled"  # of the whole order: a line could not say which one it is
     said = [f"{reason} (BAK02 {bak[2]})" if reason else "", f"the vendor's number is {bak[8]}" if bak[8] else ""]
     yield Answer(message.id_for(order), kind, order, at=message.at, lines=lines, reason="; ".join(filter(None, said)))
 
@@ -108,6 +110,8 @@ def _line(
         if ack[5] and ack[4] in _SHIPS:
             reason = "; ".join(filter(None, (reason, f"leaves the vendor on {when} (ACK04 {ack[4]})")))
             when = date or when
+        if status == "backordered" and not ack[5]:
+            when = None
         yield AnswerLine(
             status, line, sku, gtin,
             number(ack[2], ack.at, "ACK02") if ack[2] else quantity,
