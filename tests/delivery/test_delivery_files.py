@@ -10,12 +10,14 @@ from typing import Any
 
 import paramiko
 import pytest
+from pyarrow import fs
 from tests.delivery.sftp_server import PASSWORD, SftpServer, new_key, sftp_server
 
 from scaleinv.config.delivery import FolderConfig, SftpConfig, StoreConfig
 from scaleinv.delivery import Destination, Item, RejectedError, TryAgainError, connect, exported_items
 from scaleinv.delivery.folder import Folder
 from scaleinv.delivery.sftp import Sftp
+from scaleinv.delivery.store import Store
 from scaleinv.errors import ConfigError, DataError
 
 
@@ -140,6 +142,22 @@ def test_a_file_that_came_meanwhile_is_not_replaced(tmp_path: Path, monkeypatch:
     with pytest.raises(RejectedError, match="other contents"):
         folder.send(item)
     assert files(tmp_path) == {"orders.csv": b"theirs"}
+
+
+def test_an_object_is_copied_to_its_key_when_it_is_whole(tmp_path: Path) -> None:
+    store = Store(StoreConfig(kind="store", uri=tmp_path.as_uri()))
+    # A store that has objects and copies, and no renames that keep a reader from half a file.
+    store.files, store.root = fs._MockFileSystem(), "bucket/out"
+    store.files.create_dir("bucket/out/_partial", recursive=True)
+    store.files.create_dir("bucket/out/2026-09-20", recursive=True)
+    item = item_of(b"object")
+    assert not store.send(item).already
+    assert store.send(item).already
+    selector = fs.FileSelector("bucket/out", recursive=True)
+    found = [info.path for info in store.files.get_file_info(selector) if info.type == fs.FileType.File]
+    assert found == ["bucket/out/2026-09-20/orders.csv"]
+    with pytest.raises(RejectedError, match="other contents"):
+        store.send(item_of(b"another"))
 
 
 # --- SFTP -----------------------------------------------------------------------------------------------------------

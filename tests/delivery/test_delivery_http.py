@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 from tests.delivery.web_server import WebServer, web_server
 
 from scaleinv.config.delivery import HttpConfig
-from scaleinv.delivery import Clock, Item, Receipt, RejectedError, TryAgainError
+from scaleinv.delivery import Clock, Item, Receipt, RejectedError, TryAgainError, UndeliveredError
 from scaleinv.delivery.http import Http
 from scaleinv.delivery.lines import lines_of
 from scaleinv.erp.answers import read_answers
@@ -152,6 +152,7 @@ def test_a_run_that_ended_in_the_middle_goes_on_there(server: WebServer, tmp_pat
     assert server.arrived == {"A": 1, "B": 1, "C": 1}
 
 
+OAUTH = {"kind": "oauth2", "client_id": "us", "client_secret": "s3cret", "scope": "orders"}
 LOOKUP = {"order": "/orders?key={key}"}
 
 
@@ -166,6 +167,34 @@ def test_a_receiver_without_memory_is_asked_before_a_request_goes_out_again(
     server.script = ["drop"]
     send(server, document("C"), tmp_path, lookup=LOOKUP)
     assert server.arrived == {"A B": 1, "C": 1}
+
+
+@pytest.mark.parametrize(
+    ("statuses", "error"), [([500] * 4, TryAgainError), ([200], RejectedError), ([403], RejectedError)]
+)
+def test_a_doubt_stays_until_it_is_answered(
+    server: WebServer, tmp_path: Path, statuses: list[int], error: type[Exception]
+) -> None:
+    server.script, server.look_ups = ["half"], list(statuses)
+    with pytest.raises(error) as caught:
+        send(server, document("A"), tmp_path, lookup=LOOKUP)
+    assert isinstance(caught.value, UndeliveredError)
+    assert caught.value.unsure
+    assert kinds(send(server, document("A"), tmp_path, lookup=LOOKUP)) == {"A": "taken 45A"}
+    assert server.arrived == {"A": 1}
+
+
+def test_a_doubt_outlives_a_token_server_that_is_away(server: WebServer, tmp_path: Path) -> None:
+    server.token = "none yet"
+    auth = {**OAUTH, "token_url": f"{server.url}/token"}
+    server.script = ["half", 401]
+    server.tokens = ["ok", 503]  # type: ignore[list-item]
+    with pytest.raises(TryAgainError, match="token server") as caught:
+        send(server, document("A"), tmp_path, auth=auth)
+    assert caught.value.unsure
+    with pytest.raises(RejectedError, match="a run ended in the middle of it"):
+        send(server, document("A"), tmp_path, auth=auth, when_unsure="stop")
+    assert server.arrived == {"A": 1}
 
 
 def test_where_nobody_can_say_whether_it_arrived_delivery_stops_if_so_told(server: WebServer, tmp_path: Path) -> None:
@@ -195,9 +224,6 @@ def test_requests_keep_to_the_rate(server: WebServer, tmp_path: Path) -> None:
     naps = Naps()
     send(server, document("A", "B", "C", "D"), tmp_path, naps, requests_per_second=2.0)
     assert sum(naps.slept) == pytest.approx(0.5 + 1.0 + 1.5, abs=0.3)  # sleeping takes no time here
-
-
-OAUTH = {"kind": "oauth2", "client_id": "us", "client_secret": "s3cret", "scope": "orders"}
 
 
 def test_a_token_is_fetched_once_and_anew_when_it_is_refused(server: WebServer, tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ class WebServer(ThreadingHTTPServer):
         self.csrf: str | None = None
         self.lock = threading.Lock()
         self.delay = 0.0
+        self.look_ups: list[int] = []
+        """Statuses of the next questions; then 200."""
 
     @property
     def url(self) -> str:
@@ -72,6 +74,8 @@ class _Handler(BaseHTTPRequestHandler):
             server.requests.append((self.command, self.path, dict(self.headers), b""))
         if self.headers.get("X-CSRF-Token") == "Fetch":
             return self._answer(200, {}, {"X-CSRF-Token": server.csrf or ""})
+        if server.look_ups:
+            return self._answer(server.look_ups.pop(0), {})
         key = unquote(urlsplit(self.path).query.partition("=")[2])
         found = [{"PurchaseOrder": f"45{key}", "again": True}] if key in server.taken else []
         return self._answer(200, {"d": {"results": found}})

@@ -10,7 +10,7 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from scaleinv.config.delivery import HttpConfig
-from scaleinv.delivery.item import Clock, Item, Receipt, RejectedError, TryAgainError, UndeliveredError
+from scaleinv.delivery.item import Clock, Item, Receipt, RejectedError, UndeliveredError
 from scaleinv.delivery.journal import Journal
 from scaleinv.delivery.lines import Line, check_lines, lines_of
 from scaleinv.delivery.request import Requests, Response
@@ -111,7 +111,7 @@ def _kept(journal: Journal, key: str, send: Callable[[bool], Response]) -> Respo
     try:
         return send(unsure)
     except UndeliveredError as error:
-        if not (isinstance(error, TryAgainError) and error.unsure):
+        if not error.unsure:
             journal.unsent(key)
         raise
 

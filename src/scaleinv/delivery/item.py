@@ -87,9 +87,11 @@ class Receipt:
 class UndeliveredError(Exception):
     """It did not arrive, as far as is known."""
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, *, unsure: bool = False) -> None:
         super().__init__(reason)
         self.reason = reason
+        self.unsure = unsure
+        """It may have arrived all the same."""
 
 
 class TryAgainError(UndeliveredError):
@@ -98,13 +100,11 @@ class TryAgainError(UndeliveredError):
     def __init__(
         self, reason: str, *, after: float | None = None, unreachable: bool = False, unsure: bool = False
     ) -> None:
-        super().__init__(reason)
+        super().__init__(reason, unsure=unsure)
         self.after = after
         """Seconds for which the other side does not want to see us."""
         self.unreachable = unreachable
         """Nothing else will arrive there now."""
-        self.unsure = unsure
-        """It may have arrived all the same."""
 
 
 class RejectedError(UndeliveredError):

@@ -13,7 +13,7 @@ import httpx
 
 from scaleinv.config.delivery import HttpConfig
 from scaleinv.delivery.auth import auth_of
-from scaleinv.delivery.item import Clock, RejectedError, TryAgainError
+from scaleinv.delivery.item import Clock, RejectedError, TryAgainError, UndeliveredError
 
 _LARGEST: Final = 4 << 20  # bytes of an answer that are read
 _NOT_DONE: Final = (425, 429, 503)
@@ -97,7 +97,11 @@ class Requests:
                 found = self._made_before(look_up)
                 if found is not None:
                     return found
-            outcome = self._try(method, path, content, headers)
+            try:
+                outcome = self._try(method, path, content, headers)
+            except UndeliveredError as error:
+                error.unsure = error.unsure or unsure
+                raise
             if isinstance(outcome, Response):
                 return outcome
             failure = outcome
@@ -122,7 +126,11 @@ class Requests:
 
     def _made_before(self, look_up: Callable[[], Response | None] | None) -> Response | None:
         if look_up is not None:
-            return look_up()
+            try:
+                return look_up()
+            except UndeliveredError as error:
+                error.unsure = True
+                raise
         if self._config.when_unsure == "stop":
             raise RejectedError(f"a run ended in the middle of it: {_LOOK}")
         return None
@@ -193,7 +201,7 @@ class Requests:
                 if clock.monotonic() > until:
                     raise httpx.ReadTimeout("the answer takes too long")
                 if len(received) > _LARGEST:
-                    raise RejectedError(f"the answer has more than {_LARGEST} bytes: is {config.base_url} right?")
+                    raise RejectedError(f"the answer has more than {_LARGEST} bytes", unsure=True)
             return Response(response.status_code, response.headers, bytes(received))
 
     def _take_turn(self) -> None:

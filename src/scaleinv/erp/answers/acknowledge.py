@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from itertools import groupby
 from typing import Final
 
-from scaleinv.erp.answers import edifact, x12
+from scaleinv.erp.answers import edifact, x12, x12_segments
+from scaleinv.erp.answers.edifact_segments import CHARSETS
 from scaleinv.erp.answers.read import edifact_answers, x12_answers
 from scaleinv.erp.answers.statement import Fault, UnreadableError
 
@@ -62,13 +63,13 @@ def _x12(messages: Sequence[x12.Message], at: datetime.datetime) -> Iterator[str
         yield "".join(signs[0].join(segment) + signs[1] for segment in segments)
 
 
-def _isa(isa: x12.Segment, at: datetime.datetime) -> list[str]:
+def _isa(isa: x12_segments.Segment, at: datetime.datetime) -> list[str]:
     e = isa.elements
     swapped = [*e[:5], e[7], e[8], e[5], e[6]]
     return [*swapped, f"{at:%y%m%d}", f"{at:%H%M}", *e[11:14], "0", e[15], e[16]]
 
 
-def _iea(isa: x12.Segment, groups: int) -> list[str]:
+def _iea(isa: x12_segments.Segment, groups: int) -> list[str]:
     return ["IEA", str(groups), isa.elements[13]]
 
 
@@ -124,7 +125,7 @@ def _edifact(messages: Sequence[edifact.Message], at: datetime.datetime) -> Iter
             _segment("UNT", [str(len(body) + 1)], ["1"]),
             _segment("UNZ", ["1"], [reference]),
         ]
-        yield "".join(segments).encode(edifact.CHARSETS[syntax[0]])
+        yield "".join(segments).encode(CHARSETS[syntax[0]])
 
 
 def _segment(*elements: str | list[str]) -> str:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from typing import Final
 
-from scaleinv.erp.answers.edifact import Message, Segment
+from scaleinv.erp.answers.edifact import Message
+from scaleinv.erp.answers.edifact_segments import Segment
 from scaleinv.erp.answers.statement import UnreadableError, day, number, whole
 from scaleinv.erp.answers.units import EDIFACT_UNITS, rec20
 from scaleinv.schema.life import Answer, AnswerKind, AnswerLine, LineAnswer

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from typing import Final
 
 from scaleinv.erp.answers.controls import edifact_control
-from scaleinv.erp.answers.edifact import Message, Segment
+from scaleinv.erp.answers.edifact import Message
+from scaleinv.erp.answers.edifact_segments import Segment
 from scaleinv.erp.answers.statement import OrdersOf, UnreadableError
 from scaleinv.schema.life import Answer, AnswerKind
 
@@ -28,6 +29,8 @@ def syntax_report(message: Message, orders_of: OrdersOf) -> Iterator[Answer]:
     kind, why = _action(uci, 4)
     reference = uci.get(1)
     orders = list(orders_of(edifact_control(message.sender, reference)))
+    if not orders:
+        raise UnreadableError(uci.at, f"UCI: expected an interchange that we sent, found {reference!r}")
     said: dict[str, tuple[AnswerKind, str]] = {order: (kind, _words(uci, why, 5)) for order in orders}
     for ucm in message.segments:
         if ucm.tag != "UCM":
@@ -38,12 +41,8 @@ def syntax_report(message: Message, orders_of: OrdersOf) -> Iterator[Answer]:
             raise UnreadableError(ucm.at, f"UCM: expected a message of interchange {reference}, found {ucm.get(1)!r}")
         if kind != "failed":
             said |= dict.fromkeys(named, (one, _words(ucm, reason, 4)))
-        else:
-            said |= {order: (kind, _words(uci, why, 5)) for order in named if order not in said}
     if not said:
-        raise UnreadableError(
-            uci.at, f"UCI: expected the reference of an interchange that we sent, found {reference!r}"
-        )
+        raise UnreadableError(uci.at, f"UCI: expected an interchange that we sent, found {reference!r}")
     for order, (one, reason) in said.items():
         yield Answer(message.id_for(order), one, order, at=message.at, reason=reason)
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Final
 
-from scaleinv.erp.answers.edifact import Message, Segment
+from scaleinv.erp.answers.edifact import Message
 from scaleinv.erp.answers.edifact_orders import (
     arrival,
     check_total,
@@ -19,6 +19,7 @@ from scaleinv.erp.answers.edifact_orders import (
     product,
     quantity,
 )
+from scaleinv.erp.answers.edifact_segments import Segment
 from scaleinv.erp.answers.statement import UnreadableError, by_order, whole
 from scaleinv.erp.answers.x12_shipment import sscc
 from scaleinv.schema.life import Answer, AnswerLine

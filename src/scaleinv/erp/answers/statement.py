@@ -6,11 +6,11 @@ import datetime
 import hashlib
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Literal
 
-from scaleinv.schema.life import Answer
+from scaleinv.schema.life import Answer, AnswerLine
 
 OrdersOf = Callable[[str], Sequence[str]]
 """A control number of ours (see ``controls``) -> the orders that went out under it; none: we never sent it."""
@@ -63,12 +63,12 @@ def digest(text: str | bytes) -> str:
 
 def by_order(answers: Iterable[Answer]) -> list[Answer]:
     """One answer for each id: what one message says of an order in two places is one statement."""
-    merged: dict[str, Answer] = {}
+    first: dict[str, Answer] = {}
+    lines: dict[str, list[AnswerLine]] = {}
     for answer in answers:
-        known = merged.get(answer.message_id)
-        lines = (*known.lines, *answer.lines) if known else answer.lines
-        merged[answer.message_id] = Answer(**{**vars(answer), "lines": lines})
-    return list(merged.values())
+        first.setdefault(answer.message_id, answer)
+        lines.setdefault(answer.message_id, []).extend(answer.lines)
+    return [replace(answer, lines=tuple(lines[key])) for key, answer in first.items()]
 
 
 def number(text: str, position: int, what: str) -> Decimal:

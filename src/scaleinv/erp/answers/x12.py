@@ -1,35 +1,13 @@
-"""X12 interchanges: segments, groups and sets, with every count and control number held against each other."""
+"""X12 interchanges, their groups and sets, with every count and control number held against each other."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from scaleinv.erp.answers.statement import UnreadableError, digest, moment, statement_id
-from scaleinv.errors import DataError, explain
-
-_ISA = 106  # characters, its terminator included
-
-
-@dataclass(frozen=True)
-class Segment:
-    """``at``: its number in the file, from 1."""
-
-    at: int
-    elements: tuple[str, ...]
-    signs: str = "*~"
-    """Between elements, and after the segment."""
-
-    @property
-    def tag(self) -> str:
-        """``ST`` or ``BAK``, for example."""
-        return self.elements[0]
-
-    def __getitem__(self, position: int) -> str:
-        """Element 1, 2 … as it is named in the standard; empty where it is left out."""
-        return self.elements[position].strip() if position < len(self.elements) else ""
+from scaleinv.erp.answers.x12_segments import Segment, segments, stop
 
 
 @dataclass
@@ -96,51 +74,7 @@ def messages(data: bytes, name: str) -> list[Message]:
     Raises:
         DataError: not X12, cut off, or counts and control numbers of IEA and GE that contradict what is there.
     """
-    return _Reader(name, _segments(_text(data, name), name)).read()
-
-
-def _text(data: bytes, name: str) -> str:
-    try:
-        text = data.removeprefix(b"\xef\xbb\xbf").decode("utf-8")
-    except UnicodeDecodeError:
-        text = data.decode("latin-1")
-    if "\x00" in text:
-        _stop(name, 1, "text", "a byte 0")
-    return text.lstrip()
-
-
-def _segments(text: str, name: str) -> Iterator[Segment]:
-    at, start = 0, 0
-    while start < len(text):
-        head = text[start : start + _ISA]
-        if not head.startswith("ISA") or len(head) < _ISA:
-            _stop(name, at + 1, "an interchange that begins with ISA, 106 characters", repr(head[:20]))
-        separator, terminator = head[3], head[-1]
-        if separator.isalnum() or terminator.isalnum() or separator == terminator or head.count(separator) != 16:
-            _stop(name, at + 1, "ISA with 16 elements of fixed width and an end of segment after them", repr(head))
-        tag = ""
-        while start < len(text) and tag != "IEA":
-            at += 1
-            end = text.find(terminator, start)
-            if end < 0:
-                _stop(name, at, f"{terminator!r} at the end of the segment", f"end of file after {text[start:][:40]!r}")
-            elements = tuple(text[start:end].strip("\r\n").split(separator))
-            tag = elements[0]
-            yield Segment(at, elements, separator + terminator)
-            start = end + 1
-            while start < len(text) and text[start] in " \r\n":
-                start += 1
-
-
-def _stop(name: str, at: int, expected: str, found: str) -> NoReturn:
-    raise DataError(
-        explain(
-            f"{name}: X12 that cannot be read, at segment {at}",
-            expected=expected,
-            found=found,
-            do="nothing of it was taken: ask the sender for the whole file",
-        )
-    )
+    return _Reader(name, segments(data, name)).read()
 
 
 class _Reader:
@@ -163,23 +97,23 @@ class _Reader:
             step = {"ISA": self._isa, "GS": self._gs, "ST": self._st, "SE": self._se, "GE": self._ge, "IEA": self._iea}
             step.get(segment.tag, self._inner)(segment)
         if self.isa is not None or not last:
-            _stop(self.name, last + 1, "IEA at the end of the interchange", "the end of the file")
+            stop(self.name, last + 1, "IEA at the end of the interchange", "the end of the file")
         return self.found
 
     def _isa(self, segment: Segment) -> None:
         if self.isa is not None:
-            _stop(self.name, segment.at, "IEA before the next ISA", "ISA")
+            stop(self.name, segment.at, "IEA before the next ISA", "ISA")
         self.isa, self.groups = segment, 0
 
     def _gs(self, segment: Segment) -> None:
         if self.isa is None or self.gs is not None:
-            _stop(self.name, segment.at, "GS inside an interchange, after the last group's GE", "GS")
+            stop(self.name, segment.at, "GS inside an interchange, after the last group's GE", "GS")
         self.gs, self.sets = segment, 0
         self.groups += 1
 
     def _st(self, segment: Segment) -> None:
         if self.isa is None or self.gs is None:
-            _stop(self.name, segment.at, "ST inside a group GS", "ST")
+            stop(self.name, segment.at, "ST inside a group GS", "ST")
         self._abandon(segment)
         self.open = Message(self.isa, self.gs, segment[1], segment[2], [segment])
         self.sets += 1
@@ -189,12 +123,12 @@ class _Reader:
             self.found.append(Message(self.isa, None, "TA1", segment[1], [segment]))
             return
         if self.open is None:
-            _stop(self.name, segment.at, "segments between ST and SE", segment.tag[:20])
+            stop(self.name, segment.at, "segments between ST and SE", segment.tag[:20])
         self.open.segments.append(segment)
 
     def _se(self, segment: Segment) -> None:
         if self.open is None:
-            _stop(self.name, segment.at, "ST before SE", "SE")
+            stop(self.name, segment.at, "ST before SE", "SE")
         message, self.open = self.open, None
         message.segments.append(segment)
         if segment[1].lstrip("0") != str(len(message.segments)):
@@ -219,19 +153,19 @@ class _Reader:
 
     def _ge(self, segment: Segment) -> None:
         if self.gs is None:
-            _stop(self.name, segment.at, "GS before GE", "GE")
+            stop(self.name, segment.at, "GS before GE", "GE")
         self._abandon(segment)
         self._same(segment, "GE", self.sets, self.gs[6])
         self.gs = None
 
     def _iea(self, segment: Segment) -> None:
         if self.isa is None or self.gs is not None or self.open is not None:
-            _stop(self.name, segment.at, "IEA after the last group's GE", "IEA")
+            stop(self.name, segment.at, "IEA after the last group's GE", "IEA")
         self._same(segment, "IEA", self.groups, self.isa[13])
         self.isa = None
 
     def _same(self, segment: Segment, tag: str, count: int, control: str) -> None:
         if segment[1].lstrip("0") != str(count):
-            _stop(self.name, segment.at, f"{tag}01 {count} as are there", segment[1])
+            stop(self.name, segment.at, f"{tag}01 {count} as are there", segment[1])
         if not control or segment[2].lstrip("0") != control.lstrip("0"):
-            _stop(self.name, segment.at, f"{tag}02 {control} as its beginning says", segment[2])
+            stop(self.name, segment.at, f"{tag}02 {control} as its beginning says", segment[2])

@@ -9,7 +9,8 @@ from typing import Final
 
 from scaleinv.erp.answers.statement import UnreadableError, day, number, whole
 from scaleinv.erp.answers.units import X12_UNITS, rec20
-from scaleinv.erp.answers.x12 import Message, Segment
+from scaleinv.erp.answers.x12 import Message
+from scaleinv.erp.answers.x12_segments import Segment
 from scaleinv.schema.life import Answer, AnswerKind, AnswerLine, LineAnswer
 
 BAK_CODES: Final[dict[str, tuple[AnswerKind, LineAnswer, str]]] = {

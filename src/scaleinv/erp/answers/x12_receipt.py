@@ -7,7 +7,8 @@ from typing import Final
 
 from scaleinv.erp.answers.controls import x12_control
 from scaleinv.erp.answers.statement import OrdersOf, UnreadableError, whole
-from scaleinv.erp.answers.x12 import Message, Segment
+from scaleinv.erp.answers.x12 import Message
+from scaleinv.erp.answers.x12_segments import Segment
 from scaleinv.schema.life import Answer, AnswerKind
 
 SET_CODES: Final[dict[str, AnswerKind]] = {

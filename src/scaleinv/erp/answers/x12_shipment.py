@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from scaleinv.erp.answers.statement import UnreadableError, by_order, day, number, whole
 from scaleinv.erp.answers.units import X12_UNITS, rec20
-from scaleinv.erp.answers.x12 import Message, Segment
+from scaleinv.erp.answers.x12 import Message
 from scaleinv.erp.answers.x12_orders import check_total, product
+from scaleinv.erp.answers.x12_segments import Segment
 from scaleinv.schema.life import Answer, AnswerLine
 
 _ARRIVES = ("017", "067", "002")
