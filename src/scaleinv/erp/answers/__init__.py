@@ -3,6 +3,7 @@
 from scaleinv.erp.answers.acknowledge import functional_acknowledgement
 from scaleinv.erp.answers.controls import edifact_control, idoc_control, x12_control
 from scaleinv.erp.answers.read import read_answers
+from scaleinv.erp.answers.sent import sent_controls
 from scaleinv.erp.answers.statement import OrdersOf, Refused
 
 __all__ = [
@@ -12,5 +13,6 @@ __all__ = [
     "functional_acknowledgement",
     "idoc_control",
     "read_answers",
+    "sent_controls",
     "x12_control",
 ]

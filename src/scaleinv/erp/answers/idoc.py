@@ -48,7 +48,7 @@ def idoc_statuses(data: bytes, name: str, orders_of: OrdersOf) -> Iterator[Answe
     Raises:
         DataError: no XML, cut off, or without IDocs.
     """
-    root = _root(data, name)
+    root = xml_root(data, name)
     idocs = list(root.iter("IDOC"))
     if not idocs:
         raise DataError(_problem(name, 1, "elements IDOC", f"only {root.tag!r}"))
@@ -65,7 +65,12 @@ def idoc_statuses(data: bytes, name: str, orders_of: OrdersOf) -> Iterator[Answe
                 yield _refused(record, sender, error.reason)
 
 
-def _root(data: bytes, name: str) -> etree._Element:
+def xml_root(data: bytes, name: str) -> etree._Element:
+    """The outermost element; nothing outside the document is looked at.
+
+    Raises:
+        DataError: no XML, cut off, or with a document type.
+    """
     parser = etree.XMLParser(resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False)
     try:
         root = etree.fromstring(data, parser)
