@@ -118,6 +118,13 @@ def test_an_order_that_the_erp_does_not_want_is_an_answer_and_the_others_go_on(
     assert kinds(receipt) == {"A": "taken 45A", "B": "failed None", "C": "taken 45C"}
 
 
+def test_lines_of_an_order_that_was_not_taken_are_not_sent(server: WebServer, tmp_path: Path) -> None:
+    server.script = [400]
+    receipt = send(server, document("A", "A/1", "A/2", "B", "B/1"), tmp_path)
+    assert server.arrived == {"B": 1, "B/1": 1}
+    assert kinds(receipt) == {"A": "failed None", "B": "taken 45B"}
+
+
 @pytest.mark.parametrize(
     ("step", "words"), [(401, "does not let us in"), (403, "does not let us in"), (302, "somewhere")]
 )

@@ -17,6 +17,8 @@ from scaleinv.delivery.request import Requests, Response
 
 _LISTS: Final = ("results", "value", "data", "items", "records")
 
+_NOT_ASKED: Final = Response(424, {}, b"not sent: the order itself was not taken")
+
 
 class Http:
     """See ``HttpConfig``. Each request bears its key: a receiver that keeps keys takes it once."""
@@ -61,11 +63,16 @@ class Http:
         """Every line has a final answer afterwards; that of an order which the ERP does not want is one, too."""
         check_lines(item)
         with Journal(Path(self.config.responses or ""), item) as journal:
-            done = journal.done()
+            done, unmade = journal.done(), _unmade(journal)
             for line in lines_of(item):
-                if line.key not in done:
+                if line.key in done:
+                    continue
+                if line.key.partition("/")[0] in unmade:
+                    response = _NOT_ASKED
+                else:
                     response = _kept(journal, line.key, partial(self._line, line))
-                    journal.add(line.key, response)
+                journal.add(line.key, response)
+                unmade |= {line.key} if _is_bad(response) else set()
             return Receipt(item.key, self.config.base_url, responses=journal.document())
 
     def _line(self, line: Line, unsure: bool) -> Response:
@@ -96,6 +103,15 @@ class Http:
             return Response(200, {}, json.dumps(found).encode(), already=True) if found is not None else None
 
         return look_up
+
+
+def _unmade(journal: Journal) -> set[str]:
+    """Orders that the receiver did not take: their lines, where they are requests of their own, are not sent."""
+    return {record["key"] for record in journal.records if record["status"] >= 400}
+
+
+def _is_bad(response: Response) -> bool:
+    return response.status >= 400 and not response.already
 
 
 def _good(response: Response) -> Response:
