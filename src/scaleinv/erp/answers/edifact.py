@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scaleinv.erp.answers.edifact_segments import Segment, segments, stop
 from scaleinv.erp.answers.statement import UnreadableError, digest, moment, statement_id
@@ -28,7 +29,12 @@ class Message:
         """UNB 0004."""
         return self.unb.get(2)
 
-    @property
+    @cached_property
+    def digest(self) -> str:
+        """Of its contents; made once, for a message may have an item for each of thousands of lines."""
+        return digest(self.raw)
+
+    @cached_property
     def raw(self) -> bytes:
         """Its segments, one a line."""
         return "".join(segment.raw + "'\n" for segment in self.segments).encode()
@@ -45,7 +51,7 @@ class Message:
     def id_for(self, order: str) -> str:
         """The statement's name: sender, control numbers, contents, order."""
         numbers = (self.unb.get(5), self.number)
-        return statement_id("edifact", self.kind, self.sender, *numbers, digest(self.raw), order)
+        return statement_id("edifact", self.kind, self.sender, *numbers, self.digest, order)
 
     def find(self, tag: str, *qualifiers: str) -> Segment:
         """Its first segment of that name (and first component).

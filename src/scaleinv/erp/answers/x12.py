@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from scaleinv.erp.answers.statement import UnreadableError, digest, moment, statement_id
 from scaleinv.erp.answers.x12_segments import Segment, segments, stop
@@ -33,7 +34,12 @@ class Message:
         """GS06."""
         return self.gs[6] if self.gs else ""
 
-    @property
+    @cached_property
+    def digest(self) -> str:
+        """Of its contents; made once, for a message may have an item for each of thousands of lines."""
+        return digest(self.raw)
+
+    @cached_property
     def raw(self) -> bytes:
         """Its segments, ``*`` and ``~`` between them."""
         return "".join("*".join(segment.elements) + "~\n" for segment in self.segments).encode()
@@ -51,7 +57,7 @@ class Message:
     def id_for(self, order: str) -> str:
         """The statement's name: sender, control numbers, contents, order."""
         numbers = (self.isa[13], self.group, self.number)
-        return statement_id("x12", self.kind, self.sender, *numbers, digest(self.raw), order)
+        return statement_id("x12", self.kind, self.sender, *numbers, self.digest, order)
 
     def find(self, tag: str) -> Segment:
         """Its first segment of that name.
