@@ -1,11 +1,11 @@
-"""The normal distribution for kernels: quantile, loss and inverse loss of one number, in about twenty nanoseconds.
+"""The normal distribution for kernels: quantile and inverse loss of one number, in about twenty nanoseconds.
 
 SciPy's functions cannot be called from compiled code. What is here agrees with them to 1e-12 (tests), so a kernel may
 go from a service level to a reorder point in one pass over its rows.
 
 Sources: Wichura, Algorithm AS 241, Applied Statistics 37 (1988) for the quantile; Silver, Pyke & Thomas, *Inventory and
-Production Management*, section 6 for the loss; Loader, *Fast and Accurate Computation of Binomial Probabilities* (2000)
-for the error of Stirling's formula.
+Production Management*, section 6 for the loss, ``G(z) = phi(z) - z (1 - Phi(z))`` standard deviations; Loader, *Fast
+and Accurate Computation of Binomial Probabilities* (2000) for the error of Stirling's formula.
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
+from scipy.special import erfcx, log_ndtr
 
 from scaleinv.inventory.compiled import fused
+from scaleinv.inventory.tables import N_TERMS, coefficients, points
 
 ROOT_2PI = 2.5066282746310002
 ROOT_HALF = 0.7071067811865476
-_LOSS_AT_0 = 0.3989422804014327
 
 
 @fused
@@ -52,66 +54,19 @@ def normal_quantile(p: float) -> float:
 
 
 @fused
-def upper_tail(z: float) -> float:
-    """``1 - Phi(z)``."""
-    return 0.5 * math.erfc(z * ROOT_HALF)
-
-
-@fused
-def loss(z: float) -> float:
-    """``G(z) = phi(z) - z (1 - Phi(z))``, standard deviations; relative error below 1e-11 up to z = 37."""
-    if z < 0.0:
-        return loss_above(-z) - z
-    return loss_above(z)
-
-
-@fused
-def loss_above(z: float) -> float:
-    """:func:`loss` for z >= 0: its two terms, which cancel to 1 part in z^2, or far out the asymptotic series."""
-    density = math.exp(-0.5 * z * z) / ROOT_2PI
-    if z < 12.0:
-        return density - z * upper_tail(z)
-    s = 1.0 / (z * z)
-    return density * s * polynomial(s, _LOSS_SERIES)
-
-
-@fused
 def inverse_loss(wanted: float) -> float:
-    """The level z with ``G(z) = wanted``: infinite at 0 and below, negative above 0.3989.
-
-    A fit to six digits, then one step of Halley's: on ln G above 0, on G below.
-    """
+    """The z with ``G(z) = wanted``: infinite at 0 and below, negative above 0.3989; relative error below 1e-11."""
     if not wanted > 0.0:
         return np.inf if wanted <= 0.0 else np.nan
-    if wanted < _LOSS_AT_0:
-        if wanted < 1e-300:
-            wanted = 1e-300
-        log_wanted = math.log(wanted)
-        t = math.sqrt(-2.0 * log_wanted)
-        if t < 4.0:
-            z = t + polynomial(t, _NEAR)
-        elif t < 12.0:
-            z = t + polynomial(1.0 / t, _FAR)
-        else:
-            z = t + polynomial(1.0 / t, _FARTHEST)
-        z = max(z, 0.0)
-        density, tail = math.exp(-0.5 * z * z) / ROOT_2PI, upper_tail(z)
-        value = density - z * tail
-        slope = -tail / value
-        bend = density / value - slope * slope
-        step = (math.log(value) - log_wanted) / slope
-        return z - step / (1.0 - 0.5 * step * bend / slope)
-    if wanted < 1.0:
-        z = polynomial(wanted - 0.695, _LOW_1) - wanted
-    elif wanted < 2.5:
-        z = polynomial(wanted - 1.75, _LOW_2) - wanted
-    elif wanted < 6.0:
-        z = polynomial(wanted - 4.25, _LOW_3) - wanted
-    else:
-        return -wanted  # G(-z) is below 1e-10 z there, and falls by a factor of 400 within each unit
-    density, tail = math.exp(-0.5 * z * z) / ROOT_2PI, upper_tail(z)
-    step = -(density - z * tail - wanted) / tail
-    return z - step / (1.0 + 0.5 * step * density / tail)
+    if wanted >= _MOST:
+        return -wanted  # G(-z) - z is below 1e-16 there
+    place = (math.sqrt(_BEND - math.log(max(wanted, _LEAST))) - _FIRST) * _CELLS
+    cell = int(place)
+    x = 2.0 * (place - cell) - 1.0
+    z = 0.0
+    for i in range(N_TERMS):
+        z = z * x + _INVERSE_LOSS[cell, N_TERMS - 1 - i]
+    return z
 
 
 @fused
@@ -132,7 +87,6 @@ def stirling_error(a: float) -> float:
 
 
 _ATANH = (1 / 3, 1 / 5, 1 / 7, 1 / 9, 1 / 11, 1 / 13, 1 / 15, 1 / 17, 1 / 19, 1 / 21)
-_LOSS_SERIES = (1.0, -3.0, 15.0, -105.0, 945.0, -10395.0, 135135.0, -2027025.0, 34459425.0, -654729075.0)
 _STIRLING = (1 / 12, -1 / 360, 1 / 1260, -1 / 1680, 1 / 1188, -691 / 360360, 1 / 156)
 _A = (
     3.3871328727963666080, 1.3314166789178437745e2, 1.9715909503065514427e3, 1.3731693765509461125e4,
@@ -158,27 +112,30 @@ _F = (
     1.0, 5.99832206555887937690e-1, 1.36929880922735805310e-1, 1.48753612908506148525e-2,
     7.86869131145613259100e-4, 1.84631831751005468180e-5, 1.42151175831644588870e-7, 2.04426310338993978564e-15,
 )  # fmt: skip
-_NEAR = (
-    -0.787331550356, -1.43090158678, 1.30714808866, -0.586840404401, 0.159277965676, -0.0265086206635,
-    0.00250125362278, -0.00010280696733,
-)  # fmt: skip
-_FAR = (
-    -0.0414630128789, -7.65174473326, 39.808534135, -226.555907765, 995.627170632, -2870.28662505, 4798.7328844,
-    -3517.57243597,
-)  # fmt: skip
-_FARTHEST = (
-    -0.0134789846744, -9.90343991783, 124.088398101, -2117.36812477, 28055.1347393, -245626.472034, 1249439.09504,
-    -2783972.79989,
-)  # fmt: skip
-_LOW_1 = (
-    0.199048609911, -0.449200766922, 0.536837316425, -0.526308247284, 0.537037577809, -0.595703290954,
-    0.650178179675, -0.753118864139, 1.50210744753, -2.04066709719,
-)  # fmt: skip
-_LOW_2 = (
-    0.0168616653092, -0.0433355825783, 0.0504515158624, -0.0352876384677, 0.0171446216159, -0.0069278624152,
-    0.00282024722927, -0.00136311641197, 0.0010510403196, -0.000549089416671,
-)  # fmt: skip
-_LOW_3 = (
-    2.29188086762e-06, -1.06541583054e-05, 2.38630971563e-05, -3.40518290468e-05, 3.39559263291e-05,
-    -2.49710292288e-05, 1.45681962126e-05, -6.88020206517e-06, 2.22901506284e-06, -3.34820043664e-07,
-)  # fmt: skip
+
+# The inverse loss as a function of sqrt(3 - ln G), which bends little from G = 1e-300 to 8.
+_LEAST, _MOST, _BEND = 1e-300, 8.0, 3.0
+_FIRST, _LAST, _CELLS = 0.9375, 26.375, 16
+
+
+def _inverse_loss_at(root: NDArray[np.float64]) -> NDArray[np.float64]:
+    """By Newton's steps on ln G, from a line through neighbours."""
+    wanted = _BEND - root * root
+    grid = np.linspace(-10.0, 38.0, 4801)
+    z = np.interp(-wanted, -_log_loss(grid)[0], grid)
+    for _ in range(4):
+        value, slope = _log_loss(z)
+        z -= (value - wanted) / slope
+    return z
+
+
+def _log_loss(z: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """``ln G(z)`` and its slope."""
+    far = np.abs(z)
+    mills = erfcx(far * ROOT_HALF) * (ROOT_2PI / 2.0)
+    above = -0.5 * far * far - math.log(ROOT_2PI) + np.log1p(-far * mills)
+    value = np.where(z < 0.0, np.log(np.exp(above) + far), above)
+    return value, -np.exp(log_ndtr(-z) - value)
+
+
+_INVERSE_LOSS = coefficients(_inverse_loss_at(points(_FIRST, _LAST, round((_LAST - _FIRST) * _CELLS))))
