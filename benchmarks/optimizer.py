@@ -40,6 +40,7 @@ from scaleinv.schema import Table, table
 LEVELS = np.array((0.005, 0.025, 0.165, 0.25, 0.5, 0.75, 0.835, 0.975, 0.995))
 HORIZON, REVIEW, N_SAMPLES, AS_OF = 28, 7, 400, date(2026, 11, 26)
 N_VENDORS = 8
+RQ = {"holding_cost": 1.0, "stockout_cost": 9.0, "ordering_cost": 20.0, "lead_time": 3.0}
 LEAD_TIMES = np.zeros((N_VENDORS, 15))
 for _vendor in range(N_VENDORS):
     LEAD_TIMES[_vendor, [2 + _vendor % 3, 4 + _vendor % 3, 7 + _vendor]] = 0.5, 0.3, 0.2
@@ -313,7 +314,7 @@ def stockpyl(arrays: tuple[np.ndarray, ...], n: int, found: dict[str, dict[str, 
         subprocess.run([uv, "pip", "install", "-q", "--require-hashes", "--python", python, "-r", wanted], check=True)
         clean = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
         ran = subprocess.run(
-            [python, str(HERE / "optimizer_stockpyl.py"), str(data)],
+            [python, str(HERE / "optimizer_stockpyl.py"), str(data), *map(str, RQ.values())],
             check=True,
             capture_output=True,
             text=True,
@@ -323,11 +324,18 @@ def stockpyl(arrays: tuple[np.ndarray, ...], n: int, found: dict[str, dict[str, 
     ours = inventory.normal_reorder_point(level, mean, np.sqrt(variance), 1.0, 0.0)
     assert np.allclose(ours, theirs["normal"], rtol=1e-9)
     counts = inventory.negative_binomial_reorder_point(level, mean, variance)
+    costs = {name: value for name, value in RQ.items() if name != "lead_time"}
+    optimum = best(
+        lambda: inventory.reorder_optimum(inventory.Poisson(mean), demand_rate=mean / RQ["lead_time"], **costs)
+    )
+    assert np.allclose(optimum[0][2][::10], np.array(theirs["exact_r_q"])[:, 2], rtol=1e-9)
+    found["exact_r_q"] = {"per_second": n / optimum[1]}
     result = {f"{name}_per_second": round(speed) for name, speed in theirs["speeds"].items()}
     result["rows"] = n
     result["negative_binomial_rows_that_differ"] = int((counts != np.array(theirs["negative_binomial"])).sum())
     for name, speed in theirs["speeds"].items():
         result[f"{name}_ratio"] = round(found[name]["per_second"] / speed)
+    found["exact_r_q"]["per_second"] = round(found["exact_r_q"]["per_second"])
     return result
 
 

@@ -206,19 +206,18 @@ def _path_quantile(
             total = (a + b) + (c + d)
             sums[i] = np.float32(0.0) if total <= 0.0 else total  # -0 has a bit pattern of its own
         place = math.ceil(level[row] * n_samples - 1e-9)
-        found[0] = _selected(bits, min(max(place, 1), n_samples))
-        is_number = bits.min() >= 0 and bits.max() <= _INFINITE
-        point[row] = found.view(np.float32)[0] if is_number else np.nan
+        low, high = bits.min(), bits.max()
+        found[0] = _selected(bits, min(max(place, 1), n_samples), low, high)
+        point[row] = found.view(np.float32)[0] if low >= 0 and high <= _INFINITE else np.nan
 
 
 @compiled
-def _selected(bits: NDArray[np.int32], place: int) -> np.int32:
-    """The ``place``-th smallest; halves the range between values that are there, so ties cost nothing.
+def _selected(bits: NDArray[np.int32], place: int, low: np.int32, high: np.int32) -> np.int32:
+    """The ``place``-th smallest, of the least and the greatest; halves the range between values that are there.
 
     A pass over all values is a handful of vector instructions, with none of the branches that a partition guesses
     wrongly.
     """
-    low, high = bits.min(), bits.max()
     while low < high:
         middle = np.int32(low + (high - low) // 2)
         n, below, above = np.int32(0), low, high
