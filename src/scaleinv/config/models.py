@@ -76,6 +76,8 @@ class RayConfig(Section):
     task_timeout: Annotated[float, Field(gt=0)] | None = 10_800.0
     """Seconds after which a group is given up for this run, and its worker replaced; ``None``: never."""
     object_store_mb: Positive = 200
+    optimize: bool = False
+    """Policies are made on Ray, too, which is quicker on several machines; they are the same."""
 
 
 # --- sources --------------------------------------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
-from scaleinv.pipeline.nights import panel_of
+from scaleinv.pipeline.nights import Panel, panel_of
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.words import POOLED
 
@@ -115,10 +115,15 @@ def groups(walk: Walk) -> Iterator[Rows]:
     """Tonight's groups, one at a time: memory holds one group, however many there are."""
     names, tonight = walk.groups(), panel_of(walk)
     for done, name in enumerate(names):
-        series = walk.read("gold/series", group_id=name).sort_by("unique_id")
-        panel = tonight.read(walk.lake, series, group_id=name, columns=_PANEL_COLUMNS)
-        yield _rows(name, series, panel.sort_by([("unique_id", "ascending"), ("ds", "ascending")]))
+        yield group(walk, name, tonight)
         walk.progress.count(done + 1, len(names), "groups")
+
+
+def group(walk: Walk, name: str, tonight: Panel) -> Rows:
+    """One of tonight's groups, with its panel."""
+    series = walk.read("gold/series", group_id=name).sort_by("unique_id")
+    panel = tonight.read(walk.lake, series, group_id=name, columns=_PANEL_COLUMNS)
+    return _rows(name, series, panel.sort_by([("unique_id", "ascending"), ("ds", "ascending")]))
 
 
 def series_of(walk: Walk, name: str) -> Rows:
@@ -165,6 +170,8 @@ def of_champions(
 
 def pooled(members: Sequence[Distributions]) -> Distributions:
     """Mean of the members' quantiles."""
+    if len(members) == 1:
+        return members[0]
     return Distributions(**{name: sum(getattr(one, name) for one in members) / len(members) for name in _PARTS})
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
 from typing import Any, Final
@@ -86,7 +87,7 @@ def policies_of(
         min_order_quantity=terms.min_order_quantity,
         order_multiple=terms.order_multiple,
         mean_daily=found.mean.mean(axis=1),
-        sd_daily=daily_sd(found, walk.config.forecast.quantile_levels),
+        sd_daily=0.0 if method == "quantile" else daily_sd(found, walk.config.forecast.quantile_levels),
         ordering_cost=config.ordering_cost,
         holding_rate=config.holding_rate,
         max_cover_days=config.max_cover_days,
@@ -97,9 +98,16 @@ def policies_of(
 
 def daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
     """(n_series,) standard deviation of a typical day: of the quantile function averaged over the horizon."""
+    quantiles = found.quantiles.mean(axis=1)
+    variance = np.einsum("ij,ij->i", quantiles @ _covariance(levels), quantiles)
+    return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+
+@functools.cache
+def _covariance(levels: tuple[float, ...]) -> Floats:
+    """(n_quantiles, n_quantiles) of the weights that levels spread evenly over (0, 1) give to the quantiles."""
     u = (np.arange(200) + 0.5) / 200
-    weights = np.stack([np.interp(u, levels, row) for row in np.eye(len(levels))])
-    return np.asarray((found.quantiles.mean(axis=1) @ weights).std(axis=1))
+    return np.cov([np.interp(u, levels, row) for row in np.eye(len(levels))], bias=True)
 
 
 def policy_rows(walk: Walk, rows: Rows, champions: Mapping[str, str], terms: Terms, levels: Levels) -> pa.Table:

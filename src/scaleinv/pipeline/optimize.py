@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from typing import Final
@@ -11,6 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scaleinv.config import Config
+from scaleinv.errors import EngineError, explain
 from scaleinv.evaluation import cutoffs
 from scaleinv.inventory import DAYS_PER_YEAR, Limited, Simulation, simulate
 from scaleinv.lake import StagedFile
@@ -19,11 +22,13 @@ from scaleinv.pipeline.arrays import (
     LeadTimes,
     Rows,
     champions_of,
+    group,
     groups,
     lead_times,
     of_champions,
 )
 from scaleinv.pipeline.levels import levels_of, policy_rows
+from scaleinv.pipeline.nights import Panel, panel_of
 from scaleinv.pipeline.terms import Terms, bounded, protection_of, terms_of, tonight
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
@@ -60,40 +65,105 @@ class _Sums:
         values = np.stack(columns)
         for name, labels in by.items():
             for label in np.unique(labels):
-                key = (policy, name, str(label))
-                self.sums[key] = self.sums.get(key, np.zeros(len(columns))) + values[:, labels == label].sum(axis=1)
+                self._put((policy, name, str(label)), values[:, labels == label].sum(axis=1))
+
+    def add_all(self, other: _Sums) -> None:
+        """Adds another group's."""
+        self.n_days = max(self.n_days, other.n_days)
+        for key, values in other.sums.items():
+            self._put(key, values)
+
+    def _put(self, key: tuple[str, str, str], values: Floats) -> None:
+        self.sums[key] = self.sums.get(key, np.zeros(len(values))) + values
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one group comes to: a file that is not committed yet, and what is counted."""
+
+    file: StagedFile
+    n_series: int
+    n_stretched: int
+    n_held: int
+    at_once: frozenset[str]
+    """vendors whose lead times are mostly 0 days"""
+    replay: _Sums
 
 
 def work(walk: Walk) -> Outcome:
-    """One pass over the groups; memory holds one group at a time."""
-    config = walk.config
+    """One pass over the groups; memory holds one group at a time, or one for each of Ray's workers."""
     night = night_of(walk)
     files: list[StagedFile] = []
-    sums, stretched, held, n_series = _Sums(), 0, 0, 0
-    at_once: set[str] = set()
-    for rows in groups(walk):
-        found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=walk.as_of)
-        terms, found = tonight(walk, rows, night.lead_times, found)
-        demand = protection_of(walk, found, terms)
-        stretched += demand.n_beyond_horizon
-        held += int(terms.is_held.sum())
-        n_series += rows.n_series
-        at_once |= set(rows.text("vendor_id")[terms.problem == "zero_lead_time"].tolist())
-        levels = levels_of(walk, demand, found, terms, config.inventory.method)
-        partition = {"as_of": walk.as_of, "group_id": rows.group_id}
-        content = policy_rows(walk, rows, night.champions, terms, levels)
-        files.append(walk.lake.stage_file(table("gold/policies"), content, partition=partition))
-        _replay_group(walk, rows, night, terms.is_held, sums)
+    sums, at_once = _Sums(), set[str]()
+    n_series = n_stretched = n_held = 0
+    for part in _on_ray(walk, night) if walk.config.ray.optimize else _here(walk, night):
+        files.append(part.file)
+        n_series, n_stretched, n_held = n_series + part.n_series, n_stretched + part.n_stretched, n_held + part.n_held
+        at_once |= part.at_once
+        sums.add_all(part.replay)
     walk.lake.commit(table("gold/policies"), files, where={"as_of": walk.as_of})
     walk.progress.wrote("gold/policies", n_series)
-    if stretched:
-        walk.progress.say(f"{stretched:,} series have lead times beyond the horizon: their forecast was stretched")
-    if held:
-        walk.progress.say(f"{held:,} series cannot be ordered by: replenish names them (gold/policies.problem)")
+    if n_stretched:
+        walk.progress.say(f"{n_stretched:,} series have lead times beyond the horizon: their forecast was stretched")
+    if n_held:
+        walk.progress.say(f"{n_held:,} series cannot be ordered by: replenish names them (gold/policies.problem)")
     if at_once:
         walk.progress.say(f"lead times that are mostly 0 days count as 1: {_listed(sorted(at_once))}")
     walk.overwrite("gold/replay", _replay_rows(walk, sums))
     return Outcome()
+
+
+def _here(walk: Walk, night: Night) -> Iterator[Part]:
+    return (_part(walk, rows, night) for rows in groups(walk))
+
+
+def _on_ray(walk: Walk, night: Night) -> list[Part]:
+    """The same parts in the same order, each made by one of Ray's workers.
+
+    Raises:
+        EngineError: a group failed, however often it was tried.
+    """
+    from scaleinv.fanout import Task, fan_out
+
+    walk.ray()
+    names, panel = walk.groups(), panel_of(walk)
+    tasks = [Task(id=name, payload=(walk.config, walk.as_of, name, panel, night), cost=1.0) for name in names]
+    made: dict[str, Part] = {}
+    for outcome in fan_out(_on_worker, tasks, walk.config.ray):
+        if not outcome.ok:
+            raise EngineError(
+                explain(f"optimize: group {outcome.id} failed after {outcome.attempts} tries", found=outcome.error)
+            )
+        assert isinstance(outcome.value, Part)
+        made[outcome.id] = outcome.value
+        walk.progress.count(len(made), len(names), "groups")
+    return [made[name] for name in names]
+
+
+def _on_worker(payload: tuple[Config, date, str, Panel, Night]) -> Part:
+    config, as_of, name, panel, night = payload
+    walk = Walk(config, as_of)
+    return _part(walk, group(walk, name, panel), night)
+
+
+def _part(walk: Walk, rows: Rows, night: Night) -> Part:
+    """Policies of one group, and such policies replayed."""
+    found = of_champions(walk, rows.group_id, rows.series, night.champions, cutoff=walk.as_of)
+    terms, found = tonight(walk, rows, night.lead_times, found)
+    demand = protection_of(walk, found, terms)
+    levels = levels_of(walk, demand, found, terms, walk.config.inventory.method)
+    content = policy_rows(walk, rows, night.champions, terms, levels)
+    partition = {"as_of": walk.as_of, "group_id": rows.group_id}
+    sums = _Sums()
+    _replay_group(walk, rows, night, terms.is_held, sums)
+    return Part(
+        file=walk.lake.stage_file(table("gold/policies"), content, partition=partition),
+        n_series=rows.n_series,
+        n_stretched=demand.n_beyond_horizon,
+        n_held=int(terms.is_held.sum()),
+        at_once=frozenset(rows.text("vendor_id")[terms.problem == "zero_lead_time"].tolist()),
+        replay=sums,
+    )
 
 
 def _listed(vendors: list[str]) -> str:
