@@ -60,7 +60,7 @@ def group_of(number: int) -> str:
     return f"g{number:04d}"
 
 
-def make_group(lake: Lake, number: int, n: int) -> list[tuple[Table, StagedFile]]:
+def make_group(lake: Lake, number: int, n: int, *, daily: bool = False) -> list[tuple[Table, StagedFile]]:
     """One group's forecasts (gamma-like, by Wilson & Hilferty, means 0.1 to 50 a day) and facts."""
     rng = np.random.default_rng(number)
     mean = np.exp(rng.uniform(np.log(0.1), np.log(50), n)).astype(np.float32)
@@ -74,7 +74,9 @@ def make_group(lake: Lake, number: int, n: int) -> list[tuple[Table, StagedFile]
         "unique_id": unique,
         "fitted_model": ["tft"] * n,
         "mean": lists(np.repeat(mean[:, None], HORIZON, axis=1)),
-        "quantiles": pa.array([[]] * n, pa.list_(pa.float32())),
+        "quantiles": lists(np.repeat(cumulative[:, :1], HORIZON, axis=1).reshape(n, -1))
+        if daily
+        else pa.array([[]] * n, pa.list_(pa.float32())),
         "cumulative_quantiles": lists(cumulative.reshape(n, -1)),
         "model": ["tft"] * n,
     }
@@ -82,6 +84,8 @@ def make_group(lake: Lake, number: int, n: int) -> list[tuple[Table, StagedFile]
         "unique_id": unique,
         "sku_id": [name[:11] for name in unique],
         "location_id": [name[12:] for name in unique],
+        "category": [f"C{i % 10}" for i in range(n)],
+        "region": [f"R{i % 997 % 5}" for i in range(n)],
         "vendor_id": [f"V{v}" for v in rng.integers(0, N_VENDORS, n)],
         "abc_class": rng.choice(["A", "B", "C"], n, p=[0.2, 0.3, 0.5]).tolist(),
         "unit_cost": np.round(np.exp(rng.uniform(-1, 4, n)), 2),

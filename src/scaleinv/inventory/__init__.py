@@ -3,6 +3,7 @@
 from scaleinv.inventory.bootstrap import interval_of_sums, ratio_interval, resampled_sums
 from scaleinv.inventory.budget import Allotment, allot, whole_trucks
 from scaleinv.inventory.calendars import Deliveries, OpenDays, deliveries, open_days
+from scaleinv.inventory.compiled import side_by_side
 from scaleinv.inventory.demand import Demand
 from scaleinv.inventory.demand_continuous import Gamma, LogNormal, Normal, Uniform, normal_second_loss
 from scaleinv.inventory.demand_discrete import NegativeBinomial, Pmf, Poisson, probability_table
@@ -197,6 +198,7 @@ __all__ = [
     "serial_levels",
     "service_order_quantity",
     "shelf_life_limit",
+    "side_by_side",
     "simulate",
     "undershoot_moments",
     "undershoot_probability",

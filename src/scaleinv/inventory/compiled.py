@@ -7,7 +7,7 @@ a row's result depends on nothing but the row, so neither threads nor chunks cha
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from typing import Any, TypeVar, cast
@@ -17,6 +17,8 @@ import numba
 _MIN_ROWS = 256
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
 def compiled(function: _Function) -> _Function:
@@ -40,3 +42,16 @@ def run_rows(kernel: Callable[..., None], n_rows: int, *args: object) -> None:
         parts = [pool.submit(kernel, a, b, *args) for a, b in pairwise(edges)]
         for part in parts:
             part.result()
+
+
+def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
+    """``function`` of every item, in order, on as many threads as there are; kernels inside run on one each.
+
+    So that what is not a kernel, reading and NumPy's part, is shared out as well; memory holds one item per thread.
+    """
+    n_threads = min(int(numba.get_num_threads()), len(items))
+    if n_threads < 2:
+        yield from map(function, items)
+        return
+    with ThreadPoolExecutor(n_threads, initializer=numba.set_num_threads, initargs=(1,)) as pool:
+        yield from pool.map(function, items)

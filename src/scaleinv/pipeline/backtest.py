@@ -8,7 +8,7 @@ the champions that the night before elected: those of its own were elected on th
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 from typing import Any, Final
 
@@ -19,11 +19,12 @@ from numpy.typing import NDArray
 
 from scaleinv.errors import ConfigError, explain
 from scaleinv.evaluation import cutoffs
-from scaleinv.inventory import policies, protection_demand, screen, simulate
-from scaleinv.pipeline.arrays import Distributions, Floats, Rows, champions_of, groups, of_champions
-from scaleinv.pipeline.levels import daily_sd
+from scaleinv.inventory import simulate
+from scaleinv.pipeline.arrays import Floats, Rows, champions_of, groups, of_champions
+from scaleinv.pipeline.levels import policies_of
 from scaleinv.pipeline.stages import stages_between
 from scaleinv.pipeline.targets import name_keys
+from scaleinv.pipeline.terms import Terms, protection_of, screened
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema.words import PolicyMethod
 
@@ -222,38 +223,35 @@ def _levels(
 ) -> Iterator[tuple[Promise, NDArray[np.int64], Floats, Floats]]:
     """Reorder points and order-up-to levels of the group's series that could be ordered in that night."""
     walk = cutoff.night
-    config = walk.config.inventory
     series = walk.read("gold/series", group_id=rows.group_id).sort_by("unique_id")
     if not series.num_rows:
         return
     where = pc.index_in(series["unique_id"], value_set=rows.series["unique_id"].combine_chunks())
     stays = np.asarray(pc.is_valid(where).to_numpy())
-    demand_of = of_champions(walk, rows.group_id, series, cutoff.champions, cutoff=cutoff.day)
-    levels = walk.config.forecast.quantile_levels
+    found = of_champions(walk, rows.group_id, series, cutoff.champions, cutoff=cutoff.day)
+    known, found = screened(_terms(series), found)
+    stays &= ~known.is_held
+    at = np.asarray(where.filter(pa.array(stays)).to_numpy(), dtype=np.int64)
     n = series.num_rows
-    safe = screen(
-        cumulative_quantiles=demand_of.cumulative_quantiles, quantiles=demand_of.quantiles, mean=demand_of.mean,
-        review_period=np.ones(n), lead_time_probability=np.array([[0.0, 1.0]]), vendor=np.zeros(n, np.int64),
-        **{name: np.asarray(series[name].cast(pa.float64()).to_numpy()) for name in _TERMS},
-    )  # fmt: skip
-    demand_of = Distributions(safe.mean, safe.quantiles, safe.cumulative_quantiles)
-    terms = {name: getattr(safe, name) for name in _TERMS}
-    stays &= ~safe.is_held
-    key = name_keys(np.asarray(series["unique_id"].to_pylist(), dtype=np.str_))
-    mean, sd = demand_of.mean.mean(axis=1), daily_sd(demand_of, levels)
     for lead_time, review in sorted({(one.lead_time, one.review_period) for one in promises}):
-        demand = protection_demand(
-            demand_of.cumulative_quantiles, np.asarray(levels), np.eye(lead_time + 1)[[lead_time]],
-            np.zeros(n, np.int64), np.full(n, review), key=key, n_samples=config.n_samples, seed=config.seed,
-        )  # fmt: skip
+        lead = np.eye(lead_time + 1)[[lead_time]]
+        terms = replace(known, lead_time_probability=lead, review_period=np.full(n, review))
+        demand = protection_of(walk, found, terms)
         for promise in promises:
             if (promise.lead_time, promise.review_period) != (lead_time, review):
                 continue
-            made = policies(
-                demand, method=promise.method, is_fill_rate=np.full(n, promise.kind == "fill_rate"),
-                target=np.full(n, promise.target), mean_daily=mean, sd_daily=sd, ordering_cost=config.ordering_cost,
-                holding_rate=config.holding_rate, max_cover_days=config.max_cover_days,
-                key=key if config.whole_units == "even" else None, **terms,
-            )  # fmt: skip
-            at = np.asarray(where.filter(pa.array(stays)).to_numpy(), dtype=np.int64)
+            promised = replace(terms, kind=np.full(n, promise.kind), target=np.full(n, promise.target))
+            made = policies_of(walk, demand, found, promised, promise.method)
             yield promise, at, made.reorder_point[stays], made.order_up_to_level[stays]
+
+
+def _terms(series: pa.Table) -> Terms:
+    """Costs and order sizes as they stand; promise, lead time and review are still to be said, and nothing limits."""
+    n = series.num_rows
+    numbers = {name: np.asarray(series[name].cast(pa.float64()).to_numpy()) for name in _TERMS}
+    return Terms(
+        kind=np.full(n, ""), target=np.full(n, np.nan), vendor=np.zeros(n, np.int64),
+        review_period=np.ones(n, np.int64), review_date=np.zeros(n, np.int64), key=name_keys(np.asarray(series["unique_id"].to_pylist(), np.str_)),
+        lead_time_probability=np.array([[0.0, 1.0]]), limit=np.full(n, np.inf), bound=np.full(n, ""),
+        problem=np.full(n, ""), is_held=np.zeros(n, np.bool_), **numbers,
+    )  # fmt: skip

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,6 +18,8 @@ from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 from scaleinv.schema.words import PolicyMethod
 
+PerSeries = TypeVar("PerSeries", Policies, Limited, ProtectionDemand)
+"""Whose fields are arrays with the series first."""
 _FACTS: Final = ("group_id", "unique_id", "sku_id", "location_id", "vendor_id")
 _PASSES: Final = 8
 """So often at most, for series that a limit binds: a smaller order needs a higher point, which leaves less room."""
@@ -43,12 +45,22 @@ def levels_of(walk: Walk, demand: ProtectionDemand, found: Distributions, terms:
         if not rows.size:
             break
         again = policies_of(
-            walk, _of_rows(demand, rows), found.take(rows), terms.take(rows), method,
+            walk, of_rows(demand, rows), found.take(rows), terms.take(rows), method,
             max_order_quantity=limited.order_quantity[rows],
         )  # fmt: skip
-        made = Policies(**{f.name: _put(getattr(made, f.name), rows, getattr(again, f.name)) for f in fields(made)})
+        made = with_rows(made, rows, again)
         limited = _within(made, terms)
     return Levels(made, replace(limited, quantity_change=limited.order_quantity - unlimited))
+
+
+def levels_where(
+    walk: Walk, base: Levels, rows: NDArray[np.int64], demand: ProtectionDemand, found: Distributions, terms: Terms
+) -> Levels:
+    """``base`` with the levels of these series made anew; demand, forecasts and terms are of all series."""
+    if not rows.size:
+        return base
+    few = levels_of(walk, of_rows(demand, rows), found.take(rows), terms.take(rows), walk.config.inventory.method)
+    return Levels(with_rows(base.made, rows, few.made), with_rows(base.limited, rows, few.limited))
 
 
 def _within(made: Policies, terms: Terms) -> Limited:
@@ -57,14 +69,18 @@ def _within(made: Policies, terms: Terms) -> Limited:
     )
 
 
-def _of_rows(demand: ProtectionDemand, rows: NDArray[np.int64]) -> ProtectionDemand:
+def of_rows(demand: ProtectionDemand, rows: NDArray[np.int64]) -> ProtectionDemand:
+    """Of these series."""
     return ProtectionDemand(**{field.name: getattr(demand, field.name)[rows] for field in fields(demand)})
 
 
-def _put(values: Floats, rows: NDArray[np.int64], some: Floats) -> Floats:
-    out = np.array(values)
-    out[rows] = some
-    return out
+def with_rows(all_: PerSeries, rows: NDArray[np.int64], some: PerSeries) -> PerSeries:
+    """``all_`` with these series as they are in ``some``."""
+    put = {}
+    for one in fields(all_):
+        put[one.name] = np.array(getattr(all_, one.name))
+        put[one.name][rows] = getattr(some, one.name)
+    return replace(all_, **put)
 
 
 def policies_of(

@@ -76,7 +76,8 @@ def demand_of(
     mean = found.mean * factor
     before, after = np.cumsum(found.mean, axis=1), np.cumsum(mean, axis=1)
     grown = np.where(before > 0, after / np.where(before > 0, before, 1.0), 1.0)
-    return Distributions(mean, found.quantiles * factor[..., None], found.cumulative_quantiles * grown[..., None])
+    daily = found.quantiles * factor[:, : found.quantiles.shape[1], None]
+    return Distributions(mean, daily, found.cumulative_quantiles * grown[..., None])
 
 
 def terms_under(

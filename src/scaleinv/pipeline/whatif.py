@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from scaleinv.config.whatif import Scenario
 from scaleinv.errors import ConfigError, explain
-from scaleinv.inventory import ProtectionDemand, allot, expected_shortage, order_lines
+from scaleinv.inventory import ProtectionDemand, allot, expected_shortage, order_lines, side_by_side
 from scaleinv.pipeline.arrays import (
     Distributions,
     Floats,
@@ -31,7 +31,7 @@ from scaleinv.pipeline.arrays import (
     of_champions,
     series_of,
 )
-from scaleinv.pipeline.levels import levels_of, policy_rows
+from scaleinv.pipeline.levels import Levels, levels_of, levels_where, policy_rows, with_rows
 from scaleinv.pipeline.limits import by_cost, kept_columns, money_of
 from scaleinv.pipeline.suppositions import demand_of, matcher, refuse_unknown, series_under, terms_under
 from scaleinv.pipeline.terms import Terms, bounded, open_tonight, protection_of, tonight
@@ -51,6 +51,8 @@ FIGURES: Final = {
     "shadow_price": "what one more unit of money in the budget would bring",
 }
 
+_SUMS: Final = ("safety_stock_value", "stock_value", "order_lines", "order_value", "lost_margin")
+
 
 @dataclass
 class Result:
@@ -64,6 +66,15 @@ class Result:
     short: float = 0.0
     to_cut: list[dict[str, Any]] = field(default_factory=list)
     """What a budget is yet to be spent on, group by group; only what is wanted."""
+
+    def add(self, other: Result) -> None:
+        """Adds another group's."""
+        for name in _SUMS:
+            self.figures[name] += other.figures[name]
+        self.worst = _worst([*self.worst, *other.worst])
+        self.demand, self.short = self.demand + other.demand, self.short + other.short
+        self.figures["lost_share"] = self.short / self.demand if self.demand else 0.0
+        self.to_cut += other.to_cut
 
     def plain(self) -> dict[str, Any]:
         """For a machine."""
@@ -128,17 +139,17 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
     results = [Result(scenario.name) for scenario in every]
     champions, known, is_open = champions_of(walk), lead_times(walk), open_tonight(walk)
     named: set[tuple[str, str]] = set()
+
+    def of_group(name: str) -> tuple[int, list[Result]]:
+        group = _group(walk, name, champions, known, is_open)
+        return group.rows.n_series, [_under(walk, group, known, scenario, named) for scenario in every]
+
     n_series = 0
     names = walk.groups()
-    for done, group_id in enumerate(names):
-        rows = series_of(walk, group_id)
-        found = of_champions(walk, group_id, rows.series, champions, cutoff=walk.as_of)
-        terms, found = tonight(walk, rows, known, found)
-        n_series += rows.n_series
-        stock = walk.read("gold/stock_position", group_id=group_id)
-        group = _Group(rows, found, terms, protection_of(walk, found, terms), stock, champions, is_open)
-        for scenario, result in zip(every, results, strict=True):
-            _add(walk, group, known, scenario, result, named)
+    for done, (n, found) in enumerate(side_by_side(of_group, names)):
+        n_series += n
+        for result, more in zip(results, found, strict=True):
+            result.add(more)
         walk.progress.count(done + 1, len(names), "groups")
     refuse_unknown(every, named)
     for scenario, result in zip(every, results, strict=True):
@@ -180,26 +191,42 @@ class _Group:
     found: Distributions
     terms: Terms
     protection: ProtectionDemand
+    levels: Levels
     stock: pa.Table
     champions: dict[str, str]
     open_tonight: dict[str, bool]
 
 
+def _group(walk: Walk, name: str, champions: dict[str, str], known: LeadTimes, is_open: dict[str, bool]) -> _Group:
+    rows = series_of(walk, name)
+    found = of_champions(walk, name, rows.series, champions, cutoff=walk.as_of)
+    terms, found = tonight(walk, rows, known, found)
+    method = walk.config.inventory.method
+    if method == "quantile":
+        found = replace(found, quantiles=found.quantiles[:, :1])  # it reads sums of days alone
+    protection = protection_of(walk, found, terms)
+    levels = levels_of(walk, protection, found, terms, method)
+    stock = walk.read("gold/stock_position", group_id=name)
+    return _Group(rows, found, terms, protection, levels, stock, champions, is_open)
+
+
 # --- one scenario of one group ----------------------------------------------------------------------------------------
 
 
-def _add(
-    walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, result: Result, named: set[tuple[str, str]]
-) -> None:
-    rows = group.rows
+def _under(walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, named: set[tuple[str, str]]) -> Result:
+    """The group under the scenario; of series that it leaves as they are nothing is worked out again."""
+    rows, result = group.rows, Result(scenario.name)
     matches = matcher(rows, named)
     found = demand_of(walk, group.found, scenario, matches)
     terms = terms_under(walk, rows, known, group.terms, scenario, matches, named)
     protection = group.protection
     if scenario.demand or scenario.delays or scenario.outages:
         terms, found = bounded(walk, rows, terms, found)
-        protection = protection_of(walk, found, terms)
-    levels = levels_of(walk, protection, found, terms, walk.config.inventory.method)
+        moved = np.flatnonzero(_is_moved(group, terms, found))
+        protection = with_rows(protection, moved, protection_of(walk, found.take(moved), terms.take(moved)))
+    changed = np.flatnonzero(_is_moved(group, terms, found) | _is_otherwise(group.terms, terms))
+    daily = replace(found, cumulative_quantiles=found.cumulative_quantiles[:, :1])  # protection has read the sums
+    levels = levels_where(walk, group.levels, changed, protection, daily, terms)
     policies = policy_rows(walk, rows, group.champions, terms, levels)
     facts = gather(policies, group.stock, series_under(rows, scenario, matches), as_of=walk.as_of)
     decision = decide(
@@ -223,7 +250,7 @@ def _add(
     short = expected_shortage(protection.protection, all_levels, position + wanted)
     if scenario.budget is None:
         _sum_orders(result, names, wanted, cost, short, margin)
-        return
+        return result
     rest = np.flatnonzero(wanted == 0)  # of these nothing is to be decided any more
     _sum_orders(result, names[rest], wanted[rest], cost[rest], short[rest], margin[rest])
     line = np.flatnonzero(wanted > 0)
@@ -235,6 +262,25 @@ def _add(
     lines: dict[str, Any] = {name: values[line] for name, values in columns.items()}
     demand = protection.protection[np.ix_(line, kept)]
     result.to_cut.append(lines | {"demand": demand, "levels": all_levels[kept]})
+    return result
+
+
+def _is_moved(group: _Group, terms: Terms, found: Distributions) -> NDArray[np.bool_]:
+    """(n_series,) demand or lead times are not those of the night as it is."""
+    before, now = group.terms.lead_time_probability, terms.lead_time_probability
+    width = max(before.shape[1], now.shape[1])
+    old, new = (np.pad(pmf, ((0, 0), (0, width - pmf.shape[1]))) for pmf in (before, now))
+    moved = np.asarray((old != new).any(axis=1)[terms.vendor])
+    if found is not group.found:
+        moved |= (found.mean != group.found.mean).any(axis=1)
+        moved |= (found.cumulative_quantiles != group.found.cumulative_quantiles).any(axis=(1, 2))
+    return moved
+
+
+def _is_otherwise(before: Terms, terms: Terms) -> NDArray[np.bool_]:
+    """(n_series,) something else in the terms is."""
+    of_series = [name for name in vars(terms) if name != "lead_time_probability"]
+    return np.logical_or.reduce([getattr(terms, name) != getattr(before, name) for name in of_series])
 
 
 def _sum_stock(result: Result, facts: Facts, policies: pa.Table) -> None:
@@ -260,8 +306,11 @@ def _sum_orders(
     result.short += float(short.sum())
     result.figures["lost_share"] = result.short / result.demand if result.demand else 0.0
     most = np.argsort(-lost, kind="stable")[:_WORST]
-    both = [*result.worst, *((str(names[at]), float(lost[at])) for at in most)]
-    result.worst = sorted(both, key=lambda one: (-one[1], one[0]))[:_WORST]
+    result.worst = _worst([*result.worst, *((str(names[at]), float(lost[at])) for at in most)])
+
+
+def _worst(series: list[tuple[str, float]]) -> list[tuple[str, float]]:
+    return sorted(series, key=lambda one: (-one[1], one[0]))[:_WORST]
 
 
 def _spend(scenario: Scenario, result: Result) -> None:
