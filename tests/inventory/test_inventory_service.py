@@ -11,7 +11,7 @@ from scipy.stats import nbinom
 
 from scaleinv.inventory import Simulation, policies, protection_demand, simulate
 from scaleinv.inventory.cycle import cycle_service_point
-from scaleinv.inventory.fill import positions_after_review
+from scaleinv.inventory.positions import positions_after_review
 
 if TYPE_CHECKING:
     from conftest import Shops

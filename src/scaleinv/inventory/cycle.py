@@ -3,7 +3,7 @@
 A cycle ends with a delivery and is short if demand was not met in full before it. All earlier orders have come by then,
 so a cycle is short where the demand of the L - 1 days between the order's evening and its morning exceeds the position
 that the order found: ``r - u``, of which the undershoot u is what the last review period took beyond what was above r.
-Its distribution comes from where positions stand after a review (``fill.py``) and from a review period's demand. Both
+Its distribution comes from where positions stand after a review (``positions.py``) and from a review's demand. Both
 demands hang together as far as the spread of their sum, the protection demand, is wider than that of independent ones:
 a Gaussian copula. The textbook's ``P(D_protection <= r)`` is the same where every review orders; where a pack lasts for
 several reviews it promises more stock than is needed.
@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from scaleinv.inventory.compiled import compiled, run_rows
-from scaleinv.inventory.fill import CELLS, positions
+from scaleinv.inventory.positions import CELLS, positions
 from scaleinv.inventory.protection import ProtectionDemand, Samples
 
 Floats = NDArray[np.float64]

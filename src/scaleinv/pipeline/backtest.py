@@ -251,7 +251,8 @@ def _terms(series: pa.Table) -> Terms:
     numbers = {name: np.asarray(series[name].cast(pa.float64()).to_numpy()) for name in _TERMS}
     return Terms(
         kind=np.full(n, ""), target=np.full(n, np.nan), vendor=np.zeros(n, np.int64),
-        review_period=np.ones(n, np.int64), review_date=np.zeros(n, np.int64), key=name_keys(np.asarray(series["unique_id"].to_pylist(), np.str_)),
+        review_period=np.ones(n, np.int64), review_date=np.zeros(n, np.int64),
+        key=name_keys(np.asarray(series["unique_id"].to_pylist(), dtype=np.str_)),
         lead_time_probability=np.array([[0.0, 1.0]]), limit=np.full(n, np.inf), bound=np.full(n, ""),
         problem=np.full(n, ""), is_held=np.zeros(n, np.bool_), **numbers,
     )  # fmt: skip
