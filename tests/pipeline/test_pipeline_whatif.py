@@ -8,6 +8,7 @@ import math
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, made
 
@@ -83,6 +84,18 @@ def test_scenarios_do_what_they_say(walk: Walk, tmp_path: Path) -> None:
     page = (tmp_path / "all.html").read_text()
     assert page.count("<svg") == 1
     assert all(f"<th>{result.name}</th>" in page for result in told.results)
+
+
+@pytest.mark.parametrize("night", ["walk", "limited"])
+def test_what_a_scenario_leaves_alone_is_as_if_worked_out_again(
+    night: str, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "all.yaml").write_text(FILE)
+    scenarios, walk = load_scenarios(tmp_path / "all.yaml"), request.getfixturevalue(night)
+    told = what_if(walk, scenarios).plain()["scenarios"]
+    monkeypatch.setattr(whatif, "_is_moved", lambda group, *_: np.ones(group.rows.n_series, dtype=np.bool_))
+    monkeypatch.setattr(whatif, "side_by_side", map)
+    assert what_if(walk, scenarios).plain()["scenarios"] == told
 
 
 def twofold(mean: Any, daily: Any, cumulative: Any) -> None:
