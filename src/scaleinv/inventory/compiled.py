@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 import numba
 
 _MIN_ROWS = 256
+_AT_ONCE = 4
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _Item = TypeVar("_Item")
@@ -45,13 +46,14 @@ def run_rows(kernel: Callable[..., None], n_rows: int, *args: object) -> None:
 
 
 def side_by_side(function: Callable[[_Item], _Result], items: Sequence[_Item]) -> Iterator[_Result]:
-    """``function`` of every item, in order, on as many threads as there are; kernels inside run on one each.
+    """``function`` of every item, in order, a few at a time; kernels inside share the threads that are left.
 
-    So that what is not a kernel, reading and NumPy's part, is shared out as well; memory holds one item per thread.
+    So that what is not a kernel, reading and NumPy's part, is shared out as well; memory holds an item each.
     """
-    n_threads = min(int(numba.get_num_threads()), len(items))
-    if n_threads < 2:
+    n_threads = int(numba.get_num_threads())
+    at_once = min(n_threads, len(items), _AT_ONCE)
+    if at_once < 2:
         yield from map(function, items)
         return
-    with ThreadPoolExecutor(n_threads, initializer=numba.set_num_threads, initargs=(1,)) as pool:
+    with ThreadPoolExecutor(at_once, initializer=numba.set_num_threads, initargs=(n_threads // at_once,)) as pool:
         yield from pool.map(function, items)
