@@ -1,0 +1,179 @@
+"""What the book knows of shipments: as Arrow tables, and one of them with all that was said."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import Any, Final
+
+import pyarrow as pa
+import sqlalchemy as sa
+
+from scaleinv.orderbook.database import Book
+from scaleinv.orderbook.shipment_tables import EVENTS, LINES, REFUSED, SHIPMENTS
+from scaleinv.schema.shipping import ENDED, ShipmentStatus
+
+_MOMENT: Final = pa.timestamp("us", tz="UTC")
+_KEYS: Final = tuple(column.name for column in SHIPMENTS.columns if column.name.endswith("_key"))
+_SHOWN: Final = [column for column in SHIPMENTS.columns if column.name not in _KEYS]
+_EVENT: Final = ("payload", "notice", "digest")
+"""Columns of an event that are not shown."""
+_SHIPMENT_SCHEMA: Final = pa.schema(
+    [
+        (
+            column.name,
+            pa.float64()
+            if isinstance(column.type, sa.Float)
+            else pa.int64()
+            if isinstance(column.type, sa.Integer)
+            else pa.string()
+            if isinstance(column.type, sa.String)
+            else _MOMENT,
+        )
+        for column in _SHOWN
+    ]
+)
+ARRIVALS: Final = pa.schema(
+    [
+        ("order_id", pa.string()),
+        ("line", pa.int32()),
+        ("expected_date", pa.date32()),
+        ("quantity", pa.decimal128(15, 3)),
+        ("sku_id", pa.string()),
+        ("gtin", pa.string()),
+        ("location_id", pa.string()),
+        ("shipment_id", pa.string()),
+        ("status", pa.string()),
+    ]
+)
+
+
+def shipments(book: Book, *, ended: bool) -> pa.Table:
+    """All shipments that have ended (arrived, lost), or all that have not: the columns of ``shipments``."""
+    wanted = SHIPMENTS.c.status.in_(ENDED) if ended else SHIPMENTS.c.status.not_in(ENDED)
+    with book.reading() as connection:
+        rows = connection.execute(sa.select(*_SHOWN).where(wanted).order_by(SHIPMENTS.c.shipment_id)).mappings()
+        return pa.Table.from_pylist([dict(row) for row in rows], schema=_SHIPMENT_SCHEMA)
+
+
+def shipment_page(book: Book, *, status: ShipmentStatus | None, after: str, limit: int) -> list[dict[str, Any]]:
+    """Some shipments in the order of their ids, as they are shown."""
+    chosen = sa.select(*_SHOWN).where(SHIPMENTS.c.shipment_id > after).order_by(SHIPMENTS.c.shipment_id).limit(limit)
+    if status is not None:
+        chosen = chosen.where(SHIPMENTS.c.status == status)
+    with book.reading() as connection:
+        return [_shown(row) for row in connection.execute(chosen).mappings()]
+
+
+def shipment(book: Book, shipment_id: str, *, events: int = 1_000) -> dict[str, Any] | None:
+    """A shipment with its lines and its last events; ``None``: nothing was said of it."""
+    said = sa.select(EVENTS).where(EVENTS.c.shipment_id == shipment_id)
+    lines = sa.select(LINES).where(LINES.c.shipment_id == shipment_id).order_by(LINES.c.position)
+    with book.reading() as connection:
+        row = connection.execute(sa.select(*_SHOWN).where(SHIPMENTS.c.shipment_id == shipment_id)).mappings().first()
+        if row is None:
+            return None
+        last = connection.execute(said.order_by(EVENTS.c.event_time.desc(), EVENTS.c.event_id).limit(events)).mappings()
+        return {
+            **_shown(row),
+            "lines": [_plain(line) for line in connection.execute(lines).mappings()],
+            "log": [{name: value for name, value in _plain(event).items() if name not in _EVENT} for event in last],
+        }
+
+
+def expected_arrivals(book: Book, *, order_ids: Sequence[str] | None = None) -> pa.Table:
+    """When order lines on their way come: ``order_id, line, expected_date, quantity`` and where to.
+
+    Of each line as many rows as shipments carry it; these dates supersede those of the order. A line whose shipment is
+    lost has no date: nothing of it is to come. What has arrived is not here, and what no date is known of neither.
+    """
+    to = sa.func.coalesce(SHIPMENTS.c.diverted_to, SHIPMENTS.c.destination).label("location_id")
+    columns = (LINES.c.order_id, LINES.c.line, LINES.c.quantity, LINES.c.sku_id, LINES.c.gtin)
+    coming = sa.func.coalesce(SHIPMENTS.c.expected_arrival, SHIPMENTS.c.eta, SHIPMENTS.c.planned_arrival)
+    lost = SHIPMENTS.c.status == "lost"
+    chosen = (
+        sa.select(*columns, to, LINES.c.shipment_id, SHIPMENTS.c.status, coming.label("expected"))
+        .join(SHIPMENTS, SHIPMENTS.c.shipment_id == LINES.c.shipment_id)
+        .where(SHIPMENTS.c.status != "arrived", lost | coming.is_not(None))
+        .order_by(LINES.c.order_id, LINES.c.line, LINES.c.shipment_id, LINES.c.position)
+    )
+    if order_ids is not None:
+        chosen = chosen.where(LINES.c.order_id.in_(order_ids))
+    with book.reading() as connection:
+        rows = [dict(row) for row in connection.execute(chosen).mappings()]
+    for row in rows:
+        expected = row.pop("expected")
+        row["expected_date"] = None if row["status"] == "lost" else expected.date()
+    return pa.Table.from_pylist(rows, schema=ARRIVALS)
+
+
+def lines_on_the_way(book: Book) -> pa.Table:
+    """``shipment_id, order_id, line, sku_id, quantity`` of all shipments that have not arrived."""
+    columns = (LINES.c.shipment_id, LINES.c.order_id, LINES.c.line, LINES.c.sku_id, LINES.c.quantity)
+    chosen = (
+        sa.select(*columns)
+        .join(SHIPMENTS, SHIPMENTS.c.shipment_id == LINES.c.shipment_id)
+        .where(SHIPMENTS.c.status != "arrived")
+        .order_by(LINES.c.shipment_id, LINES.c.position)
+    )
+    types = {"line": pa.int32(), "quantity": pa.decimal128(15, 3)}
+    schema = pa.schema([(column.name, types.get(column.name, pa.string())) for column in columns])
+    with book.reading() as connection:
+        rows = connection.execute(chosen).mappings()
+        return pa.Table.from_pylist([dict(row) for row in rows], schema=schema)
+
+
+def refused_events(book: Book, *, limit: int = 1_000) -> list[dict[str, Any]]:
+    """What could not be taken, the latest first."""
+    chosen = sa.select(REFUSED).order_by(REFUSED.c.received_at.desc(), REFUSED.c.refused_id).limit(limit)
+    with book.reading() as connection:
+        return [_plain(row) for row in connection.execute(chosen).mappings()]
+
+
+def store_arrivals(book: Book, arrivals: Sequence[dict[str, Any]]) -> None:
+    """Writes what was computed.
+
+    Rows of ``shipment_id, computed_at, expected_arrival, late_probability, arrival_quantiles`` (level -> moment).
+    """
+    if not arrivals:
+        return
+    named = ("computed_at", "expected_arrival", "late_probability", "arrival_quantiles")
+    statement = (
+        sa.update(SHIPMENTS)
+        .where(SHIPMENTS.c.shipment_id == sa.bindparam("which"))
+        .values({name: sa.bindparam(name) for name in named})
+    )
+    rows = [
+        {**row, "which": row["shipment_id"], "arrival_quantiles": json.dumps(row["arrival_quantiles"])}
+        for row in arrivals
+    ]
+    with book.writing() as connection:
+        connection.execute(statement, [{name: row[name] for name in (*named, "which")} for row in rows])
+
+
+def answers(book: Book) -> bool:
+    """Whether the database answers."""
+    try:
+        with book.reading() as connection:
+            return connection.execute(sa.select(sa.literal(1))).scalar() == 1
+    except sa.exc.SQLAlchemyError:
+        return False
+
+
+def _shown(row: Any) -> dict[str, Any]:
+    plain = _plain(row)
+    quantiles = plain.pop("arrival_quantiles")
+    return {**plain, "arrival_quantiles": json.loads(quantiles) if quantiles else None}
+
+
+def _plain(row: Any) -> dict[str, Any]:
+    """A row as JSON can say it."""
+    return {name: _value(value) for name, value in row.items()}
+
+
+def _value(value: Any) -> Any:
+    if isinstance(value, datetime.datetime):
+        return value.isoformat()
+    return str(value) if isinstance(value, Decimal) else value

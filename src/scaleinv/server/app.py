@@ -1,0 +1,45 @@
+"""The application: endpoints over one order book."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+from fastapi import FastAPI
+
+from scaleinv import __version__
+from scaleinv.config.shipments import ShipmentsConfig
+from scaleinv.orderbook.database import Book
+from scaleinv.orderbook.shipment_intake import record
+from scaleinv.server import document, events, problems, reads
+from scaleinv.server.intake import Intake
+
+
+def app(book: Book, config: ShipmentsConfig, *, clock: Callable[[], float] = time.time) -> FastAPI:
+    """The endpoints of an open order book; ``clock``: seconds since 1970."""
+    intake = Intake(
+        lambda found, refused: record(book, found, refused, received_at=datetime.fromtimestamp(clock(), UTC)),
+        limit=config.max_waiting,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        intake.close()
+
+    made = FastAPI(
+        title="scaleinv",
+        version=__version__,
+        description="Signed events of shipments in; where they are and when they arrive out.",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    problems.install(made)
+    document.install(made)
+    made.include_router(events.routes(events.Door(config, intake, clock)))
+    made.include_router(reads.routes(book, config))
+    made.include_router(reads.health(book, intake))
+    return made
