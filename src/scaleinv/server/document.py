@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 from pydantic import TypeAdapter
+from starlette.routing import BaseRoute
 
 from scaleinv.server.problems import ProblemDocument
 from scaleinv.server.signatures import SENDER, SIGNATURE, TIMESTAMP
@@ -107,6 +109,8 @@ def signed(body: str) -> dict[str, Any]:
         }
         for name, meaning, form in headers
     ]
+    if body == "CarrierMessage":
+        parameters.insert(0, {"name": "carrier", "in": "path", "required": True, "schema": {"type": "string"}})
     extra = {"requestBody": {"required": True, "content": content}, "parameters": parameters}
     return {"openapi_extra": extra, "responses": problems(401, 404, 409, 413, 415, 422, 429, 503)}
 
@@ -117,19 +121,19 @@ def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:
     return {status: {"description": _WRONG[status], "content": content} for status in statuses}
 
 
-def install(app: FastAPI) -> None:
-    """Lets the app describe itself."""
+def install(app: FastAPI, more: Sequence[BaseRoute]) -> None:
+    """Lets the app describe itself, and ``more`` routes."""
 
     def openapi() -> dict[str, Any]:
         if app.openapi_schema is None:
-            app.openapi_schema = _document(app)
+            app.openapi_schema = _document(app, [*more, *app.routes])
         return app.openapi_schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _document(app: FastAPI) -> dict[str, Any]:
-    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
+def _document(app: FastAPI, routes: Sequence[BaseRoute]) -> dict[str, Any]:
+    document = get_openapi(title=app.title, version=app.version, description=app.description, routes=routes)
     components = document.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     one_or_many = TypeAdapter(Event | list[Event]).json_schema(ref_template=_REF)

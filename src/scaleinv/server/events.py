@@ -68,7 +68,10 @@ class Door:
 
 
 def routes(door: Door) -> APIRouter:
-    """The endpoints."""
+    """The endpoints.
+
+    Nothing of a message is read by FastAPI: what is signed are its bytes, and the path of an event is kept short.
+    """
     router = APIRouter(tags=["events"])
     limit = door.config.max_events
 
@@ -91,8 +94,9 @@ def routes(door: Door) -> APIRouter:
         return await door.take(request, request.headers.get(SENDER), reading)
 
     @router.post("/v1/webhooks/{carrier}", **signed("CarrierMessage"), response_model=Taken)
-    async def webhook(carrier: str, request: Request) -> Response:
+    async def webhook(request: Request) -> Response:
         """A carrier's own message, read as ``shipments.webhooks.<carrier>`` says."""
+        carrier = request.path_params["carrier"]
         hook = door.config.webhooks.get(carrier)
         if hook is None:
             raise ProblemError(404, "unknown-carrier", "shipments.webhooks has no carrier of this name")
