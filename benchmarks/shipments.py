@@ -31,6 +31,7 @@ from scaleinv.orderbook.shipment_tables import EVENTS
 
 
 def event(phase: str, n: int) -> dict[str, Any]:
+    """The nth position of a phase."""
     moment = f"2026-09-20T{n // 3600 % 24:02}:{n // 60 % 60:02}:{n % 60:02}Z"
     return {
         "event_id": f"{phase}-{n}", "shipment_id": f"S{n % 5_000}", "kind": "in_transit", "event_time": moment,
@@ -39,6 +40,7 @@ def event(phase: str, n: int) -> dict[str, Any]:
 
 
 def request(port: int, events: list[dict[str, Any]]) -> bytes:
+    """A signed message, as it goes over the wire."""
     body = encoded(events if len(events) > 1 else events[0])
     signed = headers(body, at=int(time.time()))
     lines = [
@@ -57,6 +59,7 @@ class Client(threading.Thread):
         self.seconds: list[float] = []
 
     def run(self) -> None:
+        """Sends all."""
         try:
             with socket.create_connection(("127.0.0.1", self.port), timeout=60) as one:
                 one.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -107,6 +110,7 @@ def send(live: Live, phase: str, number: int, *, size: int, connections: int, ki
 
 
 def over_a_kill(live: Live, number: int, connections: int) -> dict[str, Any]:
+    """Kills the server in the middle, starts it again, and sends what was not answered."""
     clients = send(live, "kill", number, size=1, connections=connections, kill_at=0.5)
     answered = {f"kill-{n}" for client in clients for n in client.done}
     with opened(live.url) as book, book.reading() as connection:
@@ -128,6 +132,7 @@ def over_a_kill(live: Live, number: int, connections: int) -> dict[str, Any]:
 
 
 def main() -> None:
+    """Prints the result."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--singles", type=int, default=10_000)
     parser.add_argument("--batched", type=int, default=40_000)

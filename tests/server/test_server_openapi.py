@@ -14,13 +14,13 @@ import pytest
 import uvicorn
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from scaleinv.config.shipments import ShipmentsConfig
-from scaleinv.orderbook import opened
-from scaleinv.server.app import app
-
 from tests.server.conftest import CONFIG, Server
 from tests.server.live import free_port
 from tests.server.signing import TOKEN, headers
+
+from scaleinv.config.shipments import ShipmentsConfig
+from scaleinv.orderbook import opened
+from scaleinv.server.app import app
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")

@@ -23,7 +23,7 @@ from scaleinv.cli.drift import drift
 from scaleinv.cli.example import export_example
 from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets
 from scaleinv.cli.quarantine import quarantine
-from scaleinv.cli.shipments import serve
+from scaleinv.cli.shipments import serve, shipments
 from scaleinv.cli.skus import skus
 from scaleinv.cli.stay import stay as keep_on
 from scaleinv.errors import ConfigError, ScaleinvError, explain
@@ -430,6 +430,7 @@ def _root(
 app.command(rich_help_panel="Look")(backtest)
 app.command("export-example", rich_help_panel="Look")(export_example)
 app.command(rich_help_panel="Shipments")(serve)
+app.add_typer(shipments, name="shipments", rich_help_panel="Shipments")
 app.add_typer(drift, name="drift", rich_help_panel="Look")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
 app.add_typer(skus, name="skus", rich_help_panel="Look")

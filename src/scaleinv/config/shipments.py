@@ -93,10 +93,12 @@ class ArrivalConfig(Section):
     """How long these take on the average, whatever time has passed."""
     speed_spread: Annotated[float, Field(gt=0)] = 0.35
     """Standard deviation of the logarithm of the time that is left, as the way that is left foretells it."""
-    eta_spread: Annotated[float, Field(gt=0)] = 0.25
+    eta_spread: Annotated[float, Field(gt=0)] = 0.15
     """Standard deviation of what a carrier foresees, as a share of the time from saying so to arrival."""
+    news_share: Probability = 0.2
+    """Share of shipments of which a lane's past says nothing, as what the carrier foresees or a position then shows."""
     quantile_levels: tuple[Probability, ...] = (0.1, 0.5, 0.9)
-    grace_days: Annotated[float, Field(ge=0)] = 0.0
+    grace_days: Annotated[float, Field(ge=0)] = 1.0
     """Days after the planned arrival that are not yet late."""
     late_probability: Probability = 0.5
     """A shipment that is late with at least this probability is an exception."""

@@ -1,9 +1,9 @@
 """When a shipment arrives: the distribution of what is left of its way, given all that is known of it.
 
-The time from departure to arrival is a mixture. With probability 1 - ``stuck_share`` the shipment keeps to what is known:
-its lane's past times, what the carrier foresees, and how far it has come; else it is stuck, and every day is as likely to
-end that as any other. Both are conditioned on not having arrived after the time that has passed, so that the longer a
-shipment is overdue the more it counts as stuck.
+The time from departure to arrival is a mixture. With probability 1 - ``stuck_share`` the shipment keeps to what is
+known: its lane's past times, what the carrier foresees, and how far it has come; else it is stuck, and every day is as
+likely to end that as any other. Both are conditioned on not having arrived after the time that has passed, so that the
+longer a shipment is overdue the more it counts as stuck.
 """
 
 from __future__ import annotations
@@ -46,8 +46,10 @@ class Progress:
 
 @dataclass(frozen=True)
 class Arrival:
-    """Days from now: ``quantiles`` (n, n_levels), ``expected`` (n,), their median; ``late`` (n,): the probability of
-    arriving after the plan and its grace. Not a number where nothing is known."""
+    """Days from now: ``expected`` (n,), the median, and ``quantiles`` (n, n_levels).
+
+    ``late`` (n,): the probability of arriving after the plan and its grace. Not a number where nothing is known.
+    """
 
     expected: Floats
     quantiles: Floats
@@ -114,12 +116,15 @@ def _keeping(
     lane: Floats, known: NDArray[np.bool_], progress: Progress, middle: Floats, share: Floats, config: ArrivalConfig
 ) -> tuple[Floats, Floats, NDArray[np.bool_]]:
     """(n, bins) distribution of one that is not stuck, (n,) how likely it is still on its way, (n,) whether known."""
-    n, days = lane.shape
+    days = lane.shape[1]
     at = np.floor(progress.elapsed).astype(np.int64)[:, None] + np.arange(days + 1)
     past = np.where(at < days, np.take_along_axis(lane, np.minimum(at, days - 1), axis=1), 0.0) * share
+    foretold, foretold_survives, said = _foretold(progress, known, middle, config)
+    # News may contradict all that the lane has seen; then the news stand.
+    news = (config.news_share * said)[:, None]
+    past = (1 - news) * past + news * np.where(at < days, share, 0.0) / days
     total = past.sum(axis=1)
     survives = np.where(known, total, 1.0)
-    foretold, foretold_survives, said = _foretold(progress, middle, config)
     # Behind all its lane's past, a shipment of which the carrier or its position says something is not stuck.
     flat = said & (~known | (total < 1e-9))
     survives = np.where(flat, 1.0, survives) * foretold_survives
@@ -131,9 +136,13 @@ def _keeping(
     return mass / np.where(total > 0, total, 1.0)[:, None], survives, known | said
 
 
-def _foretold(progress: Progress, middle: Floats, config: ArrivalConfig) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """(n, bins) what the carrier and the position say of each day, (n,) how likely it is to be on its way after that."""
-    eta = np.where(np.isnan(progress.eta), progress.planned, progress.eta)
+def _foretold(
+    progress: Progress, known: NDArray[np.bool_], middle: Floats, config: ArrivalConfig
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """(n, bins) what the carrier and the position say of each day, (n,) how likely it is to be on its way now."""
+    # A plan is worth something where there is no past: the past says how plans are kept.
+    plan = np.where(known, np.nan, progress.planned)
+    eta = np.where(np.isnan(progress.eta), plan, progress.eta)
     age = np.where(np.isnan(progress.eta), progress.elapsed, progress.eta_age)
     spread = np.maximum(config.eta_spread * np.maximum(eta + age, 0.0), 2 * _LEAST_DAYS)
     told = ~np.isnan(eta)

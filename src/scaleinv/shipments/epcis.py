@@ -141,17 +141,16 @@ def _place(said: dict[str, Any]) -> dict[str, Any]:
 
 def _shipments(said: dict[str, Any]) -> set[str]:
     papers = said.get("bizTransactionList") or []
-    named = {
-        _PREFIX.sub("", paper["bizTransaction"])
-        if paper["bizTransaction"].startswith("urn:")
-        else paper["bizTransaction"]
-        for paper in papers
-        if _word(paper.get("type")) in _SHIPMENT_PAPERS
-    }
+    named = {_number(paper["bizTransaction"]) for paper in papers if _word(paper.get("type")) in _SHIPMENT_PAPERS}
     if named:
         return named
     codes = [said.get("parentID"), *(said.get("epcList") or []), *(said.get("childEPCs") or [])]
     return {number for code in codes if isinstance(code, str) and (number := shipment_number(code))}
+
+
+def _number(paper: str) -> str:
+    """A paper's number, as people know it: ``urn:epcglobal:cbv:bt:<GLN>:<number>``."""
+    return paper.rpartition(":")[2] if paper.startswith("urn:epcglobal:cbv:bt:") else paper
 
 
 def _temperature(said: dict[str, Any]) -> tuple[float | None, float | None]:
