@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import gzip
+import time
+from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.server.conftest import Server
+from tests.server.conftest import CONFIG, Clock, Server, TestClient
 from tests.server.signing import KEY, NOW, OLD_KEY, encoded, event, headers
 
+from scaleinv.config.shipments import ShipmentsConfig
+from scaleinv.orderbook import opened
 from scaleinv.orderbook.shipment_reads import refused_events
+from scaleinv.server.app import app
 
 
 def log_of(server: Server, shipment_id: str = "S1") -> list[str]:
@@ -204,3 +209,23 @@ def test_the_shipments_page_by_page(server: Server) -> None:
     assert [one["shipment_id"] for one in first["shipments"] + rest["shipments"]] == [f"S{n}" for n in range(5)]
     assert rest["next"] is None
     assert server.get("/v1/shipments?status=arrived").json()["shipments"] == []
+
+
+def test_the_server_makes_arrivals_anew(tmp_path: Path) -> None:
+    config = ShipmentsConfig.model_validate(CONFIG | {"arrival": {"every_seconds": 0.05}})
+    with (
+        opened(f"sqlite:///{tmp_path}/book.db") as book,
+        TestClient(app(book, config, clock=lambda: float(NOW))) as client,
+    ):
+        server = Server(book, client, Clock())
+        line = {"order_id": "O/1", "line": 3, "quantity": "2.5"}
+        plan = "2026-09-25T08:00:00Z"
+        server.post(event(kind="announced", planned_arrival=plan, destination="DC1", lines=[line]))
+        until = time.monotonic() + 20
+        while (shown := server.get("/v1/shipments/S1").json())["expected_arrival"] is None:
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        coming = server.get("/v1/orders/O%2F1/arrivals").json()
+    assert shown["expected_arrival"].startswith("2026-09-2")
+    assert list(shown["arrival_quantiles"]) == ["0.1", "0.5", "0.9"]
+    assert [(one["line"], one["quantity"], one["location_id"]) for one in coming] == [(3, "2.500", "DC1")]

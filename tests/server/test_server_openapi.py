@@ -76,6 +76,7 @@ OPERATIONS = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("path", "method", "mode"), OPERATIONS)
 def test_whatever_is_sent_the_server_does_not_fail(address: str, path: str, method: str, mode: Any) -> None:
     schema = schemathesis.openapi.from_dict(json.loads(DOCUMENT.read_text()))
@@ -84,7 +85,7 @@ def test_whatever_is_sent_the_server_does_not_fail(address: str, path: str, meth
     seen: list[int] = []
 
     @settings(
-        max_examples=25, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
+        max_examples=20, derandomize=True, deadline=None, database=None, phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )  # fmt: skip
     @given(case=operation.as_strategy(generation_mode=mode), signed=st.integers(0, 9))

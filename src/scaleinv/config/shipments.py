@@ -102,6 +102,8 @@ class ArrivalConfig(Section):
     """Days after the planned arrival that are not yet late."""
     late_probability: Probability = 0.5
     """A shipment that is late with at least this probability is an exception."""
+    every_seconds: Annotated[float, Field(gt=0)] | None = 300.0
+    """The server makes arrivals anew so often; ``None``: never, `scaleinv shipments update` does."""
     lost_after_days: Positive = 30
     """A shipment that was expected, and nothing was heard of, for so long counts as lost."""
 

@@ -16,6 +16,7 @@ from scaleinv.orderbook.shipment_tables import EVENTS, LINES, REFUSED, SHIPMENTS
 from scaleinv.schema.shipping import ENDED, ShipmentStatus
 
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
+_PIECE: Final = 1_000
 _KEYS: Final = tuple(column.name for column in SHIPMENTS.columns if column.name.endswith("_key"))
 _SHOWN: Final = [column for column in SHIPMENTS.columns if column.name not in _KEYS]
 _EVENT: Final = ("payload", "notice", "digest")
@@ -149,8 +150,11 @@ def store_arrivals(book: Book, arrivals: Sequence[dict[str, Any]]) -> None:
         {**row, "which": row["shipment_id"], "arrival_quantiles": json.dumps(row["arrival_quantiles"])}
         for row in arrivals
     ]
-    with book.writing() as connection:
-        connection.execute(statement, [{name: row[name] for name in (*named, "which")} for row in rows])
+    # In pieces: events that come in meanwhile do not wait for all of them.
+    for start in range(0, len(rows), _PIECE):
+        with book.writing() as connection:
+            piece = rows[start : start + _PIECE]
+            connection.execute(statement, [{name: row[name] for name in (*named, "which")} for row in piece])
 
 
 def answers(book: Book) -> bool:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import threading
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -14,8 +16,11 @@ from scaleinv import __version__
 from scaleinv.config.shipments import ShipmentsConfig
 from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.shipment_intake import record
+from scaleinv.pipeline.shipments import update_arrivals
 from scaleinv.server import document, events, problems, reads
 from scaleinv.server.intake import Intake
+
+_LOG = logging.getLogger(__name__)
 
 
 def app(book: Book, config: ShipmentsConfig, *, clock: Callable[[], float] = time.time) -> FastAPI:
@@ -27,8 +32,13 @@ def app(book: Book, config: ShipmentsConfig, *, clock: Callable[[], float] = tim
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        stop = threading.Event()
+        again = threading.Thread(target=_foresee, args=(book, config, clock, stop), name="arrivals", daemon=True)
+        again.start()
         yield
+        stop.set()
         intake.close()
+        again.join()
 
     made = FastAPI(
         title="scaleinv",
@@ -47,3 +57,13 @@ def app(book: Book, config: ShipmentsConfig, *, clock: Callable[[], float] = tim
     made.include_router(reads.routes(book, config))
     made.include_router(reads.health(book, intake))
     return made
+
+
+def _foresee(book: Book, config: ShipmentsConfig, clock: Callable[[], float], stop: threading.Event) -> None:
+    """Makes expected arrivals anew, again and again; a failure is told, and the next time may be better."""
+    every = config.arrival.every_seconds
+    while every is not None and not stop.wait(every):
+        try:
+            update_arrivals(book, config, at=datetime.fromtimestamp(clock(), UTC))
+        except Exception:
+            _LOG.exception("expected arrivals could not be made anew")

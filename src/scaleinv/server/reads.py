@@ -49,7 +49,7 @@ def routes(book: Book, config: ShipmentsConfig) -> APIRouter:
             raise ProblemError(404, "unknown-shipment", "nothing was said of this shipment")
         return WholeShipment(**found)
 
-    @router.get("/v1/orders/{order_id}/arrivals", **_READ)
+    @router.get("/v1/orders/{order_id:path}/arrivals", **_READ)
     def arrivals(order_id: Id) -> list[OnTheWay]:
         """What is on its way of an order, and when it is expected."""
         found = expected_arrivals(book, order_ids=[order_id]).to_pylist()
