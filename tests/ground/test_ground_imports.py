@@ -34,6 +34,8 @@ def loaded(code: str) -> set[str]:
         ("scaleinv.erp", set()),
         ("scaleinv.synthetic", set()),
         ("scaleinv.tracking", set()),
+        ("scaleinv.shipments.messages", set()),
+        ("scaleinv.server.app", set()),
         ("scaleinv.pipeline.track", {"deltalake"}),
         ("scaleinv.inventory", {"numba"}),
         ("scaleinv.lake", {"deltalake"}),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import Field, SecretStr, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 
 from scaleinv.config.section import Positive, Probability, Section
 from scaleinv.schema.shipping import EventKind
@@ -13,6 +13,14 @@ from scaleinv.schema.shipping import EventKind
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,64}$")]
 
 SHORTEST_KEY = 16
+
+
+def _several(given: Any) -> Any:
+    """One text is one secret: an error would repeat it."""
+    return (given,) if isinstance(given, str) else given
+
+
+Secrets = Annotated[tuple[SecretStr, ...], BeforeValidator(_several)]
 
 
 def _given(secrets: tuple[SecretStr, ...]) -> tuple[str, ...]:
@@ -27,7 +35,7 @@ def _long_enough(secrets: tuple[SecretStr, ...], what: str) -> None:
 class SenderConfig(Section):
     """Who may send events."""
 
-    keys: tuple[SecretStr, ...]
+    keys: Secrets
     """Secrets that its signatures may be made with, the new one beside the old one while they change. They come from
     the environment (``${NAME}``, or ``${NAME:-}`` where only the server has it), never from a file."""
 
@@ -122,7 +130,7 @@ class ShipmentsConfig(Section):
     """Carrier -> how its messages are read."""
     places: dict[str, PlaceConfig] = {}
     """Place, as events name it (a GLN, a port) -> where that is."""
-    reader_tokens: tuple[SecretStr, ...] = ()
+    reader_tokens: Secrets = ()
     """Tokens that may read, from the environment."""
     window_seconds: Positive = 300
     """A signature is good for so long, before and after its time."""

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from scaleinv.orderbook.database import Book
@@ -102,12 +103,13 @@ def expected_arrivals(book: Book, *, order_ids: Sequence[str] | None = None) -> 
     )
     if order_ids is not None:
         chosen = chosen.where(LINES.c.order_id.in_(order_ids))
+    given = pa.schema([pa.field("expected", _MOMENT) if field.name == "expected_date" else field for field in ARRIVALS])
     with book.reading() as connection:
-        rows = [dict(row) for row in connection.execute(chosen).mappings()]
-    for row in rows:
-        expected = row.pop("expected")
-        row["expected_date"] = None if row["status"] == "lost" else expected.date()
-    return pa.Table.from_pylist(rows, schema=ARRIVALS)
+        rows = connection.execute(chosen).mappings()
+        found = pa.Table.from_pylist([dict(row) for row in rows], schema=given)
+    gone = pc.equal(found["status"], "lost")
+    date = pc.if_else(gone, pa.scalar(None, pa.date32()), pc.cast(found["expected"], pa.date32()))
+    return found.drop_columns(["expected"]).append_column("expected_date", date).select(ARRIVALS.names).cast(ARRIVALS)
 
 
 def lines_on_the_way(book: Book) -> pa.Table:
