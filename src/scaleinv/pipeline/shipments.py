@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from scaleinv.config import Config
 from scaleinv.config.shipments import ShipmentsConfig
+from scaleinv.errors import ConfigError, explain
 from scaleinv.orderbook import Book
 from scaleinv.orderbook.shipment_intake import record
 from scaleinv.orderbook.shipment_reads import lines_on_the_way, shipments, store_arrivals
@@ -31,11 +32,19 @@ _LANES: Final = (("origin", "destination", "carrier", "mode"), ("origin", "desti
 
 
 def book_url(config: Config) -> str:
-    """Where the order book is: as configured, else a SQLite file beside the lake."""
-    given = getattr(config.orderbook, "url", None)
+    """Where the order book is: as configured, else a SQLite file in the lake's folder.
+
+    Raises:
+        ConfigError: the lake is on an object store, and no database is named.
+    """
+    given = getattr(config.orderbook, "address", None)
     if given:
         return str(given)
-    return f"sqlite:///{Path(config.lake.root).parent / 'orderbook.db'}"
+    scheme, separator, rest = config.lake.root.partition("://")
+    if separator and scheme != "file":
+        raise ConfigError(explain("there is no order book: the lake is on an object store", do="name one with --book"))
+    root = Path(rest if separator else config.lake.root).expanduser().absolute()
+    return f"sqlite:///{root / 'orderbook.db'}"
 
 
 def load_files(
