@@ -77,7 +77,7 @@ def read_codes(path: str | Path | None) -> Codes:
         return no_codes()
     try:
         options = csv.ConvertOptions(column_types=dict.fromkeys(COLUMNS, pa.string()), strings_can_be_null=False)
-        rows = csv.read_csv(path, convert_options=options)
+        rows = csv.read_csv(path, read_options=csv.ReadOptions(use_threads=False), convert_options=options)
     except (OSError, pa.ArrowInvalid) as error:
         raise DataError(
             explain(f"export.codes {path} cannot be read", expected=f"CSV with columns {', '.join(COLUMNS)}",
@@ -92,7 +92,7 @@ def read_codes(path: str | Path | None) -> Codes:
     empty = rows.filter(pc.or_(pc.equal(rows["ours"], ""), pc.equal(rows["theirs"], "")))
     if empty.num_rows:
         _refuse(path, "an empty key", "ours and theirs in every row", _named(empty))
-    counts = rows.group_by(["kind", "format", "ours"]).aggregate([([], "count_all")])
+    counts = rows.group_by(["kind", "format", "ours"], use_threads=False).aggregate([([], "count_all")])
     twice = counts.filter(pc.greater(counts["count_all"], 1))
     if twice.num_rows:
         _refuse(path, "a key twice", "one row per kind, format and ours", _named(twice))

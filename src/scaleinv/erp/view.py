@@ -71,5 +71,5 @@ class View:
     def _per_order(self, name: str, function: str) -> pa.Array:
         order = np.repeat(np.arange(len(self.orders)), self.sizes().to_numpy())
         lines = pa.table({"order": order, name: self.orders.lines[name]})
-        groups = lines.group_by("order").aggregate([(name, function)])
+        groups = lines.group_by("order", use_threads=False).aggregate([(name, function)])
         return groups.sort_by("order")[f"{name}_{function}"].combine_chunks()  # groups come in no order of their own
