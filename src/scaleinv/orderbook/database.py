@@ -11,6 +11,8 @@ from typing import Any, Final
 import alembic.command
 import alembic.config
 import sqlalchemy as sa
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy.exc import SQLAlchemyError
 
 from scaleinv.errors import ConfigError, explain
@@ -72,6 +74,12 @@ def opened(url: str) -> Iterator[Book]:
         book.close()
 
 
+def alone(connection: sa.Connection, what: str) -> None:
+    """Waits for every other transaction that does ``what``; SQLite has one writer at a time anyway."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.select(sa.func.pg_advisory_xact_lock(sa.func.hashtext(f"scaleinv {what}"))))
+
+
 def _engine(url: str) -> sa.Engine:
     try:
         address = sa.make_url(url)
@@ -96,8 +104,13 @@ def _on_connect(connection: Any, _: object) -> None:
 def _upgrade(book: Book) -> None:
     config = alembic.config.Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
+    newest = ScriptDirectory.from_config(config).get_current_head()
     try:
+        with book.reading() as connection:  # nobody waits for a writer to look at a book that is up to date
+            if MigrationContext.configure(connection).get_current_revision() == newest:
+                return
         with book.writing() as connection:
+            alone(connection, "migrations")
             config.attributes["connection"] = connection
             alembic.command.upgrade(config, "head")
     except SQLAlchemyError as error:

@@ -1,50 +1,209 @@
-"""Stage export: purchase orders to the ERP's files and a manifest; the same night gives the same bytes."""
+"""Stage export: approved orders to the ERP's files and a manifest; the same set gives the same bytes.
+
+A night's first document set lies in the night's folder, later ones (orders that a person approved afterwards) in
+numbered folders below it. ``orderbook.sets`` says why a kill loses and doubles nothing.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
+from datetime import date
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
 
 from scaleinv.erp import MANIFEST, write_documents
+from scaleinv.errors import DataError, explain
+from scaleinv.pipeline.register import order_book
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
 
+if TYPE_CHECKING:
+    from scaleinv.orderbook import Book, DocumentSet
+
+_LOG = "gold/export_log"
+_DIGITS = {"quantity": 6, "unit_cost": 4, "value": 2}
+
 
 def work(walk: Walk) -> Outcome:
-    """Writes the documents, then logs them."""
-    folder = orders_folder(walk)
-    files = write_documents(
-        walk.read("gold/order_proposals"),
-        walk.config.export,
-        folder,
-        as_of=walk.as_of,
-        retailer=walk.config.retailer,
-    )
-    log = table("gold/export_log")
-    walk.overwrite(log.name, rows_of(log, [row | {"as_of": walk.as_of} for row in files]))
-    walk.progress.say(f"{len(files)} files in {folder}")
+    """Writes the documents of all that is approved, then logs them."""
+    export(walk)
     return Outcome()
 
 
+def export(walk: Walk) -> int:
+    """Orders that were approved up to tonight go out, each in one set; returns how many sets were new.
+
+    Raises:
+        DataError: a format cannot say an order without cutting; its set is given up, nothing of it is published.
+    """
+    from scaleinv.orderbook import claim, sets_of
+
+    retailer = walk.config.retailer
+    with order_book(walk.config) as book:
+        claim(book, retailer, walk.as_of)
+        sets = [part for part in sets_of(book, retailer) if part.as_of <= walk.as_of]
+        new = [part for part in sets if part.is_open]
+        for part in sets:
+            if part.is_open:
+                _write_new(walk, book, part)
+            elif part.as_of == walk.as_of:
+                _write_again(walk, book, part)
+        for night in sorted({part.as_of for part in sets if not part.is_logged or part.is_open} | {walk.as_of}):
+            _log(walk, book, night)
+    return len(new)
+
+
 def is_intact(walk: Walk) -> bool:
-    """Whether the documents in the folder are those that were logged: the manifest and every file's content."""
-    folder = orders_folder(walk)
-    logged = walk.read("gold/export_log", columns=["file", "sha256"]).to_pylist()
-    try:
-        listed = json.loads((folder / MANIFEST).read_bytes())["files"]
-        sums = {row["file"]: row["sha256"] for row in listed}
-        unchanged = all(_sha256(folder / name) == value for name, value in sums.items())
-    except (OSError, ValueError, KeyError):  # something is missing, or the manifest is not ours
-        return False
-    return unchanged and sums == {row["file"]: row["sha256"] for row in logged}
+    """Whether nothing waits to go out, and the documents in the folders are those that were logged.
 
+    The manifest and every file's content are looked at.
+    """
+    from scaleinv.orderbook import is_waiting, sets_of
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    retailer = walk.config.retailer
+    with order_book(walk.config) as book:
+        if is_waiting(book, retailer, walk.as_of):
+            return False
+        sets = sets_of(book, retailer, as_of=walk.as_of)
+    logged = {row["file"]: row["sha256"] for row in walk.read(_LOG, columns=["file", "sha256"]).to_pylist()}
+    found: dict[str, str] = {}
+    for part in sets:
+        listed = _listed(folder_of(walk, part))
+        if listed is None:
+            return False
+        found |= {_name(part, name): value for name, value in listed.items()}
+    return found == logged
 
 
 def orders_folder(walk: Walk) -> Path:
     """Where tonight's documents are."""
     return Path(walk.config.export.folder) / walk.as_of.isoformat()
+
+
+def folder_of(walk: Walk, part: DocumentSet) -> Path:
+    """Where a set's documents are."""
+    night = Path(walk.config.export.folder) / part.as_of.isoformat()
+    return night if part.number == 1 else night / str(part.number)
+
+
+# --- one set --------------------------------------------------------------------------------------------------------
+
+
+def _write_new(walk: Walk, book: Book, part: DocumentSet) -> None:
+    from scaleinv.orderbook import close, release
+
+    try:
+        rows = _write(walk, book, part)
+    except DataError as error:
+        release(book, part, why=str(error).splitlines()[0])
+        raise
+    close(book, part, _outbox_rows(part, rows))
+    walk.progress.say(f"{len(rows)} files in {folder_of(walk, part)}")
+
+
+def _write_again(walk: Walk, book: Book, part: DocumentSet) -> None:
+    """What was given out stays as it is; where it is lost, or was not taken yet and is said otherwise, it is written.
+
+    Raises:
+        DataError: documents that were delivered are not those that would be written now, and are lost.
+    """
+    from scaleinv.orderbook import files_of, replace_files, went_again
+
+    files = files_of(book, part)
+    known = {row["name"]: row["sha256"] for row in files}
+    is_out = any(row["state"] == "delivered" for row in files) or went_again(book, part)
+    listed = _listed(folder_of(walk, part))
+    is_there = listed is not None and {_name(part, name): value for name, value in listed.items()} == known
+    if is_there and is_out:
+        return
+    rows = _outbox_rows(part, _write(walk, book, part))
+    if {row["file"]: row["sha256"] for row in rows} == known:
+        return
+    if is_out:
+        raise DataError(
+            explain(
+                f"documents of set {part.number} of {part.as_of} were given out and are lost",
+                expected="the same documents when they are written again",
+                which=sorted(known),
+                do=f"bring {folder_of(walk, part)} back from a copy: orders, options or code have changed since",
+            )
+        )
+    replace_files(book, part, rows)
+
+
+def _write(walk: Walk, book: Book, part: DocumentSet) -> list[dict[str, Any]]:
+    from scaleinv.orderbook import lines_of_set
+
+    lines = _proposals(lines_of_set(book, part))
+    return write_documents(
+        lines,
+        walk.config.export,
+        folder_of(walk, part),
+        as_of=part.as_of,
+        retailer=walk.config.retailer,
+        first=part.first,
+    )
+
+
+def _proposals(lines: pa.Table) -> pa.Table:
+    """Lines of the book as ``gold/order_proposals`` has them; what no document says (positions, levels) is 0."""
+    contract = table("gold/order_proposals")
+    for name, digits in _DIGITS.items():
+        # The float nearest to the decimal: Arrow's own cast makes 0.03 into 0.030000000000000002.
+        values = np.round(lines[name].cast(pa.float64()).to_numpy(), digits)
+        lines = lines.set_column(lines.column_names.index(name), name, pa.array(values))
+    columns = {name: lines[name] for name in lines.column_names}
+    columns["need"] = columns["quantity"]
+    columns["disposition"] = pa.repeat(pa.scalar("approve"), lines.num_rows)
+    columns["constraint"] = pa.nulls(lines.num_rows, pa.string())
+    nothing = pa.array(np.zeros(lines.num_rows))
+    return pa.table({name: columns.get(name, nothing) for name in contract.names}).cast(contract.schema)
+
+
+def _outbox_rows(part: DocumentSet, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [row | {"file": _name(part, str(row["file"]))} for row in rows]
+
+
+def _name(part: DocumentSet, file: str) -> str:
+    """Of a file, below ``export.folder``'s folder of the night."""
+    return file if part.number == 1 else f"{part.number}/{file}"
+
+
+def _log(walk: Walk, book: Book, night: date) -> None:
+    """``gold/export_log`` of a night is what the book's outbox has."""
+    from scaleinv.orderbook import files_of, logged, sets_of
+
+    log = table(_LOG)
+    sets = sets_of(book, walk.config.retailer, as_of=night)
+    files = {row["name"]: row for part in sets for row in files_of(book, part)}
+    rows = [
+        {name: row[name] for name in ("format", "orders", "lines", "quantity", "sha256", "schema_version")}
+        | {"as_of": night, "file": name}
+        for name, row in files.items()
+    ]
+    if night == walk.as_of:
+        walk.overwrite(log.name, rows_of(log, rows))
+    else:
+        walk.lake.overwrite(log, rows_of(log, rows), where={"as_of": night})
+    for part in sets:
+        if not part.is_logged:
+            logged(book, part)
+
+
+def _listed(folder: Path) -> dict[str, str] | None:
+    """File -> SHA-256 as the manifest has it, if all of it is so; else ``None``."""
+    try:
+        listed = {row["file"]: row["sha256"] for row in json.loads((folder / MANIFEST).read_bytes())["files"]}
+        unchanged = all(_sha256(folder / name) == value for name, value in listed.items())
+    except (OSError, ValueError, KeyError):  # something is missing, or the manifest is not ours
+        return None
+    return listed if unchanged else None
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

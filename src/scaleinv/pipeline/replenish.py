@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyarrow.compute as pc
 
 from scaleinv.pipeline.limits import LimitsOfTheNight
+from scaleinv.pipeline.register import register_tonight
 from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.replenish import Part, propose
@@ -30,6 +31,7 @@ def work(walk: Walk) -> Outcome:
     )
     walk.overwrite("gold/order_proposals", proposals.lines)
     walk.overwrite("gold/exceptions", proposals.exceptions)
+    register_tonight(walk, proposals.lines)
     orders = pc.count_distinct(proposals.lines["order_id"]).as_py()
     value = pc.sum(proposals.lines["value"]).as_py() or 0.0
     walk.progress.say(f"{orders:,} purchase orders, {proposals.lines.num_rows:,} lines, value {value:,.2f}")

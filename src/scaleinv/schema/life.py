@@ -7,24 +7,50 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, get_args
 
+import pyarrow as pa
+
 OrderStatus = Literal[
     "proposed", "held", "approved", "exported", "acknowledged", "rejected", "shipped", "received", "cancelled"
 ]
 ORDER_STATUSES: Final[tuple[OrderStatus, ...]] = get_args(OrderStatus)
 TRANSITIONS: Final[dict[OrderStatus, tuple[OrderStatus, ...]]] = {
     "proposed": ("held", "approved", "cancelled"),
-    "held": ("approved", "cancelled"),
-    "approved": ("held", "exported", "cancelled"),
-    "exported": ("acknowledged", "rejected", "shipped", "received", "cancelled"),
-    "acknowledged": ("rejected", "shipped", "received", "cancelled"),
+    "held": ("proposed", "approved", "cancelled", "acknowledged", "rejected", "shipped", "received"),
+    "approved": ("proposed", "held", "exported", "cancelled"),
+    "exported": ("held", "acknowledged", "rejected", "shipped", "received", "cancelled"),
+    "acknowledged": ("held", "rejected", "shipped", "received", "cancelled"),
     "shipped": ("received", "cancelled"),
-    "rejected": (),
-    "received": (),
-    "cancelled": (),
+    "rejected": ("shipped", "received"),
+    "received": ("shipped",),
+    "cancelled": ("proposed", "shipped", "received"),
 }
-"""Status -> those that may follow. Goods may come without a word before; an order lost on its way is cancelled."""
+"""Status -> those that may follow. Goods may come without a word before; an order lost on its way is cancelled.
+
+What the ERP could not take is held until a person has looked: sent again at once it would fail again. That held order
+may yet be posted in the ERP by hand, so answers move it on. Goods that come although they were cancelled or rejected,
+or on top of what was received, are on their way all the same. What was cancelled before it was ever exported may be
+proposed again.
+"""
+PERSON_STATUSES: Final[tuple[OrderStatus, ...]] = ("proposed", "held", "approved", "cancelled")
+"""What a person may make of an order; the rest follows from documents and answers."""
 OPEN_STATUSES: Final[tuple[OrderStatus, ...]] = ("approved", "exported", "acknowledged", "shipped")
 """Supply that is to come, and counts in the inventory position."""
+
+OPEN_LINES: Final = pa.schema(
+    [
+        pa.field("order_id", pa.string(), nullable=False),
+        pa.field("line", pa.int32(), nullable=False),
+        pa.field("unique_id", pa.string(), nullable=False),
+        pa.field("sku_id", pa.string(), nullable=False),
+        pa.field("location_id", pa.string(), nullable=False),
+        pa.field("vendor_id", pa.string(), nullable=False),
+        pa.field("status", pa.string(), nullable=False),
+        pa.field("quantity_open", pa.float64(), nullable=False),
+        pa.field("expected_date", pa.date32(), nullable=False),
+        pa.field("erp_number", pa.string()),
+    ]
+)
+"""Lines of open orders that are still to come, in units of stock: what an inventory position counts."""
 
 AnswerKind = Literal[
     "taken",  # the ERP has it: 997 A, CONTRL 7, IDoc status 53, OData 201

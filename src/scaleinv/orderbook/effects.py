@@ -1,0 +1,199 @@
+"""What an answer does to an order: quantities by line are what counts, the status follows from them.
+
+Of each line, whatever the answers and in whatever order they come: ``ordered`` is what was received, what will not come
+(``cancelled``), and the rest, which is to come. What is announced or received is never cancelled at the same time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from fractions import Fraction
+from typing import Final
+
+from scaleinv.errors import ScaleinvError
+from scaleinv.orderbook.register import cancel_all
+from scaleinv.orderbook.state import ZERO, Order, Row
+from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
+from scaleinv.schema.units import conversion
+
+_DENOMINATOR: Final = 1_000_000
+_SMALLEST: Final = Decimal("0.000001")
+_LARGEST: Final = Decimal(10) ** 12
+
+
+class CannotApplyError(Exception):
+    """An answer says something that cannot be understood of this order."""
+
+
+def apply_to(order: Order, answer: Answer) -> OrderStatus:
+    """Changes the order's rows; returns the status that follows.
+
+    Raises:
+        CannotApplyError: a line is not there or not the only one, or a quantity cannot be converted exactly. The order
+            may be half changed: it is not to be written.
+    """
+    found = [(_line_of(order, said), said) for said in answer.lines]
+    if answer.erp_number is not None:
+        order.head["erp_number"] = answer.erp_number
+    _EFFECTS[answer.kind](order, answer, [(line, said, _quantity(line, said)) for line, said in found])
+    for line in order.lines.values():
+        line["cancelled"] = min(line["cancelled"], max(ZERO, line["ordered"] - max(line["shipped"], line["received"])))
+    return _status(order, answer)
+
+
+_Said = list[tuple[Row, AnswerLine, Decimal | None]]
+
+
+def _taken(order: Order, answer: Answer, said: _Said) -> None:
+    order.head["problem"] = None
+
+
+def _failed(order: Order, answer: Answer, said: _Said) -> None:
+    order.head["problem"] = answer.reason or "the ERP could not take it"
+
+
+def _confirmed(order: Order, answer: Answer, said: _Said) -> None:
+    if not said:
+        said = [(line, AnswerLine("accepted"), None) for line in order.lines.values()]
+    is_final = order.status in ("received", "cancelled", "rejected")
+    for line, parts in _by_line(said):
+        _dates(line, parts)
+        costs = [part.unit_cost for part, _ in parts if part.unit_cost is not None]
+        if costs:
+            line["confirmed_cost"] = costs[-1]
+        _confirm(line, parts, is_final=is_final)
+
+
+def _confirm(line: Row, parts: list[tuple[AnswerLine, Decimal | None]], *, is_final: bool) -> None:
+    gone = max(line["shipped"], line["received"])
+    rejected = [quantity for part, quantity in parts if part.status == "rejected"]
+    others = [(part.status, quantity) for part, quantity in parts if part.status != "rejected"]
+    if others:
+        whole = line["ordered"] if any(quantity is None for _, quantity in others) else None
+        said = sum((quantity or ZERO for _, quantity in others), ZERO)
+        is_changed = any(status == "changed" and quantity is not None for status, quantity in others)
+        total = said if is_changed else said + (line["confirmed"] or ZERO)
+        # What adds up to more than was ordered is the same, said again.
+        line["confirmed"] = whole if whole is not None else total if total <= line["ordered"] else said
+        if is_changed and not is_final:
+            line["cancelled"] = max(ZERO, line["ordered"] - max(line["confirmed"], gone))
+    if rejected and not is_final:
+        rest = max(ZERO, line["ordered"] - gone - line["cancelled"])
+        lost = rest if any(quantity is None for quantity in rejected) else min(rest, sum(filter(None, rejected), ZERO))
+        line["cancelled"] += lost
+        if line["confirmed"] is not None:
+            line["confirmed"] = min(line["confirmed"], line["ordered"] - line["cancelled"])
+
+
+def _shipped(order: Order, answer: Answer, said: _Said) -> None:
+    if not said:
+        said = [(line, AnswerLine("shipped"), None) for line in order.lines.values()]
+    for line, parts in _by_line(said):
+        _dates(line, parts)
+        for _, quantity in parts:
+            rest = max(ZERO, line["ordered"] - line["cancelled"] - max(line["shipped"], line["received"]))
+            line["shipped"] += rest if quantity is None else quantity
+
+
+def _received(order: Order, answer: Answer, said: _Said) -> None:
+    if not said:
+        said = [(line, AnswerLine("received"), None) for line in order.lines.values()]
+    for line, parts in _by_line(said):
+        for _, quantity in parts:
+            rest = max(ZERO, line["ordered"] - line["cancelled"] - line["received"])
+            line["received"] += rest if quantity is None else quantity
+
+
+def _cancelled(order: Order, answer: Answer, said: _Said) -> None:
+    if said:
+        for line, _, quantity in said:
+            rest = max(ZERO, line["ordered"] - line["cancelled"] - max(line["shipped"], line["received"]))
+            line["cancelled"] += rest if quantity is None else min(rest, quantity)
+        return
+    rests = {n: row["ordered"] - row["cancelled"] - max(row["shipped"], row["received"]) for n, row in _items(order)}
+    if not any(rest > 0 for rest in rests.values()):  # all of it is on its way: it is lost there
+        cancel_all(order)
+        return
+    for number, rest in rests.items():
+        order.lines[number]["cancelled"] += max(ZERO, rest)
+
+
+_EFFECTS: Final[dict[str, Callable[[Order, Answer, _Said], None]]] = {
+    "taken": _taken, "failed": _failed, "confirmed": _confirmed, "shipped": _shipped, "received": _received,
+    "cancelled": _cancelled,
+}  # fmt: skip
+
+
+def _status(order: Order, answer: Answer) -> OrderStatus:
+    lines = order.lines.values()
+    is_open = any(line["ordered"] > line["received"] + line["cancelled"] for line in lines)
+    came = any(line["received"] > 0 for line in lines)
+    if not is_open and came and (answer.kind == "received" or order.status != "cancelled"):
+        return "received"
+    if not is_open:
+        if order.status in ("cancelled", "rejected"):
+            return order.status
+        return "rejected" if answer.kind == "confirmed" else "cancelled"
+    if came or any(line["shipped"] > 0 for line in lines):
+        return "shipped"
+    if answer.kind == "failed":
+        return "held"
+    return "acknowledged"
+
+
+def _items(order: Order) -> list[tuple[int, Row]]:
+    return list(order.lines.items())
+
+
+def _by_line(said: _Said) -> list[tuple[Row, list[tuple[AnswerLine, Decimal | None]]]]:
+    """One answer may speak of a line in parts."""
+    found: dict[int, tuple[Row, list[tuple[AnswerLine, Decimal | None]]]] = {}
+    for line, part, quantity in said:
+        found.setdefault(line["line"], (line, []))[1].append((part, quantity))
+    return list(found.values())
+
+
+def _dates(line: Row, parts: list[tuple[AnswerLine, Decimal | None]]) -> None:
+    """The last part's day is when all of it is there."""
+    days = [part.date for part, _ in parts if part.date is not None and part.status != "rejected"]
+    if days:
+        line["expected_date"] = max(days)
+
+
+def _line_of(order: Order, said: AnswerLine) -> Row:
+    if said.line is not None:
+        if said.line not in order.lines:
+            raise CannotApplyError(f"there is no line {said.line}")
+        return order.lines[said.line]
+    for column, wanted in (("sku_id", said.sku_id), ("gtin", said.gtin)):
+        if wanted is None:
+            continue
+        found = [line for line in order.lines.values() if line[column] == wanted]
+        if len(found) == 1:
+            return found[0]
+        raise CannotApplyError(f"{len(found) or 'no'} lines have {column} {wanted!r}")
+    raise CannotApplyError("a line has neither number, SKU nor GTIN")
+
+
+def _quantity(line: Row, said: AnswerLine) -> Decimal | None:
+    """In the order's unit, exactly."""
+    quantity = said.quantity
+    if quantity is None:
+        return None
+    if not quantity.is_finite() or quantity < 0 or quantity >= _LARGEST:
+        raise CannotApplyError(f"line {line['line']}: {quantity} is no quantity")
+    if said.unit is None or said.unit == line["unit"]:
+        exact = Fraction(quantity)
+    else:
+        try:
+            scale, _ = conversion(said.unit, line["unit"])
+        except ScaleinvError as error:
+            raise CannotApplyError(f"line {line['line']}: {str(error).splitlines()[0]}") from error
+        exact = Fraction(quantity) * Fraction(scale).limit_denominator(_DENOMINATOR)
+    steps = exact / Fraction(_SMALLEST)
+    if steps.denominator != 1:
+        raise CannotApplyError(
+            f"line {line['line']}: {quantity} {said.unit} is no whole number of {_SMALLEST} {line['unit']}"
+        )
+    return Decimal(steps.numerator).scaleb(-6)

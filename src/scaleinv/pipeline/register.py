@@ -1,0 +1,64 @@
+"""The order book of a night: where it is, what enters it, and answers that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from scaleinv.config import Config
+from scaleinv.errors import ConfigError, explain
+
+if TYPE_CHECKING:
+    from scaleinv.orderbook import Book, Registered
+    from scaleinv.pipeline.walk import Walk
+
+
+def address_of(config: Config) -> str:
+    """The order book's address: ``orderbook.url``, or a file in the lake's folder.
+
+    Raises:
+        ConfigError: the lake is on an object store, and no database is named.
+    """
+    if config.orderbook.address:
+        return config.orderbook.address
+    scheme, separator, rest = config.lake.root.partition("://")
+    if separator and scheme != "file":
+        raise ConfigError(
+            explain(
+                "there is no order book: the lake is on an object store, where no database file can lie",
+                expected="orderbook.url: postgresql+psycopg://user:${ORDERBOOK_PASSWORD}@host/name",
+                do="set orderbook.url, or the environment variable SCALEINV_ORDERBOOK that conf/base.yaml refers to",
+            )
+        )
+    root = Path(rest if separator else config.lake.root).expanduser().absolute()
+    return f"sqlite:///{root / 'orderbook.db'}"
+
+
+@contextmanager
+def order_book(config: Config) -> Iterator[Book]:
+    """The environment's order book, open."""
+    from scaleinv.orderbook import opened
+
+    with opened(address_of(config)) as book:
+        yield book
+
+
+def register_tonight(walk: Walk, lines: pa.Table) -> Registered:
+    """Tonight's proposals enter the book; says what became of them."""
+    from scaleinv.orderbook import register
+
+    with order_book(walk.config) as book:
+        found = register(book, lines, retailer=walk.config.retailer, as_of=walk.as_of)
+    walk.progress.say(
+        f"order book: {found.new:,} new orders, {found.updated:,} proposed otherwise, {found.withdrawn:,} withdrawn, "
+        f"{found.superseded:,} of earlier nights superseded"
+    )
+    if found.kept:
+        which = ", ".join(f"{one.order_id} ({one.why})" for one in found.kept[:5])
+        more = f" and {len(found.kept) - 5:,} more" if len(found.kept) > 5 else ""
+        walk.progress.say(f"{len(found.kept):,} orders stay as they are: {which}{more}")
+    return found
