@@ -22,6 +22,7 @@ from scaleinv.cli.backtest import backtest
 from scaleinv.cli.drift import drift
 from scaleinv.cli.example import export_example
 from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets
+from scaleinv.cli.orders import orders
 from scaleinv.cli.quarantine import quarantine
 from scaleinv.cli.shipments import serve, shipments
 from scaleinv.cli.skus import skus
@@ -392,12 +393,6 @@ def policies(out: Out, env: Env = "local", as_of: AsOf = None, set_: Sets = None
     _table_to(out, "gold/policies", _Options(env, as_of, set_, conf))
 
 
-@app.command(rich_help_panel="Take away")
-def orders(out: Out, env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Conf = None) -> None:
-    """Lines of tonight's purchase orders."""
-    _table_to(out, "gold/order_proposals", _Options(env, as_of, set_, conf))
-
-
 def _table_to(out: Path, name: str, options: _Options) -> None:
     from scaleinv.pipeline.takeaway import write_table
 
@@ -431,6 +426,7 @@ app.command(rich_help_panel="Look")(backtest)
 app.command("export-example", rich_help_panel="Look")(export_example)
 app.command(rich_help_panel="Shipments")(serve)
 app.add_typer(shipments, name="shipments", rich_help_panel="Shipments")
+app.add_typer(orders, name="orders", rich_help_panel="Orders")
 app.add_typer(drift, name="drift", rich_help_panel="Look")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
 app.add_typer(skus, name="skus", rich_help_panel="Look")

@@ -47,6 +47,16 @@ def order_book(config: Config) -> Iterator[Book]:
         yield book
 
 
+def is_registered(walk: Walk) -> bool:
+    """Whether the book knows the orders that were proposed tonight."""
+    from scaleinv.orderbook import counts
+
+    if not walk.read("gold/order_proposals", columns=["order_id"]).num_rows:
+        return True
+    with order_book(walk.config) as book:
+        return bool(counts(book, walk.config.retailer, walk.as_of))
+
+
 def register_tonight(walk: Walk, lines: pa.Table) -> Registered:
     """Tonight's proposals enter the book; says what became of them."""
     from scaleinv.orderbook import register

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pyarrow.compute as pc
 
 from scaleinv.pipeline.limits import LimitsOfTheNight
-from scaleinv.pipeline.register import register_tonight
+from scaleinv.pipeline.register import is_registered, register_tonight
 from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.replenish import Part, propose
@@ -38,6 +38,11 @@ def work(walk: Walk) -> Outcome:
     if proposals.n_waiting:
         walk.progress.say(f"{proposals.n_waiting:,} series wait for their vendor's next review day (review_date)")
     return Outcome(memo={"shadow_prices": limits.shadow_prices})
+
+
+def is_intact(walk: Walk) -> bool:
+    """Whether the order book has tonight's orders: a database that was lost and made anew has not."""
+    return is_registered(walk)
 
 
 def _parts(walk: Walk) -> Iterator[Part]:

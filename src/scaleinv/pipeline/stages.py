@@ -102,7 +102,7 @@ STAGES: Final[tuple[Stage, ...]] = (
     ),
     Stage(
         "replenish",
-        "policies and stock position -> purchase orders and exceptions",
+        "policies and stock position -> purchase orders and exceptions; orders enter the order book",
         (
             "gold/policies",
             "gold/stock_position",
@@ -115,10 +115,11 @@ STAGES: Final[tuple[Stage, ...]] = (
         ),
         ("gold/order_proposals", "gold/exceptions"),
         ("replenish", "retailer", "inventory"),
+        checks=True,
     ),
     Stage(
         "export",
-        "purchase orders -> the ERP's files and a manifest",
+        "approved orders -> the ERP's files and a manifest",
         ("gold/order_proposals",),
         ("gold/export_log",),
         ("export", "retailer"),
