@@ -1,0 +1,266 @@
+"""Answers: each statement once, in whatever order they come; quantities by line are what counts."""
+
+from __future__ import annotations
+
+import datetime as dt
+import itertools
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from tests.orderbook.nights import (
+    assert_conserved,
+    assert_explained,
+    exported,
+    key,
+    lines,
+    night,
+    registered,
+    status,
+)
+
+from scaleinv.orderbook import (
+    Book,
+    Counts,
+    apply,
+    change,
+    edit,
+    history,
+    kept_answers,
+    open_lines,
+)
+from scaleinv.orderbook.answers import answer_of, content_of
+from scaleinv.schema.life import OPEN_LINES, Answer, AnswerKind, AnswerLine
+
+ONE = {"lines": {"s1": 10, "s2": 4}}
+ID = key(0)
+NUMBER = itertools.count()
+P = {"who": "ann", "why": "looked at it"}
+
+
+@pytest.fixture
+def out(book: Book) -> Book:
+    """A book with an order of 10 s1 and 4 s2, exported."""
+    registered(book, 0, ONE)
+    exported(book)
+    return book
+
+
+def says(kind: AnswerKind, *said: AnswerLine, **more: Any) -> Answer:
+    return Answer(f"m{next(NUMBER)}", kind, ID, lines=said, **more)
+
+
+def line(status: Any, quantity: float | None = None, number: int = 1, **more: Any) -> AnswerLine:
+    return AnswerLine(status, number, quantity=None if quantity is None else Decimal(str(quantity)), **more)
+
+
+def told(book: Book, *answers: Answer) -> str:
+    apply(book, answers)
+    assert_explained(book, ID)
+    assert_conserved(book, ID)
+    return status(book, ID)
+
+
+def test_the_plain_way(out: Book) -> None:
+    assert told(out, says("taken", erp_number="4500000001")) == "acknowledged"
+    assert told(out, says("confirmed")) == "acknowledged"
+    assert told(out, says("shipped", shipment_id="S9")) == "shipped"
+    assert told(out, says("received")) == "received"
+    assert lines(out, ID) == {1: (10, 10, 10, 10, 0), 2: (4, 4, 4, 4, 0)}
+    assert history(out, ID).order["erp_number"] == "4500000001"
+
+
+def test_the_same_message_twice_counts_once(out: Book) -> None:
+    part = says("received", line("received", 3))
+    assert apply(out, [part, part]) == Counts(applied=1, duplicate=1)
+    assert apply(out, [part]) == Counts(duplicate=1)
+    assert lines(out, ID)[1] == (10, None, 0, 3, 0)
+    assert history(out, ID).answers[0]["repeats"] == 2
+
+
+def test_an_answer_that_comes_before_its_order_waits_for_it(book: Book) -> None:
+    assert apply(book, [says("taken"), says("shipped", line("shipped", 6))]) == Counts(unknown_order=2)
+    registered(book, 0, ONE)
+    assert apply(book, []) == Counts()
+    assert status(book, ID) == "approved", "documents of it are not out as far as we know"
+    assert apply(book, [says("taken")]) == Counts(out_of_order=1)
+    exported(book)
+    assert status(book, ID) == "shipped"
+    assert lines(book, ID)[1] == (10, None, 6, 0, 0)
+    assert_explained(book, ID)
+    assert not [row for row in kept_answers(book) if row["is_waiting"]]
+
+
+def test_received_before_acknowledged_and_confirmed_after_shipped(out: Book) -> None:
+    assert told(out, says("received")) == "received"
+    assert apply(out, [says("taken", erp_number="7"), says("shipped"), says("confirmed")]).out_of_order == 3
+    assert status(out, ID) == "received"
+    assert lines(out, ID) == {1: (10, 10, 0, 10, 0), 2: (4, 4, 0, 4, 0)}
+    assert history(out, ID).order["erp_number"] == "7"
+
+
+def test_parts_add_up(out: Book) -> None:
+    told(out, says("confirmed", line("accepted", 6)), says("confirmed", line("backordered", 4, date=night(9))))
+    assert lines(out, ID)[1][1] == 10
+    assert history(out, ID).lines[0]["expected_date"] == night(9)
+    assert told(out, says("shipped", line("shipped", 4)), says("received", line("received", 4))) == "shipped"
+    assert told(out, says("shipped", line("shipped", 6)), says("received", line("received", 6))) == "shipped"
+    assert told(out, says("received", line("received", 4, 2))) == "received"
+
+
+def test_more_may_come_than_was_ordered(out: Book) -> None:
+    assert told(out, says("received", line("received", 12), line("received", 4, 2))) == "received"
+    assert lines(out, ID)[1] == (10, None, 0, 12, 0)
+    assert open_lines(out).num_rows == 0
+
+
+def test_what_the_vendor_changes_or_rejects_will_not_come(out: Book) -> None:
+    assert told(out, says("confirmed", line("changed", 8, unit_cost=Decimal("0.35")), line("rejected", None, 2))) == (
+        "acknowledged"
+    )
+    assert lines(out, ID) == {1: (10, 8, 0, 0, 2), 2: (4, None, 0, 0, 4)}
+    assert history(out, ID).lines[0]["confirmed_cost"] == Decimal("0.35")
+    assert told(out, says("confirmed", line("changed", 9))) == "acknowledged"
+    assert told(out, says("received", line("received", 9))) == "received"
+    assert lines(out, ID)[1] == (10, 9, 0, 9, 1)
+
+
+def test_all_rejected_is_rejected_and_yet_goods_may_come(out: Book) -> None:
+    assert told(out, says("confirmed", line("rejected"), line("rejected", None, 2))) == "rejected"
+    assert told(out, says("shipped", line("shipped", 10))) == "shipped"
+    assert told(out, says("received", line("received", 10))) == "received"
+    assert lines(out, ID) == {1: (10, None, 10, 10, 0), 2: (4, None, 0, 0, 4)}
+
+
+def test_a_cancellation_and_a_shipment_that_cross_end_alike(out: Book) -> None:
+    assert told(out, says("cancelled")) == "cancelled"
+    assert told(out, says("shipped", line("shipped", 4))) == "shipped"
+    assert lines(out, ID) == {1: (10, None, 4, 0, 6), 2: (4, None, 0, 0, 4)}
+    assert told(out, says("received", line("received", 4))) == "received"
+
+
+def test_what_is_on_its_way_is_not_cancelled_with_the_rest_but_may_be_lost(out: Book) -> None:
+    assert told(out, says("shipped", line("shipped", 4)), says("cancelled")) == "shipped"
+    assert lines(out, ID) == {1: (10, None, 4, 0, 6), 2: (4, None, 0, 0, 4)}
+    assert told(out, says("cancelled", reason="sunk")) == "cancelled"
+    assert lines(out, ID)[1] == (10, None, 0, 0, 10)
+
+
+def test_what_the_erp_could_not_take_is_held_and_goes_out_again(out: Book) -> None:
+    assert told(out, says("failed", reason="vendor V1 is blocked")) == "held"
+    assert history(out, ID).order["problem"] == "vendor V1 is blocked"
+    exported(out)
+    assert status(out, ID) == "held", "sent again at once it would fail again"
+    assert change(out, [ID], "approved", **P).done == (ID,)
+    exported(out)
+    assert history(out, ID).order["set_number"] == 2
+    assert told(out, says("taken")) == "acknowledged"
+    assert history(out, ID).order["problem"] is None
+
+
+def test_a_failed_order_that_was_posted_by_hand_goes_on(out: Book) -> None:
+    assert told(out, says("failed"), says("taken")) == "acknowledged"
+
+
+def test_failed_goods_are_not_ordered_again_before_somebody_has_looked(out: Book) -> None:
+    told(out, says("failed", reason="no such plant"))
+    registered(out, 1, ONE)
+    assert status(out, key(1)) == "held"
+    assert "no such plant" in history(out, key(1)).events[-1]["why"]
+
+
+@pytest.mark.parametrize(
+    ("said", "problem"),
+    [
+        (line("received", 1, 9), "no line 9"),
+        (AnswerLine("received", sku_id="s7"), "no lines have sku_id 's7'"),
+        (AnswerLine("received"), "neither number, SKU nor GTIN"),
+        (line("received", -1), "-1 is no quantity"),
+        (line("received", 1, unit="KGM"), "cannot be converted"),
+        (line("received", 0.0000001), "no whole number"),
+    ],
+)
+def test_what_cannot_be_understood_is_kept_and_changes_nothing(out: Book, said: AnswerLine, problem: str) -> None:
+    before = lines(out, ID)
+    bad = says("received", line("received", 1), said)
+    assert apply(out, [bad]) == Counts(refused=1)
+    assert lines(out, ID) == before
+    assert problem in kept_answers(out, outcome="refused")[0]["detail"]
+    mended = replace(bad, lines=(line("received", 1),))
+    assert apply(out, [mended, mended]) == Counts(applied=1, duplicate=1)
+    assert lines(out, ID)[1] == (10, None, 0, 1, 0)
+
+
+def test_units_are_converted_exactly(book: Book) -> None:
+    """ERPNext#37164, #18391: 150 kg are not 0.150."""
+    registered(book, 0, {"lines": {"s1": 24}}, {"place": "L2", "lines": {"s1": 3}, "unit": "DZN"})
+    registered(book, 0, {"lines": {"s1": 24}}, {"place": "L2", "lines": {"s1": 3}, "unit": "DZN"})
+    exported(book)
+    dozens = AnswerLine("received", sku_id="s1", quantity=Decimal("1.5"), unit="DZN")
+    pieces = AnswerLine("received", sku_id="s1", quantity=Decimal(24), unit="EA")
+    answers = [
+        Answer("a", "received", ID, lines=(dozens,)),
+        Answer("b", "received", key(0, place="L2"), lines=(pieces,)),
+    ]
+    assert apply(book, answers).applied == 2
+    assert lines(book, ID)[1] == (24, None, 0, 18, 0)
+    assert lines(book, key(0, place="L2"))[1] == (3, None, 0, 2, 0)
+
+
+def test_open_lines_are_what_is_to_come(book: Book) -> None:
+    registered(book, 0, ONE, {**ONE, "place": "L2", "disposition": "propose"}, {**ONE, "place": "L3"})
+    exported(book)
+    told(book, says("confirmed", line("accepted", 7, date=night(5))), says("received", line("received", 0.1)))
+    told(book, says("cancelled", line("changed", None, 2)))
+    change(book, [key(0, place="L3")], "cancelled", **P)
+    found = open_lines(book)
+    assert found.schema == OPEN_LINES
+    assert found.to_pylist() == [
+        {
+            "order_id": ID, "line": 1, "unique_id": "s1@L1", "sku_id": "s1", "location_id": "L1", "vendor_id": "V1",
+            "status": "shipped", "quantity_open": 6.9, "expected_date": night(5), "erp_number": None,
+        }
+    ]  # fmt: skip
+
+
+def test_two_planners_one_wins(book: Book) -> None:
+    registered(book, 0, {**ONE, "disposition": "propose"})
+    assert change(book, [ID], "approved", who="ann", why="ok").done == (ID,)
+    refused = change(book, [ID], "approved", who="bob", why="ok").refused[0]
+    assert refused.problem == "not_allowed"
+    assert "approved by ann" in refused.detail
+    refused = change(book, [ID], "cancelled", who="bob", why="no", expected_version=1).refused[0]
+    assert (refused.problem, refused.version) == ("changed_meanwhile", 2)
+    assert edit(book, ID, 1, quantity=Decimal(1), expected_version=1, **P).refused[0].problem == "changed_meanwhile"
+    assert change(book, ["nobody"], "approved", **P).refused[0].problem == "unknown_order"
+    assert_explained(book, ID)
+
+
+def test_a_dry_run_changes_nothing(book: Book) -> None:
+    registered(book, 0, ONE)
+    before = history(book, ID)
+    assert change(book, [ID], "cancelled", dry_run=True, **P).done == (ID,)
+    assert edit(book, ID, 1, quantity=Decimal(3), dry_run=True, **P).done == (ID,)
+    assert history(book, ID) == before
+
+
+def test_an_edit_is_exact_and_ends_where_documents_begin(book: Book) -> None:
+    registered(book, 0, ONE)
+    assert edit(book, ID, 1, quantity=Decimal("2.5"), **P).done == (ID,)
+    assert history(book, ID).order["value"] == Decimal("1.95")
+    assert edit(book, ID, 1, quantity=Decimal(0), **P).done == (ID,)
+    assert edit(book, ID, 2, quantity=Decimal(0), **P).refused[0].problem == "not_allowed"
+    assert edit(book, ID, 7, quantity=Decimal(1), **P).refused[0].problem == "unknown_line"
+    exported(book)
+    assert edit(book, ID, 2, quantity=Decimal(5), **P).refused[0].problem == "not_allowed"
+    assert change(book, [ID], "approved", **P).refused[0].problem == "not_allowed"
+    assert_explained(book, ID)
+
+
+def test_an_answer_is_kept_with_all_it_says() -> None:
+    said = AnswerLine(
+        "shipped", 3, "s", "4000862141404", Decimal("1.50"), "EA", Decimal("2.1"), night(1), "L7", night(9)
+    )
+    whole = Answer("m", "shipped", ID, dt.datetime(2026, 2, 1, tzinfo=dt.UTC), "45", "S1", (said,), "because")
+    assert answer_of(content_of(whole)) == whole
