@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from tests.orderbook.nights import assert_conserved, assert_explained, exported, key, night, registered
 
-from scaleinv.orderbook import apply, change, claim, edit, history, listing, open_lines, opened, register, sets_of
+from scaleinv.orderbook import apply, change, claim, edit, history, listing, open_lines, opened, sets_of
 from scaleinv.schema.life import OPEN_STATUSES, Answer, AnswerLine
 
 PLACES = ("L1", "L2")

@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
 import pyarrow.fs as pafs
 import pytest
 
@@ -205,23 +201,22 @@ def test_no_group_is_an_error_that_names_the_day(config: Config) -> None:
 
 def test_export_is_done_while_its_documents_are_there_unchanged(config: Config) -> None:
     walk = Walk(config, AS_OF)
-    folder = export.orders_folder(walk)
-    folder.mkdir(parents=True)
-    document, manifest = folder / "orders.csv", folder / "manifest.json"
-    document.write_bytes(b"line\n")
-    row: dict[str, Any] = {"file": document.name, "sha256": hashlib.sha256(b"line\n").hexdigest()}
-    manifest.write_text(json.dumps({"files": [row]}))
-    log = table("gold/export_log")
-    facts = {"as_of": AS_OF, "format": "csv", "orders": 1, "lines": 1, "quantity": 1.0, "schema_version": "1"}
-    walk.overwrite(log.name, pa.Table.from_pylist([row | facts], schema=log.schema))
     export_stage = BY_NAME["export"]
+    export_stage.load()(walk)
+    folder = export.orders_folder(walk)
+    document, manifest = next(folder.glob("*.csv")), folder / "manifest.json"
+    kept = {path: path.read_bytes() for path in (document, manifest)}
     assert export_stage.is_intact(walk)
     document.write_bytes(b"other\n")
     assert not export_stage.is_intact(walk)
     document.unlink()
     assert not export_stage.is_intact(walk)
-    document.write_bytes(b"line\n")
+    document.write_bytes(kept[document])
     manifest.unlink()
+    assert not export_stage.is_intact(walk)
+    manifest.write_bytes(kept[manifest])
+    assert export_stage.is_intact(walk)
+    walk.overwrite("gold/export_log", table("gold/export_log").schema.empty_table())
     assert not export_stage.is_intact(walk)
 
 

@@ -10,6 +10,7 @@ import datetime
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
+from typing import Any, Final
 
 import pyarrow as pa
 import sqlalchemy as sa
@@ -72,7 +73,7 @@ def claim(book: Book, retailer: str, as_of: date, *, at: datetime.datetime | Non
         insert_many(connection, DOCUMENT_ORDERS, members)
 
 
-def _last_numbers(retailer: str) -> sa.Select[tuple[date, int]]:
+def _last_numbers(retailer: str) -> sa.Select[date, int]:
     last = sa.func.max(_SETS.number)
     return sa.select(_SETS.as_of, last).where(_SETS.retailer == retailer).group_by(_SETS.as_of)
 
@@ -109,20 +110,18 @@ def lines_of_set(book: Book, part: DocumentSet) -> pa.Table:
     return pa.concat_tables(parts) if parts else _columns(columns, [])
 
 
-def _columns(names: list[str], rows: Sequence[sa.Row[tuple[object, ...]]]) -> pa.Table:
+def _columns(names: list[str], rows: Sequence[Any]) -> pa.Table:
     values = list(zip(*rows, strict=True)) if rows else [()] * len(names)
     return pa.table([pa.array(v, _KINDS.get(n, pa.string())) for n, v in zip(names, values, strict=True)], names=names)
 
 
-_KINDS = {
+_KINDS: Final = {
     "as_of": pa.date32(), "line": pa.int32(), "quantity": pa.decimal128(18, 6), "unit_cost": pa.decimal128(18, 4),
     "value": pa.decimal128(18, 2), "order_date": pa.date32(), "delivery_date": pa.date32(),
 }  # fmt: skip
 
 
-def _in(
-    part: DocumentSet, columns: sa.ReadOnlyColumnCollection[str, sa.Column[object]]
-) -> list[sa.ColumnElement[bool]]:
+def _in(part: DocumentSet, columns: Any) -> list[sa.ColumnElement[bool]]:
     return [columns.retailer == part.retailer, columns.as_of == part.as_of, columns.number == part.number]
 
 
