@@ -34,13 +34,13 @@ ONE = {"lines": {"s1": 10, "s2": 4}}
 LATER = {"vendor": "V2", "lines": {"s9": 2}, "disposition": "propose"}
 EXPORT = ("orders", "export", "--env", "test", "--as-of", str(NIGHT))
 KILLED_AT = [
-    ("scaleinv.orderbook.sets:close", "before", "number=1"),
-    ("scaleinv.orderbook.sets:close", "after", "number=1"),
+    ("scaleinv.orderbook:close", "before", "number=1"),
+    ("scaleinv.orderbook:close", "after", "number=1"),
     ("pathlib:Path.replace", "after", "/orders-"),
     ("pathlib:Path.replace", "after", "manifest.json"),
     ("scaleinv.erp.write:_publish", "before", "orders"),
-    ("scaleinv.orderbook.state:insert_many", "before", "Table('outbox'"),
-    ("scaleinv.orderbook.state:insert_many", "after", "Table('document_orders'"),
+    ("scaleinv.orderbook.sets:insert_many", "before", "Table('outbox'"),
+    ("scaleinv.orderbook.sets:insert_many", "after", "Table('document_orders'"),
     ("scaleinv.pipeline.walk:Walk.overwrite", "before", "gold/export_log"),
     ("scaleinv.pipeline.walk:Walk.overwrite", "after", "gold/export_log"),
 ]
