@@ -10,7 +10,7 @@ import subprocess
 import sys
 import types
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -260,8 +260,10 @@ def test_files_of_answers_are_applied(home: Path, monkeypatch: pytest.MonkeyPatc
     class Refused:
         reason = "no segment ST"
 
-    def read_answers(data: bytes, *, name: str) -> Iterable[Any]:
+    def read_answers(data: bytes, *, name: str, orders_of: Callable[[str], Iterable[str]]) -> Iterable[Any]:
         assert (data, name) == (b"ISA", "a.x12")
+        assert list(orders_of(f"idoc:{NIGHT:%Y%m%d}00000001")) == [key(0)]
+        assert list(orders_of("idoc:1")) == []
         yield Answer("a/1", "received", key(0), lines=(AnswerLine("received", 1),))
         yield Refused()
 

@@ -1,6 +1,6 @@
 """The order book: what becomes of each order, who decided it and why, in a relational database."""
 
-from scaleinv.orderbook.answers import Counts, apply, kept_answers, orders_of_number, retry
+from scaleinv.orderbook.answers import Counts, apply, kept_answers, orders_of_control, retry
 from scaleinv.orderbook.change import Changed, Conflict, change, edit
 from scaleinv.orderbook.database import Book, opened
 from scaleinv.orderbook.look import History, counts, history, listing
@@ -49,7 +49,7 @@ __all__ = [
     "logged",
     "open_lines",
     "opened",
-    "orders_of_number",
+    "orders_of_control",
     "register",
     "release",
     "replace_files",

@@ -84,10 +84,10 @@ def retry_in(connection: sa.Connection, order_ids: Iterable[str], at: datetime.d
     return n_taken
 
 
-def orders_of_number(book: Book, format_: str, number: str) -> list[str]:
-    """The orders that a control number speaks of; empty: no document of ours bears it."""
+def orders_of_control(book: Book, control: str) -> list[str]:
+    """The orders that a control number of ours speaks of (``idoc:2026092000000001``); empty: we never sent it."""
     own = CONTROL_NUMBERS.c
-    asked = sa.select(own.order_id).where(own.format == format_, own.number == number).order_by(own.order_id)
+    asked = sa.select(own.order_id).where(own.control == control).order_by(own.order_id)
     with book.reading() as connection:
         return list(connection.execute(asked).scalars())
 

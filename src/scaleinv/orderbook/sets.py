@@ -19,7 +19,7 @@ from scaleinv.orderbook.answers import retry_in
 from scaleinv.orderbook.database import Book, alone
 from scaleinv.orderbook.outbox import FOLDER
 from scaleinv.orderbook.register import WE
-from scaleinv.orderbook.state import ROWS_AT_ONCE, ZERO, Row, insert_many, load, now, write
+from scaleinv.orderbook.state import ROWS_AT_ONCE, ZERO, Row, insert_many, load, now, pieces, write
 from scaleinv.orderbook.tables import CONTROL_NUMBERS, DOCUMENT_ORDERS, DOCUMENT_SETS, ORDER_LINES, ORDERS, OUTBOX
 
 _SETS = DOCUMENT_SETS.c
@@ -131,7 +131,7 @@ def close(
     files: Sequence[Row],
     *,
     destinations: Sequence[str] = (FOLDER,),
-    numbers: Iterable[tuple[str, str, str]] = (),
+    numbers: Iterable[tuple[str, str]] = (),
     at: datetime.datetime | None = None,
 ) -> None:
     """Its documents are written: in one transaction its orders are exported and its files are in the outbox.
@@ -144,7 +144,7 @@ def close(
         part: the set.
         files: rows of ``gold/export_log`` whose ``file`` is the path below ``export.folder``.
         destinations: where each file is to go.
-        numbers: (format, control number, order) of each message.
+        numbers: (control number, order) of each message: ``idoc:2026092000000001``.
         at: the moment; ``None``: now.
     """
     moment = at or now()
@@ -161,9 +161,18 @@ def close(
             order.record("exported", who=WE, why=f"in document set {part.number} of its night", at=moment)
         write(connection, orders.values())
         insert_many(connection, OUTBOX, _outbox(part, files, destinations, moment))
-        kinds = [{"format": f, "number": number, "order_id": order_id} for f, number, order_id in numbers]
-        insert_many(connection, CONTROL_NUMBERS, kinds)
+        _add_numbers(connection, numbers)
         retry_in(connection, ids, moment)
+
+
+def _add_numbers(connection: sa.Connection, numbers: Iterable[tuple[str, str]]) -> None:
+    own = CONTROL_NUMBERS.c
+    wanted = sorted(set(numbers))
+    for some in pieces(wanted):
+        here = sa.select(own.control, own.order_id).where(own.control.in_([control for control, _ in some]))
+        there = {(control, order_id) for control, order_id in connection.execute(here)}
+        rows = [{"control": one[0], "order_id": one[1]} for one in some if one not in there]
+        insert_many(connection, CONTROL_NUMBERS, rows)
 
 
 def _outbox(part: DocumentSet, files: Sequence[Row], destinations: Sequence[str], at: datetime.datetime) -> list[Row]:
@@ -178,7 +187,12 @@ def _outbox(part: DocumentSet, files: Sequence[Row], destinations: Sequence[str]
 
 
 def replace_files(
-    book: Book, part: DocumentSet, files: Sequence[Row], *, destinations: Sequence[str] = (FOLDER,)
+    book: Book,
+    part: DocumentSet,
+    files: Sequence[Row],
+    *,
+    destinations: Sequence[str] = (FOLDER,),
+    numbers: Iterable[tuple[str, str]] = (),
 ) -> None:
     """A closed set's files were written anew, in other formats or words, and none has been delivered yet."""
     with book.writing() as connection:
@@ -187,6 +201,7 @@ def replace_files(
         kept = connection.execute(sa.select(OUTBOX.c.key).where(*_in(part, OUTBOX.c))).scalars().all()
         rows = _outbox(part, files, destinations, now())
         insert_many(connection, OUTBOX, [row for row in rows if row["key"] not in kept])
+        _add_numbers(connection, numbers)
         connection.execute(sa.update(DOCUMENT_SETS).where(*_in(part, _SETS)).values(is_logged=False))
 
 

@@ -105,8 +105,7 @@ DOCUMENT_ORDERS: Final = sa.Table(
 
 CONTROL_NUMBERS: Final = sa.Table(
     "control_numbers", METADATA,
-    sa.Column("format", sa.String(24), primary_key=True),
-    sa.Column("number", sa.String(80), primary_key=True, comment="of an interchange, group, message or IDoc"),
+    sa.Column("control", sa.String(160), primary_key=True, comment="number of an interchange, group, message or IDoc"),
     sa.Column("order_id", sa.String(40), sa.ForeignKey(ORDERS.c.order_id), primary_key=True),
 )  # fmt: skip
 """What a 997, CONTRL or IDoc status speaks of."""

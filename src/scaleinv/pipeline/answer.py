@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,8 +29,10 @@ class Answered:
     """What no answer could be read from: file and reason."""
 
 
-def answers_in(data: bytes, name: str) -> Iterable[Any]:
+def answers_in(data: bytes, name: str, orders_of: Callable[[str], Iterable[str]]) -> Iterable[Any]:
     """What a file says: answers, and what it has that is none (with a ``reason``).
+
+    ``orders_of``: the orders that went out under a control number of ours.
 
     Raises:
         DataError: this version reads no answers.
@@ -38,7 +41,7 @@ def answers_in(data: bytes, name: str) -> Iterable[Any]:
         reader = importlib.import_module("scaleinv.erp.answers")
     except ModuleNotFoundError as error:
         raise DataError(explain("this version reads no answers of an ERP", found=error)) from error
-    found: Iterable[Any] = reader.read_answers(data, name=name)
+    found: Iterable[Any] = reader.read_answers(data, name=name, orders_of=orders_of)
     return found
 
 
@@ -48,12 +51,14 @@ def answer_files(config: Config, files: Iterable[Path], *, dry_run: bool = False
     Raises:
         DataError: a file cannot be read at all; those before it have been applied.
     """
-    from scaleinv.orderbook import apply
+    from scaleinv.orderbook import apply, orders_of_control
 
     result = Answered()
     with order_book(config) as book:
         for path in files:
-            answers = _sorted_out(answers_in(path.read_bytes(), path.name), path, result)
+            answers = _sorted_out(
+                answers_in(path.read_bytes(), path.name, partial(orders_of_control, book)), path, result
+            )
             if dry_run:
                 list(answers)
                 continue

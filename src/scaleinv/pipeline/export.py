@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
+from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +27,7 @@ if TYPE_CHECKING:
     from scaleinv.orderbook import Book, DocumentSet
 
 _LOG = "gold/export_log"
+_IDOC = re.compile(rb"<DOCNUM>(\d+)</DOCNUM>.*<REFMES>([^<]+)</REFMES>")
 _DIGITS = {"quantity": 6, "unit_cost": 4, "value": 2}
 
 
@@ -101,7 +104,7 @@ def _write_new(walk: Walk, book: Book, part: DocumentSet) -> None:
     except DataError as error:
         release(book, part, why=str(error).splitlines()[0])
         raise
-    close(book, part, _outbox_rows(part, rows))
+    close(book, part, _outbox_rows(part, rows), numbers=_control_numbers(folder_of(walk, part), rows))
     walk.progress.say(f"{len(rows)} files in {folder_of(walk, part)}")
 
 
@@ -120,7 +123,8 @@ def _write_again(walk: Walk, book: Book, part: DocumentSet) -> None:
     is_there = listed is not None and {_name(part, name): value for name, value in listed.items()} == known
     if is_there and is_out:
         return
-    rows = _outbox_rows(part, _write(walk, book, part))
+    written = _write(walk, book, part)
+    rows = _outbox_rows(part, written)
     if {row["file"]: row["sha256"] for row in rows} == known:
         return
     if is_out:
@@ -132,7 +136,7 @@ def _write_again(walk: Walk, book: Book, part: DocumentSet) -> None:
                 do=f"bring {folder_of(walk, part)} back from a copy: orders, options or code have changed since",
             )
         )
-    replace_files(book, part, rows)
+    replace_files(book, part, rows, numbers=_control_numbers(folder_of(walk, part), written))
 
 
 def _write(walk: Walk, book: Book, part: DocumentSet) -> list[dict[str, Any]]:
@@ -166,6 +170,17 @@ def _proposals(lines: pa.Table) -> pa.Table:
 
 def _outbox_rows(part: DocumentSet, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [row | {"file": _name(part, str(row["file"]))} for row in rows]
+
+
+def _control_numbers(folder: Path, rows: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
+    """(control number, order) of each IDoc as it was written: what a status of it speaks of."""
+    for row in rows:
+        if row["format"] == "idoc":
+            with (folder / str(row["file"])).open("rb") as file:
+                for line in file:  # a control record is one line
+                    found = _IDOC.search(line)
+                    if found:
+                        yield f"idoc:{found[1].decode()}", found[2].decode()
 
 
 def _name(part: DocumentSet, file: str) -> str:

@@ -104,8 +104,7 @@ def upgrade() -> None:
     )  # fmt: skip
     op.create_table(
         "control_numbers",
-        sa.Column("format", sa.String(24), primary_key=True),
-        sa.Column("number", sa.String(80), primary_key=True),
+        sa.Column("control", sa.String(160), primary_key=True),
         sa.Column("order_id", sa.String(40), sa.ForeignKey("orders.order_id"), primary_key=True),
     )  # fmt: skip
     op.create_table(
