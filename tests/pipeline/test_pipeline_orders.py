@@ -14,12 +14,15 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
 from tests.orderbook.nights import NIGHT, key, night, proposals
+from tests.pipeline.test_pipeline_limits import made
 from typer.testing import CliRunner
 
 from scaleinv.cli import app
 from scaleinv.config import load_config
+from scaleinv.erp import write_documents
 from scaleinv.errors import ConfigError, DataError
 from scaleinv.orderbook import counts, due, history, sent
 from scaleinv.pipeline import export, replenish
@@ -281,3 +284,23 @@ def test_files_of_answers_are_applied(home: Path, monkeypatch: pytest.MonkeyPatc
     with order_book(walk.config) as book:
         assert history(book, key(0)).lines[0]["received"] == 10
     assert table("gold/export_log").name
+
+
+# --- with the stages themselves ---------------------------------------------------------------------------------------
+
+
+def test_documents_of_a_night_are_those_of_its_proposals_to_the_byte(home: Path) -> None:
+    walk = made(home)
+    assert replenish.is_intact(walk)
+    lines = walk.read("gold/order_proposals")
+    contract = table("gold/order_proposals")
+    at = contract.names.index("gtin")  # the night's items have one that no document takes
+    lines = lines.set_column(at, contract.schema.field(at), pa.nulls(lines.num_rows, pa.string()))
+    walk.overwrite(contract.name, lines)
+    assert register_tonight(walk, lines).updated == len(lines["order_id"].unique())
+    export.work(walk)
+    folder = home / "direct" / str(walk.as_of)
+    write_documents(lines, walk.config.export, folder, as_of=walk.as_of, retailer=walk.config.retailer)
+    direct = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert {name.rpartition("/")[2]: content for name, content in files(home).items()} == direct
+    assert lines.num_rows > 0
