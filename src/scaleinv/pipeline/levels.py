@@ -76,7 +76,7 @@ def of_rows(demand: ProtectionDemand, rows: NDArray[np.int64]) -> ProtectionDema
 
 def with_rows(all_: PerSeries, rows: NDArray[np.int64], some: PerSeries) -> PerSeries:
     """``all_`` with these series as they are in ``some``."""
-    put = {}
+    put: dict[str, Any] = {}
     for one in fields(all_):
         put[one.name] = np.array(getattr(all_, one.name))
         put[one.name][rows] = getattr(some, one.name)
@@ -123,7 +123,8 @@ def daily_sd(found: Distributions, levels: tuple[float, ...]) -> Floats:
 def _covariance(levels: tuple[float, ...]) -> Floats:
     """(n_quantiles, n_quantiles) of the weights that levels spread evenly over (0, 1) give to the quantiles."""
     u = (np.arange(200) + 0.5) / 200
-    return np.cov([np.interp(u, levels, row) for row in np.eye(len(levels))], bias=True)
+    weights = [np.interp(u, levels, row) for row in np.eye(len(levels))]
+    return np.asarray(np.cov(weights, bias=True), dtype=np.float64)
 
 
 def policy_rows(walk: Walk, rows: Rows, champions: Mapping[str, str], terms: Terms, levels: Levels) -> pa.Table:

@@ -280,7 +280,9 @@ def _is_moved(group: _Group, terms: Terms, found: Distributions) -> NDArray[np.b
 def _is_otherwise(before: Terms, terms: Terms) -> NDArray[np.bool_]:
     """(n_series,) something else in the terms is."""
     of_series = [name for name in vars(terms) if name != "lead_time_probability"]
-    return np.logical_or.reduce([getattr(terms, name) != getattr(before, name) for name in of_series])
+    return np.asarray(
+        np.logical_or.reduce([getattr(terms, name) != getattr(before, name) for name in of_series]), dtype=np.bool_
+    )
 
 
 def _sum_stock(result: Result, facts: Facts, policies: pa.Table) -> None:
