@@ -78,7 +78,8 @@ class Data:
 
     def pandas(self) -> pd.DataFrame:
         """As a pandas frame; days are ``datetime64``."""
-        return self.arrow().to_pandas(date_as_object=False)
+        frame: pd.DataFrame = self.arrow().to_pandas(date_as_object=False)
+        return frame
 
     def polars(self) -> Any:
         """As a polars frame.
