@@ -27,6 +27,7 @@ from scaleinv.cli.quarantine import quarantine
 from scaleinv.cli.shipments import serve, shipments
 from scaleinv.cli.skus import skus
 from scaleinv.cli.stay import stay as keep_on
+from scaleinv.cli.watch import due, log_as_json, metrics, status
 from scaleinv.errors import ConfigError, ScaleinvError, explain
 
 if TYPE_CHECKING:
@@ -94,6 +95,8 @@ def _run_stages(options: _Options, first: str | None, last: str | None, *, dry_r
 
         typer.echo(plan(walk, stages))
     else:
+        if walk.config.logging.is_json:
+            log_as_json(walk.progress.facts)
         walk.run(stages)
     return walk
 
@@ -168,12 +171,17 @@ def run(
         bool,
         typer.Option("--stay", help="Night after night: each line of standard input is a last day known."),
     ] = False,
+    due_only: Annotated[
+        bool, typer.Option("--due", help="Train only groups that are due by conf/schedule.yaml; use the other models.")
+    ] = False,
 ) -> None:
     """All stages, from files to orders. Killed anywhere and run again, it goes on where it was.
 
     With --stay Spark stays up from night to night, which saves a small night a third of its time. It is for --until
     features (Ray's stages take Spark's memory), and ends with its input, or with the first night that fails.
     """
+    if due_only:
+        set_ = [*(set_ or ()), "schedule.reuse=true"]
     if stay:
         if as_of is not None or dry_run:
             raise ConfigError(explain("--stay reads the days from standard input: --as-of and --dry-run say another"))
@@ -427,6 +435,9 @@ app.command("export-example", rich_help_panel="Look")(export_example)
 app.command(rich_help_panel="Shipments")(serve)
 app.add_typer(shipments, name="shipments", rich_help_panel="Shipments")
 app.add_typer(orders, name="orders", rich_help_panel="Orders")
+app.command(rich_help_panel="Look")(status)
+app.command(rich_help_panel="Look")(due)
+app.command(rich_help_panel="Look")(metrics)
 app.add_typer(drift, name="drift", rich_help_panel="Look")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
 app.add_typer(skus, name="skus", rich_help_panel="Look")

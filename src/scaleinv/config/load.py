@@ -1,7 +1,7 @@
 """From YAML files and ``--set`` to one checked :class:`~scaleinv.config.models.Config`.
 
-Layers, the later one winning key by key: the contracts of ``sources/<folder>``, ``base.yaml``, ``env/<name>.yaml``
-(after the one it ``extends``), ``--set``.
+Layers, the later one winning key by key: the contracts of ``sources/<folder>``, ``schedule.yaml``, ``base.yaml``,
+``env/<name>.yaml`` (after the one it ``extends``), ``--set``.
 ``${NAME}`` and ``${NAME:-default}`` in a text refer to the environment: secrets live there, never in a file.
 """
 
@@ -64,7 +64,7 @@ def load_config(env: str, *, overrides: Iterable[str] = (), folder: Path | None 
             each other, or a referenced environment variable is not set. The message names the key.
     """
     root = config_folder(folder)
-    layers = _merge(read_yaml(root / "base.yaml"), _overlay(root, env))
+    layers = _merge(_with_schedule(root, read_yaml(root / "base.yaml")), _overlay(root, env))
     chosen = [_parse_override(override) for override in overrides]
     for override in chosen:
         layers = _merge(layers, override)
@@ -115,6 +115,12 @@ def _overlay(root: Path, env: str, seen: tuple[str, ...] = ()) -> dict[str, Any]
     content = read_yaml(path)
     parent = content.pop("extends", None)
     return _merge(_overlay(root, str(parent), (*seen, env)), content) if parent else content
+
+
+def _with_schedule(root: Path, base: Mapping[str, Any]) -> dict[str, Any]:
+    """``schedule.yaml``, where there is one, under ``schedule``."""
+    file = root / "schedule.yaml"
+    return _merge({"schedule": read_yaml(file)}, base) if file.is_file() else dict(base)
 
 
 def _with_contracts(root: Path, layers: Mapping[str, Any]) -> dict[str, Any]:

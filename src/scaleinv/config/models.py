@@ -19,11 +19,13 @@ from scaleinv.config.limits import CalendarConfig, LoadConfig, OrderLimits, Stoc
 from scaleinv.config.maintain import MaintainConfig
 from scaleinv.config.orderbook import OrderBookConfig
 from scaleinv.config.registry import RegistryConfig
+from scaleinv.config.schedule import ScheduleConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
 from scaleinv.config.shipments import ShipmentsConfig
 from scaleinv.config.sources import SourceConfig
 from scaleinv.config.tracking import TrackingConfig
 from scaleinv.config.vendors import VendorsConfig
+from scaleinv.config.watch import LineageConfig, LoggingConfig, MetricsConfig
 
 # --- where things are ---------------------------------------------------------------------------------------------
 
@@ -315,6 +317,10 @@ class Config(Section):
     shipments: ShipmentsConfig = ShipmentsConfig()
     tracking: TrackingConfig = TrackingConfig()
     maintain: MaintainConfig = MaintainConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
+    logging: LoggingConfig = LoggingConfig()
+    metrics: MetricsConfig = MetricsConfig()
+    lineage: LineageConfig = LineageConfig()
 
     @model_validator(mode="after")
     def _fits(self) -> Self:

@@ -60,6 +60,13 @@ def lease(lake: Lake, work: str) -> Iterator[None]:
         lake.delete(_place(mine))
 
 
+def holders(lake: Lake) -> list[tuple[Row, bool]]:
+    """Who holds which work at present, and whether it still lives: work, host, pid, since (UTC)."""
+    if not lake.exists(table("leases")):
+        return []
+    return [(row, _lives(lake, row)) for row in lake.read(table("leases")).to_pylist()]
+
+
 def _take(lake: Lake, work: str, mine: Row) -> bool:
     """Whether it was taken; False: the table has changed meanwhile."""
     version, held, others = _read(lake, work)

@@ -60,7 +60,7 @@ def work(walk: Walk) -> Outcome:
         based_on = None if is_whole else found
         if based_on is not None:
             walk.progress.say(f"the panel is that of {based_on[0]}, and what has changed since")
-        walk.progress.wrote(PANEL, write_spark(walk.lake, rows, table(PANEL), where={"as_of": walk.as_of}))
+        walk.watch.wrote(PANEL, write_spark(walk.lake, rows, table(PANEL), where={"as_of": walk.as_of}))
         return _past(walk, based_on[0] if based_on else None)
 
     with ExitStack() as held:
@@ -85,7 +85,7 @@ def work(walk: Walk) -> Outcome:
                 for name, frame in gold.items()
             }
             for name, rows in written.items():
-                walk.progress.wrote(name, rows.result())
+                walk.watch.wrote(name, rows.result())
     # Groups depend on the night that the clusters were found in: with other ones, what follows is to be done anew.
     return Outcome(result=dict(clusters), memo=memo_of(walk, based_on, loads) | clusters)
 

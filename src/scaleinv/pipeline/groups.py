@@ -110,9 +110,12 @@ def run_groups(
     if cards:
         walk.progress.say(f"{len(cards):,} of {len(todo):,} groups were done before")
     missing = [request for request in todo if request.id not in cards]
+    new: list[Card] = []
     for finished, card in _fan_out(walk, work, missing, failed):
         cards[finished] = card
+        new.append(card)
         walk.progress.count(len(cards), len(todo), f"groups (last: {finished})")
+    walk.watch.groups([*cards.values()], new)
     return [cards[request.id] for request in todo]
 
 

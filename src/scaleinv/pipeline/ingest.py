@@ -246,7 +246,7 @@ def land(
     )
     said = f"{name}: read {counts['read']:,} = accepted {counts['accepted']:,} + quarantined "
     walk.progress.say(f"{said}{counts['quarantined']:,} + duplicates {counts['duplicates']:,}; load {load.number}")
-    walk.progress.wrote(into.name, rows)
+    walk.watch.wrote(into.name, rows)
     _finish(walk, name, load.number)
     return counts
 
@@ -264,7 +264,7 @@ def _keep_aside(walk: Walk, load: Load, quarantine: DataFrame | None, rows: int)
     if quarantine is not None and rows:
         frame = quarantine.select(F.lit(load.source).alias("source"), F.lit(load.number).alias("load"), "*")
         kept = write_spark(walk.lake, frame, aside, where=where)
-        walk.progress.wrote(aside.name, kept)
+        walk.watch.wrote(aside.name, kept)
         if kept != rows:
             raise EngineError(
                 explain(

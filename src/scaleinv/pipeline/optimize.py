@@ -102,7 +102,7 @@ def work(walk: Walk) -> Outcome:
         at_once |= part.at_once
         sums.add_all(part.replay)
     walk.lake.commit(table("gold/policies"), files, where={"as_of": walk.as_of})
-    walk.progress.wrote("gold/policies", n_series)
+    walk.watch.wrote("gold/policies", n_series)
     if n_stretched:
         walk.progress.say(f"{n_stretched:,} series have lead times beyond the horizon: their forecast was stretched")
     if n_held:

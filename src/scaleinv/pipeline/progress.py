@@ -1,55 +1,75 @@
-"""What a person or a job log sees while the walk runs: one line per event, groups done of how many."""
+"""What a person or a job log sees while the walk runs: one line per event, groups done of how many.
+
+Lines are for people, or, where programs collect them, JSON objects that say which run, night and stage they are of.
+"""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from dataclasses import dataclass, field
-from typing import TextIO
+from datetime import UTC, datetime
+from typing import Final, TextIO
+
+BAR: Final = 24
+"""Characters of the bar on a terminal."""
 
 
 @dataclass
 class Progress:
-    """Writes to ``stream``; on a terminal the count of groups stays on one line, in a log it is a line now and then."""
+    """Writes to ``stream``; on a terminal the count of groups is a bar on one line, in a log a line now and then."""
 
     stream: TextIO = field(default_factory=lambda: sys.stderr)
     every_seconds: float = 10.0
+    is_json: bool = False
+    facts: dict[str, str] = field(default_factory=dict)
+    """In every JSON line: run, env, as_of."""
     _started: float = field(default_factory=time.monotonic)
+    _stage: str = ""
     _label: str = ""
     _last: float = 0.0
     _open: bool = False
 
     def begin(self, stage: str, number: int, total: int) -> None:
         """A stage starts."""
-        self._label = f"[{number}/{total}] {stage:<9}"
+        self._stage, self._label = stage, f"[{number}/{total}] {stage:<9}"
         self._started = time.monotonic()
         self._last = 0.0
 
-    def say(self, text: str) -> None:
-        """One line under the present stage."""
-        self._line(f"{self._label} {text}")
+    def say(self, text: str, *, event: str = "said", level: str = "info", **facts: object) -> None:
+        """One line under the present stage; ``facts`` are shown in JSON only."""
+        if self.is_json:
+            self._line(json_line(text, level=level, stage=self._stage, event=event, **self.facts, **facts))
+        else:
+            self._line(f"{self._label} {text}")
 
     def count(self, done: int, total: int, what: str) -> None:
         """``done`` of ``total``; throttled, except for the last."""
         now = time.monotonic()
-        if done < total and now - self._last < (0.2 if self.stream.isatty() else self.every_seconds):
+        is_bar = self.stream.isatty() and not self.is_json
+        if done < total and now - self._last < (0.2 if is_bar else self.every_seconds):
             return
         self._last = now
-        text = f"{self._label} {done:,} of {total:,} {what}, {now - self._started:.0f} s"
-        if self.stream.isatty() and done < total:
-            self.stream.write(f"\r\x1b[K{text}")
+        seconds = now - self._started
+        text = f"{done:,} of {total:,} {what}, {seconds:.0f} s"
+        if is_bar and done < total:
+            full = BAR * done // total
+            self.stream.write(f"\r\x1b[K{self._label} [{'#' * full}{'.' * (BAR - full)}] {text}")
             self.stream.flush()
             self._open = True
         else:
-            self._line(text)
+            self.say(text, event="counted", done=done, total=total, seconds=round(seconds, 3))
 
-    def wrote(self, table: str, rows: int) -> None:
+    def wrote(self, table: str, rows: int, version: int | None = None) -> None:
         """A table was committed."""
-        self.say(f"wrote {table}: {rows:,} rows")
+        stands = "" if version is None else f" (version {version})"
+        self.say(f"wrote {table}: {rows:,} rows{stands}", event="wrote", table=table, rows=rows, table_version=version)
 
     def end(self) -> None:
         """The present stage is done."""
-        self.say(f"done in {time.monotonic() - self._started:.1f} s")
+        seconds = time.monotonic() - self._started
+        self.say(f"done in {seconds:.1f} s", event="done", seconds=round(seconds, 3))
 
     def _line(self, text: str) -> None:
         if self._open:
@@ -57,3 +77,10 @@ class Progress:
             self._open = False
         self.stream.write(text + "\n")
         self.stream.flush()
+
+
+def json_line(message: str, *, level: str, **facts: object) -> str:
+    """One log line as a JSON object: its time in UTC, its level, what is known, the message; never a line break."""
+    now = datetime.now(UTC).isoformat(timespec="milliseconds")
+    known = {name: value for name, value in facts.items() if value not in (None, "")}
+    return json.dumps({"time": now, "level": level, **known, "message": message}, ensure_ascii=False, default=str)

@@ -105,7 +105,7 @@ def work(walk: Walk) -> Outcome:
         files.append(walk.lake.stage_file(table(_TABLE), rows, partition=partition))
         n_rows += rows.num_rows
     walk.lake.commit(table(_TABLE), files, where={"as_of": walk.as_of})
-    walk.progress.wrote(_TABLE, n_rows)
+    walk.watch.wrote(_TABLE, n_rows)
     return Outcome()
 
 

@@ -70,7 +70,7 @@ STAGES: Final[tuple[Stage, ...]] = (
         "one model per group and kind, fanned out by Ray; resumes",
         ("gold/panel", "gold/series"),
         ("gold/training_ledger",),
-        ("forecast", *_BACKTEST, "ray.cpus_per_worker"),
+        ("forecast", *_BACKTEST, "ray.cpus_per_worker", "schedule.rule"),
     ),
     Stage(
         "forecast",

@@ -40,7 +40,7 @@ def stream(config: Config, source: str, *, follow: bool) -> int:
         EngineError: the broker or Spark fails.
     """
     kafka = kafka_of(config, source)
-    progress = Progress()
+    progress = Progress(is_json=config.logging.is_json, facts={"env": config.env})
     progress.begin("ingest", 1, len(STAGES))
     with _session(config) as spark, _asked_to_stop() as stop:
         rows = land(spark, Lake(config.lake), source, kafka, follow=follow, progress=progress, stop=stop)

@@ -11,6 +11,7 @@ from scaleinv.errors import DataError
 from scaleinv.evaluation import cutoffs
 from scaleinv.forecast import Fitted, Group, fit, odd_series
 from scaleinv.lake import Lake
+from scaleinv.pipeline.due import models_to_keep, training_settings
 from scaleinv.pipeline.groups import Card, Request, load_group, message, requests, run_groups
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Outcome, Walk, digest, rows_of
@@ -34,17 +35,23 @@ def work(walk: Walk) -> Outcome:
     stage = next(stage for stage in STAGES if stage.name == "train")
     learning = [model for model in config.forecast.models if model not in CLASSICAL]
     todo = requests(walk, kind="train", models=learning, cutoffs=[cutoff], fingerprint=walk.fingerprint(stage))
+    settings = training_settings(walk)
+    kept = {} if walk.force else models_to_keep(walk, settings)
+    if kept:
+        walk.progress.say(f"{len(kept):,} of {len(todo):,} models are younger than their cadence: used as they are")
+        todo = [request for request in todo if (request.model, request.group_id) not in kept]
     if config.forecast.warm_start:
         todo = _warm(walk, todo)
     cards = run_groups(walk, train_group, todo, _failed)
     ledger = table("gold/training_ledger")
-    rows = [{name: card[name] for name in ledger.names} | {"as_of": walk.as_of} for card in cards]
+    made = [{name: card[name] for name in ledger.names} for card in cards]
+    rows = [row | {"as_of": walk.as_of} for row in [*made, *kept.values()]]
     walk.overwrite(ledger.name, rows_of(ledger, rows))
     _remove_models(walk, kept={row["artefact"] for row in rows})
     counts = Counter(row["status"] for row in rows)
     walk.progress.say(", ".join(f"{status} {count:,}" for status, count in sorted(counts.items())))
     states = sorted((row["model"], row["group_id"], row["status"], row["fingerprint"]) for row in rows)
-    return Outcome(result={"groups": states}, complete=counts["failed"] == 0)
+    return Outcome(result={"groups": states}, complete=counts["failed"] == 0, memo={"settings": settings})
 
 
 def _warm(walk: Walk, todo: list[Request]) -> list[Request]:

@@ -31,6 +31,7 @@ from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.stages import STAGES, Stage, stages_before
 from scaleinv.pipeline.targets import policy_table_state
+from scaleinv.pipeline.watch import Watch
 from scaleinv.schema import Table, table
 
 if TYPE_CHECKING:
@@ -63,6 +64,9 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.lake = Lake(self.config.lake)
+        self.watch = Watch(self.config, self.as_of, self.lake, self.progress)
+        self.progress.is_json = self.config.logging.is_json
+        self.progress.facts = {"run": self.watch.run, "env": self.config.env, "as_of": self.as_of.isoformat()}
 
     # --- running ---------------------------------------------------------------------------------------------------
 
@@ -84,12 +88,17 @@ class Walk:
     def _do(self, stage: Stage) -> None:
         try:
             # The history is every night's: two that add to it at once would take each other's loads for their own.
-            with lease(self.lake, "ingest") if stage.name == "ingest" else nullcontext():
+            with (
+                lease(self.lake, "ingest") if stage.name == "ingest" else nullcontext(),
+                self.watch.stage(stage) as told,
+            ):
                 # Before the work: a file that is delivered meanwhile must not be taken for one that was read.
                 fingerprint = self.fingerprint(stage)
                 self.unmark(stage)
                 self.progress.say(stage.purpose)
-                self._mark(stage, fingerprint, stage.load()(self))
+                outcome = stage.load()(self)
+                self._mark(stage, fingerprint, outcome)
+                told(outcome.complete)
         except Exception as error:
             if "No space left on device" not in str(error):  # as Spark, delta-rs and Python all say
                 raise
@@ -205,7 +214,7 @@ class Walk:
     def overwrite(self, name: str, rows: pa.Table) -> None:
         """Replaces tonight's rows of a gold table in one commit."""
         self.lake.overwrite(table(name), rows, where={"as_of": self.as_of})
-        self.progress.wrote(name, rows.num_rows)
+        self.watch.wrote(name, rows.num_rows)
 
     def groups(self) -> list[str]:
         """Training groups of tonight, sorted.

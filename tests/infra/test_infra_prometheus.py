@@ -1,0 +1,164 @@
+"""Alert rules and the dashboard: they speak of metrics and labels that the code emits, in PromQL that parses."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import jsonschema
+import pytest
+import yaml
+from tests.infra.promql import Selector, selectors
+
+from scaleinv.pipeline.metrics import METRICS
+from scaleinv.pipeline.stages import STAGE_NAMES
+from scaleinv.schema import TABLES
+
+ROOT = Path(__file__).parents[2]
+RULES = yaml.safe_load((ROOT / "infra/prometheus/rules.yaml").read_text())
+BOARD = json.loads((ROOT / "infra/grafana/scaleinv.json").read_text())
+EXPRESSIONS = [rule["expr"] for group in RULES["groups"] for rule in group["rules"]]
+QUERIES = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]
+VARIABLES = [entry["query"]["query"] for entry in BOARD["templating"]["list"] if entry["type"] == "query"]
+STATES = {"running", "done", "incomplete", "failed", "fell_back"}
+
+RULE_FILE = {
+    "type": "object",
+    "required": ["groups"],
+    "additionalProperties": False,
+    "properties": {
+        "groups": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["name", "rules"],
+                "additionalProperties": False,
+                "properties": {
+                    "name": {"type": "string"},
+                    "interval": {"type": "string", "pattern": r"^\d+[smhd]$"},
+                    "rules": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {
+                            "type": "object",
+                            "required": ["alert", "expr", "labels", "annotations"],
+                            "additionalProperties": False,
+                            "properties": {
+                                "alert": {"type": "string", "pattern": "^Scaleinv[A-Za-z]+$"},
+                                "expr": {"type": "string"},
+                                "for": {"type": "string", "pattern": r"^\d+[smhd]$"},
+                                "labels": {
+                                    "type": "object",
+                                    "required": ["severity"],
+                                    "properties": {"severity": {"enum": ["critical", "warning", "info"]}},
+                                },
+                                "annotations": {"type": "object", "required": ["summary", "description"]},
+                            },
+                        },
+                    },
+                },
+            },
+        }
+    },
+}
+DASHBOARD = {
+    "type": "object",
+    "required": ["uid", "title", "schemaVersion", "panels", "templating", "time"],
+    "properties": {
+        "uid": {"type": "string", "maxLength": 40, "pattern": "^[a-zA-Z0-9_-]+$"},
+        "schemaVersion": {"type": "integer", "minimum": 36},
+        "panels": {
+            "type": "array",
+            "minItems": 1,
+            "items": {
+                "type": "object",
+                "required": ["id", "title", "type", "gridPos", "targets", "datasource", "fieldConfig"],
+                "properties": {
+                    "type": {"enum": ["stat", "timeseries", "table"]},
+                    "gridPos": {
+                        "type": "object",
+                        "required": ["x", "y", "w", "h"],
+                        "properties": {"x": {"minimum": 0, "maximum": 23}, "w": {"minimum": 1, "maximum": 24}},
+                    },
+                    "targets": {
+                        "type": "array",
+                        "minItems": 1,
+                        "items": {"type": "object", "required": ["refId", "expr", "datasource"]},
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_the_rule_file_has_the_shape_that_prometheus_reads() -> None:
+    jsonschema.validate(RULES, RULE_FILE)
+    names = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
+    assert max(Counter(names).values()) == 1
+
+
+def test_the_dashboard_has_the_shape_that_grafana_reads_and_no_panel_on_another() -> None:
+    jsonschema.validate(BOARD, DASHBOARD)
+    assert max(Counter(panel["id"] for panel in BOARD["panels"]).values()) == 1
+    places = [
+        (x, y)
+        for grid in (panel["gridPos"] for panel in BOARD["panels"])
+        for x in range(grid["x"], grid["x"] + grid["w"])
+        for y in range(grid["y"], grid["y"] + grid["h"])
+    ]
+    assert max(Counter(places).values()) == 1
+    assert max(x for x, _ in places) == 23
+
+
+@pytest.mark.parametrize("expression", [*EXPRESSIONS, *QUERIES])
+def test_every_expression_speaks_of_what_is_emitted(expression: str) -> None:
+    found = selectors(expression)
+    assert found, expression
+    for selector in found:
+        _check(selector)
+
+
+def _check(selector: Selector) -> None:
+    assert selector.metric in METRICS, selector.metric
+    known = {"env", *METRICS[selector.metric].labels}
+    assert set(selector.labels) <= known, selector
+    if "stage" in selector.labels:
+        assert selector.labels["stage"] in STAGE_NAMES
+    if "table" in selector.labels:
+        assert selector.labels["table"] in TABLES
+    if "state" in selector.labels:
+        assert {*selector.labels["state"].split("|")} <= STATES
+
+
+def test_every_metric_is_on_the_dashboard() -> None:
+    shown = {selector.metric for query in [*QUERIES, *VARIABLES] for selector in _known(query)}
+    assert shown == set(METRICS)
+
+
+def _known(query: str) -> list[Selector]:
+    # label_values(metric, label) is Grafana's own word: its second argument is no metric.
+    return [selector for selector in selectors(query) if selector.metric != "env"]
+
+
+@pytest.mark.parametrize("wrong", ["sum(scaleinv_groups", "scaleinv_groups{)", "summ(scaleinv_groups)", "a ; b"])
+def test_what_is_no_promql_is_found(wrong: str) -> None:
+    with pytest.raises(ValueError, match=r"brackets|unknown function|no PromQL"):
+        selectors(wrong)
+
+
+def test_annotations_name_only_labels_that_the_alert_has() -> None:
+    """A label that the expression's aggregation drops would be shown as nothing."""
+    for rule in (rule for group in RULES["groups"] for rule in group["rules"]):
+        said = " ".join(rule["annotations"].values())
+        for label in ("env", "stage", "source", "state", "table"):
+            if f"$labels.{label}" in said:
+                assert f"by (env, {label})" in rule["expr"] or (label == "env" and "by (env" in rule["expr"]), rule
+
+
+def test_the_documentation_names_every_metric_and_alert() -> None:
+    page = (ROOT / "docs/operations.md").read_text()
+    alerts = [rule["alert"] for group in RULES["groups"] for rule in group["rules"]]
+    assert [name for name in [*METRICS, *alerts] if f"`{name}`" not in page] == []
