@@ -1,0 +1,57 @@
+{{- define "scaleinv.labels" -}}
+app.kubernetes.io/name: scaleinv
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{- define "scaleinv.selector" -}}
+app.kubernetes.io/name: scaleinv
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{- define "scaleinv.podSecurity" -}}
+runAsNonRoot: true
+runAsUser: 10001
+runAsGroup: 10001
+fsGroup: 10001
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "scaleinv.security" -}}
+allowPrivilegeEscalation: false
+privileged: false
+runAsNonRoot: true
+runAsUser: 10001
+capabilities: {drop: [ALL]}
+seccompProfile: {type: RuntimeDefault}
+{{- end }}
+
+{{- define "scaleinv.envFrom" -}}
+- configMapRef: {name: {{ .Release.Name }}-settings}
+{{- range .Values.secrets }}
+- secretRef: {name: {{ . }}}
+{{- end }}
+{{- end }}
+
+{{- define "scaleinv.ordersVolume" -}}
+name: orders
+{{- if .Values.orders.claim }}
+persistentVolumeClaim: {claimName: {{ .Values.orders.claim }}}
+{{- else }}
+emptyDir: {}
+{{- end }}
+{{- end }}
+
+{{/* Arguments of a stage as a list; AS_OF is put in when the night begins. */}}
+{{- define "scaleinv.arguments" -}}
+{{- $arguments := list "--env" .Values.env "--as-of" "AS_OF" }}
+{{- range .Values.overrides }}{{ $arguments = concat $arguments (list "--set" .) }}{{ end }}
+{{- if .Values.schedule.onlyDue }}{{ $arguments = concat $arguments (list "--set" "schedule.reuse=true") }}{{ end }}
+{{- $arguments = concat $arguments (list
+  "--set" (printf "spark.shuffle_partitions=%v" .Values.spark.shufflePartitions)
+  "--set" (printf "ray.num_workers=%v" .Values.ray.numWorkers)
+  "--set" (printf "ray.cpus_per_worker=%v" .Values.ray.cpusPerWorker)
+  "--set" (printf "ray.gpus_per_worker=%v" .Values.ray.gpusPerWorker)) }}
+{{- toJson $arguments }}
+{{- end }}
