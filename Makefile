@@ -10,7 +10,7 @@ LOCK = $(COMPILE) pyproject.toml --group build --constraint requirements/constra
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint types unit lock sync-cpu sync-dev sync-gpu clean
+.PHONY: help demo test lint types unit check-infra audit lock sync-cpu sync-dev sync-gpu clean
 
 help: ## Show this help
 	@echo "scaleinv - from a retailer's records to its orders"
@@ -37,6 +37,12 @@ lint: .venv/.dev ## Style and import contracts
 types: .venv/.dev ## mypy, strict
 	$(BIN)/mypy
 
+check-infra: .venv/.dev ## Chart, manifests, images, DAG, alert rules, lineage: checked by helm, Airflow and others (minutes, network)
+	infra/check
+
+audit: .venv/.dev ## Known vulnerabilities, licences and a bill of materials of the locked packages, into build/audit
+	infra/audit
+
 lock: ## Renew the hashed requirement files from pyproject.toml
 	$(LOCK) --output-file requirements/cpu.txt
 	$(LOCK) --group dev --constraint requirements/cpu.txt --output-file requirements/dev.txt
@@ -61,5 +67,5 @@ sync-gpu: .venv/.gpu ## The same, with cuDF and cuML, for a machine with an NVID
 .venv/.gpu: requirements/gpu.txt pyproject.toml
 	@infra/sync "$(PYTHON)" gpu
 
-clean: ## Remove .venv, .uv and the lakes of demo and test; those of other environments stay
-	rm -rf .venv .uv .scaleinv/demo .scaleinv/test
+clean: ## Remove .venv, .uv, .tools and the lakes of demo and test; those of other environments stay
+	rm -rf .venv .uv .tools build .scaleinv/demo .scaleinv/test

@@ -1,0 +1,229 @@
+"""What the chart renders to, as committed, without helm; `infra/check` renders anew and asks the schemas."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from scaleinv.config import load_config
+from scaleinv.pipeline.stages import STAGE_NAMES
+
+ROOT = Path(__file__).parents[2]
+HELM = ROOT / "infra" / "helm"
+SIZES = ("small", "medium", "large")
+Json = dict[str, Any]
+
+
+def things(size: str) -> list[Json]:
+    """Objects of a rendered chart, and those that a night creates, which lie in a ConfigMap as JSON."""
+    found = [thing for thing in yaml.safe_load_all((HELM / "rendered" / f"{size}.yaml").read_text()) if thing]
+    for thing in [thing for thing in found if thing["kind"] == "ConfigMap"]:
+        found += [json.loads(text) for name, text in sorted(thing["data"].items()) if name.endswith(".json")]
+    return found
+
+
+def of_kind(size: str, *kinds: str) -> list[Json]:
+    return [thing for thing in things(size) if thing["kind"] in kinds]
+
+
+def pods(thing: Any, path: str = "") -> Iterator[tuple[str, Json]]:
+    """Pod specs at any depth."""
+    if isinstance(thing, dict):
+        if isinstance(thing.get("containers"), list):
+            yield path, thing
+        for key, value in thing.items():
+            yield from pods(value, f"{path}.{key}")
+    elif isinstance(thing, list):
+        for n, value in enumerate(thing):
+            yield from pods(value, f"{path}[{n}]")
+
+
+def test_what_is_committed_was_rendered_from_this_chart() -> None:
+    """As `infra/helm/render` says it: the hash of the listing of all files' hashes."""
+    files = sorted(str(path.relative_to(HELM)) for path in (HELM / "scaleinv").rglob("*") if path.is_file())
+    listing = "".join(f"{hashlib.sha256((HELM / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
+    expected = (HELM / "rendered" / "sources.sha256").read_text().strip()
+    assert hashlib.sha256(listing.encode()).hexdigest() == expected, "the chart has changed: run infra/helm/render"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_every_container_is_confined_and_has_limits(size: str) -> None:
+    found = [(thing["kind"], path, pod) for thing in things(size) for path, pod in pods(thing)]
+    assert len(found) >= 6
+    for kind, path, pod in found:
+        assert pod["securityContext"]["runAsNonRoot"], (kind, path)
+        assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+        for container in pod["containers"]:
+            context = container["securityContext"]
+            assert (context["allowPrivilegeEscalation"], context["privileged"]) == (False, False), (kind, path)
+            assert context["capabilities"] == {"drop": ["ALL"]}
+            assert {"cpu", "memory"} <= {*container["resources"]["requests"]}
+            assert "memory" in container["resources"]["limits"]
+            assert container["image"].startswith("registry.example/scaleinv:")
+    for spark in of_kind(size, "SparkApplication"):
+        for part in ("driver", "executor"):
+            assert spark["spec"][part]["securityContext"]["capabilities"] == {"drop": ["ALL"]}
+            assert spark["spec"][part]["podSecurityContext"]["runAsUser"] == 10001
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_secrets_are_named_and_never_said(size: str) -> None:
+    assert of_kind(size, "Secret") == []
+    (settings,) = [one for one in of_kind(size, "ConfigMap") if one["metadata"]["name"] == "scaleinv-settings"]
+    assert not [name for name in settings["data"] if re.search(r"(?i)secret|password|token|_key", name)]
+    references = [
+        ref
+        for thing in things(size)
+        for _, pod in pods(thing)
+        for c in pod["containers"]
+        for ref in c.get("envFrom", [])
+    ]
+    assert {ref["secretRef"]["name"] for ref in references if "secretRef" in ref} == {"scaleinv-lake"}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_only_those_who_need_the_api_have_a_token_for_it(size: str) -> None:
+    mounted = {one["metadata"]["name"]: one["automountServiceAccountToken"] for one in of_kind(size, "ServiceAccount")}
+    assert mounted == {
+        "scaleinv-night": True, "scaleinv-spark": True, "scaleinv-ray": True, "scaleinv-work": False,
+    }  # fmt: skip
+    for role in of_kind(size, "Role"):
+        for rule in role["rules"]:
+            assert "*" not in [*rule["verbs"], *rule["resources"], *rule["apiGroups"]]
+            assert "secrets" not in rule["resources"]
+    assert of_kind(size, "ClusterRole", "ClusterRoleBinding") == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_a_night_is_all_stages_in_order(size: str) -> None:
+    night = of_kind(size, "SparkApplication", "RayJob")
+    spark = [Path(one["spec"]["mainApplicationFile"]).stem for one in night if one["kind"] == "SparkApplication"]
+    (ray,) = [one for one in night if one["kind"] == "RayJob"]
+    looped = re.search(r"for stage in ([a-z ]+);", ray["spec"]["entrypoint"])
+    assert looped
+    assert (*spark, *looped[1].split()) == STAGE_NAMES
+    for stage in STAGE_NAMES:
+        assert (ROOT / "jobs" / f"{stage}.py").is_file()
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_arguments_are_options_that_scaleinv_has_and_the_same_for_each_stage(
+    size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another set of options for one stage would make the next refuse what it left."""
+    for name in ("SCALEINV_RETAILER", "SCALEINV_LAKE", "SCALEINV_DATA", "SCALEINV_ORDERS"):
+        monkeypatch.setenv(name, "somewhere")
+    given = {" ".join(one["spec"]["arguments"]) for one in of_kind(size, "SparkApplication")}
+    (ray,) = of_kind(size, "RayJob")
+    given.add(re.search(r"\$stage\.py (.+); done", ray["spec"]["entrypoint"])[1])  # type: ignore[index]
+    (arguments,) = given
+    words = arguments.split()
+    assert words[:4] == ["--env", "prod", "--as-of", "AS_OF"]
+    config = load_config("prod", overrides=[value for flag, value in zip(words[4::2], words[5::2], strict=True)])
+    assert {*words[4::2]} == {"--set"}
+    assert config.schedule.reuse
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_workers_that_are_asked_for_fit_into_the_pools(size: str) -> None:
+    (ray,) = of_kind(size, "RayJob")
+    options = dict(re.findall(r"--set ray\.(\w+)=([\d.]+)", ray["spec"]["entrypoint"]))
+    workers, cpus, gpus = (
+        int(options["num_workers"]),
+        float(options["cpus_per_worker"]),
+        float(options["gpus_per_worker"]),
+    )
+    room_cpu, room_gpu = 0.0, 0.0
+    for group in ray["spec"]["rayClusterSpec"]["workerGroupSpecs"]:
+        requests = group["template"]["spec"]["containers"][0]["resources"]["requests"]
+        n, on_gpu = group["maxReplicas"], float(requests.get("nvidia.com/gpu", 0))
+        room_gpu += n * on_gpu
+        room_cpu += n * float(requests["cpu"]) if on_gpu or not gpus else 0
+    assert workers * cpus <= room_cpu
+    assert workers * gpus <= room_gpu
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_must_not_be_lost_is_on_no_spot_node_and_has_a_budget(size: str) -> None:
+    (ray,) = of_kind(size, "RayJob")
+    cluster = ray["spec"]["rayClusterSpec"]
+    assert "tolerations" not in cluster["headGroupSpec"]["template"]["spec"]
+    assert all(
+        group["template"]["spec"]["tolerations"][0]["key"] == "scaleinv/spot" for group in cluster["workerGroupSpecs"]
+    )
+    for spark in of_kind(size, "SparkApplication"):
+        assert "tolerations" not in spark["spec"]["driver"]
+        assert spark["spec"]["executor"]["tolerations"]
+    budgets = {one["metadata"]["name"]: one["spec"]["maxUnavailable"] for one in of_kind(size, "PodDisruptionBudget")}
+    assert budgets == {"scaleinv-ray-head": 0, "scaleinv-spark-driver": 0, "scaleinv-night": 0, "scaleinv-server": 1}
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_pods_are_closed_to_all_but_their_own_part(size: str) -> None:
+    policies = {one["metadata"]["name"]: one["spec"] for one in of_kind(size, "NetworkPolicy")}
+    closed = policies["scaleinv-none"]
+    assert closed["policyTypes"] == ["Ingress", "Egress"]
+    assert "ingress" not in closed
+    assert "egress" not in closed
+    for part in ("spark", "ray"):
+        first = policies[f"scaleinv-{part}"]["ingress"][0]["from"][0]["podSelector"]["matchLabels"]
+        assert first["scaleinv/part"] == part
+        assert first["app.kubernetes.io/instance"] == "scaleinv"
+    assert policies["scaleinv-server"]["ingress"] == [], "nobody, unless values say who"
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_serves_has_probes(size: str) -> None:
+    (server,) = of_kind(size, "Deployment")
+    (container,) = server["spec"]["template"]["spec"]["containers"]
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+    assert container["readinessProbe"]["httpGet"]["path"] == "/readyz"
+    assert container["securityContext"]["readOnlyRootFilesystem"]
+
+
+def test_nights_do_not_overlap_and_versions_are_the_locked_ones() -> None:
+    lock = (ROOT / "requirements" / "gpu.txt").read_text()
+    for size in SIZES:
+        night = next(one for one in of_kind(size, "CronJob") if one["metadata"]["name"] == "scaleinv-night")
+        assert night["spec"]["concurrencyPolicy"] == "Forbid"
+        (ray,) = of_kind(size, "RayJob")
+        assert f"ray=={ray['spec']['rayClusterSpec']['rayVersion']} " in lock
+        for spark in of_kind(size, "SparkApplication"):
+            assert f"pyspark=={spark['spec']['sparkVersion']} " in lock
+
+
+# --- images -----------------------------------------------------------------------------------------------------------
+
+
+def test_images_take_only_locked_packages_and_run_as_nobody_special() -> None:
+    text = (ROOT / "infra/docker/Dockerfile").read_text()
+    build, last = text.split("\nFROM ")[1:]
+    for line in re.findall(r"pip (?:install|sync).*", build):
+        assert "--require-hashes" in line or "--no-deps --no-build-isolation ." in line, line
+    assert "pip install" not in last
+    assert not re.search(r"apt-get install[^&]*\b(gcc|g\+\+|build-essential|git|curl|jdk)\b", last)
+    assert re.search(r"^USER 10001:10001$", last, re.MULTILINE)
+    assert last.index("USER 10001") < last.index("ENTRYPOINT")
+    for lock in ("cpu", "gpu", "uv"):
+        pinned = (ROOT / f"requirements/{lock}.txt").read_text()
+        names = re.findall(r"^[A-Za-z0-9][^\s=]*==\S+", pinned, re.MULTILINE)
+        assert names
+        assert pinned.count("--hash=sha256:") >= len(names)
+
+
+def test_what_the_image_copies_is_there_and_not_ignored() -> None:
+    text = (ROOT / "infra/docker/Dockerfile").read_text()
+    kept = [
+        line[1:] for line in (ROOT / "infra/docker/Dockerfile.dockerignore").read_text().splitlines() if line[0] == "!"
+    ]
+    copied = [word for line in re.findall(r"^COPY (?!--from)(.+)$", text, re.MULTILINE) for word in line.split()[:-1]]
+    for path in copied:
+        assert (ROOT / path).exists(), path
+        assert any(path.rstrip("/") == one or path.startswith(f"{one}/") for one in kept), path
