@@ -1,8 +1,8 @@
 """A DAG of Airflow 3: a night of scaleinv, a task per stage, and what looks after the lake.
 
 Put it into the DAGs folder; needs apache-airflow-providers-standard. How a stage is submitted the environment of the
-scheduler and the workers says: SCALEINV_SPARK_SUBMIT, SCALEINV_RAY_SUBMIT and SCALEINV_SUBMIT, in which ``{stage}`` is the
-stage; its options follow. Weekly and monthly training are conf/schedule.yaml's: each night trains what is due.
+scheduler and the workers says: SCALEINV_SPARK_SUBMIT, SCALEINV_RAY_SUBMIT and SCALEINV_SUBMIT, in which ``{stage}`` is
+the stage; its options follow. Weekly and monthly training are conf/schedule.yaml's: each night trains what is due.
 """
 
 from __future__ import annotations

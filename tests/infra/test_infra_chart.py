@@ -154,6 +154,7 @@ def test_workers_that_are_asked_for_fit_into_the_pools(size: str) -> None:
 def test_what_must_not_be_lost_is_on_no_spot_node_and_has_a_budget(size: str) -> None:
     (ray,) = of_kind(size, "RayJob")
     cluster = ray["spec"]["rayClusterSpec"]
+    assert cluster["authOptions"] == {"mode": "token"}
     assert "tolerations" not in cluster["headGroupSpec"]["template"]["spec"]
     assert all(
         group["template"]["spec"]["tolerations"][0]["key"] == "scaleinv/spot" for group in cluster["workerGroupSpecs"]

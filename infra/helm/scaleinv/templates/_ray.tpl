@@ -59,10 +59,11 @@ spec:
   {{- end }}
 {{- end }}
 
-{{/* The cluster of a RayJob. Its token is one that KubeRay makes for this cluster: nobody else can submit to it. */}}
+{{/* The cluster of a RayJob. KubeRay makes a token for it, in a Secret: without it nobody submits a job or reads the dashboard. */}}
 {{- define "scaleinv.rayCluster" -}}
 {{- $ray := .Values.ray }}
 rayVersion: {{ $ray.version | quote }}
+authOptions: {mode: token}
 enableInTreeAutoscaling: true
 autoscalerOptions:
   upscalingMode: Default
