@@ -75,6 +75,13 @@ def test_the_shipped_schedule_is_weekly_for_fast_movers_and_monthly_for_staples(
     assert load_config("demo", overrides=["schedule.classes.fast.train=3"]).schedule.of("fast").train_days == 3
 
 
+def test_models_must_not_be_gone_before_they_are_old() -> None:
+    kept = ["schedule.reuse=true", "maintain.keep_nights=28"]
+    with pytest.raises(ConfigError, match=r"keep_nights 28 is not longer than schedule's longest cadence"):
+        load_config("test", overrides=kept)
+    assert load_config("test", overrides=kept[1:]).maintain.keep_nights == 28
+
+
 # --- nights -----------------------------------------------------------------------------------------------------------
 
 

@@ -329,4 +329,9 @@ class Config(Section):
                 f"evaluation.holdout_days {self.evaluation.holdout_days} is longer than "
                 f"forecast.horizon {self.forecast.horizon}: the hold-out is forecast in one go"
             )
+        if self.schedule.reuse and self.schedule.longest >= self.maintain.keep_nights:
+            raise ValueError(
+                f"maintain.keep_nights {self.maintain.keep_nights} is not longer than schedule's longest cadence of "
+                f"training, {self.schedule.longest} days: models would be gone before they are old"
+            )
         return self

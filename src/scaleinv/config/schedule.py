@@ -47,6 +47,11 @@ class ScheduleConfig(Section):
         return self.classes.get(velocity_class, ClassSchedule())  # type: ignore[call-overload,no-any-return]
 
     @property
+    def longest(self) -> int:
+        """Days between two trainings of the class that is trained least often."""
+        return max((one.train_days for one in self.classes.values()), default=1)
+
+    @property
     def rule(self) -> dict[str, Any] | None:
         """What a night's models depend on; ``None``: nothing, all are trained."""
         return self.model_dump(mode="json") if self.reuse else None

@@ -155,8 +155,11 @@ def _group_troubles(lake: Lake, night: date, stages: Mapping[str, Record]) -> li
 
 def _to_do(config: Config, lake: Lake, night: date, stages: Mapping[str, Record], killed: tuple[str, ...]) -> list[str]:
     again = f"scaleinv run --env {config.env} --as-of {night}"
-    if any(record.state == "running" and name not in killed for name, record in stages.items()):
-        return ["wait: a run is under way"]
+    working = [one for name, one in stages.items() if one.state == "running" and name not in killed]
+    if working:
+        one = working[-1]
+        place = f"{one.stage}, since {one.started}, process {one.pid} on {one.host}"
+        return [f"wait: a run is under way ({place}); if that is gone, {again} goes on where it was"]
     lines = []
     states = {record.state for record in stages.values()}
     if "failed" in states or killed:
