@@ -121,6 +121,29 @@ def test_what_is_up_to_date_keeps_its_record(monkeypatch: pytest.MonkeyPatch) ->
     assert records_of(make().lake, NIGHT) == before
 
 
+def test_a_run_killed_between_marker_and_record_is_mended_by_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Killed(BaseException):
+        pass
+
+    def work(walk: Walk) -> Outcome:
+        ledger(walk)
+        return Outcome()
+
+    def killed(lake: object, record: Record) -> None:
+        if record.state == "done":
+            raise Killed
+        keep(lake, record)  # type: ignore[arg-type]
+
+    stub(monkeypatch, work)
+    with monkeypatch.context() as patch:
+        patch.setattr("scaleinv.pipeline.watch.keep", killed)
+        with pytest.raises(Killed):
+            make().run([TRAIN])
+    assert records_of(make().lake, NIGHT)["train"].state == "running"
+    assert make().run([TRAIN]) == [], "its marker says that it is done"
+    assert records_of(make().lake, NIGHT)["train"].state == "done"
+
+
 def test_pieces_of_a_table_add_up() -> None:
     walk = make()
     ledger(walk, 1)

@@ -45,7 +45,7 @@ def exposition(config: Config, lake: Lake, night: date | None = None) -> str:
         samples = list(metric.samples(config, lake, night, records))
         if samples:
             lines += [f"# HELP {name} {metric.help}", f"# TYPE {name} gauge"]
-            lines += [f"{name}{_labels({'env': config.env, **labels})} {value:.17g}" for labels, value in samples]
+            lines += [f"{name}{_labels({'env': config.env, **labels})} {float(value)!r}" for labels, value in samples]
     return "\n".join([*lines, ""])
 
 

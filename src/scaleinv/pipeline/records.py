@@ -79,10 +79,16 @@ def keep(lake: Lake, record: Record) -> None:
     lake.put(_place(record.as_of, record.stage), record.to_bytes())
 
 
+def record_of(lake: Lake, night: date, stage: str) -> Record | None:
+    """The record of a stage; ``None``: no run has touched it."""
+    content = lake.get(_place(night, stage))
+    return Record.from_bytes(content) if content else None
+
+
 def records_of(lake: Lake, night: date) -> dict[str, Record]:
     """Stage -> its record, in the order of the walk; of a night that no run has touched: empty."""
-    found = {stage.name: lake.get(_place(night, stage.name)) for stage in STAGES}
-    return {stage: Record.from_bytes(content) for stage, content in found.items() if content}
+    found = {stage.name: record_of(lake, night, stage.name) for stage in STAGES}
+    return {stage: record for stage, record in found.items() if record is not None}
 
 
 def nights_with_records(lake: Lake) -> list[date]:

@@ -79,6 +79,7 @@ class Walk:
                 self._require_inputs(stage)
                 if not self.force and self.up_to_date(stage):
                     self.progress.say("up to date")
+                    self.watch.stands(stage)
                     continue
                 self._do(stage)
                 self.progress.end()

@@ -21,7 +21,7 @@ from scaleinv.lake import Lake
 from scaleinv.pipeline.lineage import send_event
 from scaleinv.pipeline.metrics import publish
 from scaleinv.pipeline.progress import Progress
-from scaleinv.pipeline.records import LONGEST_ERROR, Record, State, Written, keep
+from scaleinv.pipeline.records import LONGEST_ERROR, Record, State, Written, keep, record_of
 from scaleinv.schema import table
 
 if TYPE_CHECKING:
@@ -61,6 +61,15 @@ class Watch:
             self._ended(record.ending("failed", error=_short(error), **self._facts(started)))
             raise
         self._ended(record.ending(state, **self._facts(started)))
+
+    def stands(self, stage: Stage) -> None:
+        """A stage is up to date: a run that was killed between marker and record left a record that says otherwise."""
+        self._try("the record of this stage", lambda: self._mend(stage))
+
+    def _mend(self, stage: Stage) -> None:
+        record = record_of(self.lake, self.as_of, stage.name)
+        if record is not None and record.state != "done":
+            self._tell(record.ending("done", ended=_now(), error=None))
 
     def wrote(self, name: str, rows: int) -> None:
         """A table was committed: in pieces, their rows add up."""
