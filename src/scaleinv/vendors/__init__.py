@@ -1,1 +1,16 @@
 """What is known of vendors: how long they take, how often they are late or short, and what that costs."""
+
+from scaleinv.vendors.chance import ChanceModel, Event, fit_chance
+from scaleinv.vendors.lead_time_model import LeadTimeModel, Options, fit_lead_times
+from scaleinv.vendors.orders import NEVER, Orders
+
+__all__ = [
+    "NEVER",
+    "ChanceModel",
+    "Event",
+    "LeadTimeModel",
+    "Options",
+    "Orders",
+    "fit_chance",
+    "fit_lead_times",
+]

@@ -1,0 +1,150 @@
+"""Which vendor delivers which line: least landed cost under what vendors can and must have, for millions of lines.
+
+An assignment with shared limits is relaxed by prices (Fisher, The Lagrangian relaxation method for solving integer
+programming problems, *Management Science* 27, 1981): a limit that is short costs something, a least share that is not
+reached is paid for, and each line takes what is cheapest at these prices. That gives a bound below every assignment;
+moves in order of what they cost per unit of the limit make an assignment of it that keeps all limits. The gap between
+the two is told.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from scaleinv.errors import DataError, explain
+from scaleinv.replenish.moves import Choice, improved, repaired, swapped
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+_PASSES: Final = 80
+_SWAPPED: Final = 400
+"""Up to so many lines all pairs of them are tried for a swap."""
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What candidates share. A limit is a vendor's capacity, or its share of a group of lines.
+
+    A candidate may draw on several limits, one for each of ``n_kinds`` (say, 0: capacity of its vendor, 1: share of its
+    vendor in the article).
+    """
+
+    which: Ints
+    """(n_kinds, n_lines, n_vendors) number of the limit; -1: none of this kind"""
+    use: Floats
+    """(n_kinds, n_lines, n_vendors) what the candidate takes of it"""
+    most: Floats
+    """(n_limits,) inf: no upper limit"""
+    least: Floats
+    """(n_limits,) 0: nothing is promised"""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The vendors chosen."""
+
+    choice: Ints
+    """(n_lines,) column of the candidate; -1: nobody can"""
+    cost: float
+    """money of all lines, those that nobody delivers at the cost of going without"""
+    bound: float
+    """no assignment that keeps the limits, least shares less what is ``unmet`` of them, costs less"""
+    price: Floats
+    """(n_limits,) money per unit of the limit: what one unit more of it would save; below 0: what the last unit of a
+    least share costs"""
+    used: Floats
+    """(n_limits,)"""
+    unmet: Floats
+    """(n_limits,) what is missing to the least; 0: nothing"""
+
+    @property
+    def gap(self) -> float:
+        """(cost - bound) / cost; 0 where nothing costs anything."""
+        return (self.cost - self.bound) / abs(self.cost) if self.cost else 0.0
+
+
+def select(cost: Floats, allowed: NDArray[np.bool_], without: Floats, limits: Limits) -> Selection:
+    """The cheapest vendor of every line, under the limits.
+
+    Args:
+        cost: (n_lines, n_vendors) landed cost.
+        allowed: (n_lines, n_vendors) may be chosen: a vendor that is blocked, or has no offer, may not.
+        without: (n_lines,) cost of not ordering the line at all, which is what is left where limits are short.
+        limits: what candidates share.
+
+    Raises:
+        DataError: a cost is no number, or a limit contradicts itself.
+    """
+    _check(cost, allowed, without, limits)
+    n, m = cost.shape
+    kinds = len(limits.which)
+    # The last column is to go without: it takes nothing of any limit.
+    money = np.column_stack([np.where(allowed, cost, np.inf), without])
+    which = np.concatenate([limits.which, np.full((kinds, n, 1), -1)], axis=2)
+    use = np.concatenate([np.where(limits.which >= 0, limits.use, 0.0), np.zeros((kinds, n, 1))], axis=2)
+    problem = Choice(money, np.where(which >= 0, which, len(limits.most)), use, limits.most, limits.least)
+    price, bound, chosen = _priced(problem)
+    chosen = improved(problem, repaired(problem, chosen, price))
+    if n <= _SWAPPED:
+        chosen = swapped(problem, chosen)
+    used = problem.used(chosen)[:-1]
+    unmet = np.maximum(limits.least - used, 0.0)
+    return Selection(
+        choice=np.where(chosen == m, -1, chosen),
+        cost=float(money[np.arange(n), chosen].sum()),
+        bound=bound - float((np.maximum(-price, 0.0) * unmet).sum()),
+        price=price,
+        used=used,
+        unmet=unmet,
+    )
+
+
+def _check(cost: Floats, allowed: NDArray[np.bool_], without: Floats, limits: Limits) -> None:
+    wrong = np.flatnonzero(~np.isfinite(np.where(allowed, cost, 0.0)).all(axis=1) | ~np.isfinite(without))
+    if wrong.size:
+        raise DataError(explain("costs that are no numbers", which=[f"line {row}" for row in wrong]))
+    against = np.flatnonzero(~(limits.least <= limits.most) | (limits.least < 0))
+    if against.size:
+        raise DataError(
+            explain("limits that contradict themselves", expected="0 <= least <= most", which=against.tolist())
+        )
+
+
+def _priced(problem: Choice) -> tuple[Floats, float, Ints]:
+    """Prices, the bound that they give, and what lines take at them.
+
+    The bound is concave in the prices, its slope is what is used above the most (or below the least): a price goes on by
+    a larger step while its slope keeps its sign, and back by a smaller one when that turns (Riedmiller & Braun, RPROP,
+    1993). Steps need not converge: the best bound met is kept, and every bound met is one.
+    """
+    n_limits = len(problem.most)
+    price = np.zeros(n_limits)
+    best, best_price, chosen = -np.inf, price, np.zeros(len(problem.money), np.int64)
+    typical = np.zeros(n_limits)
+    step, before = typical, np.zeros(n_limits)
+    for number in range(_PASSES):
+        taken = problem.cheapest(price)
+        bound = problem.bound(price, taken)
+        if bound > best:
+            best, best_price, chosen = bound, price, taken
+        used = problem.used(taken)[:-1]
+        # At a price of 0 neither side presses; above it the most does, below it the least.
+        slope = np.where(used > problem.most, 1.0, np.where(used < problem.least, -1.0, 0.0))
+        slope = np.where((slope == 0) & (price > 0) & (used < problem.most), -1.0, slope)
+        slope = np.where((slope == 0) & (price < 0) & (used > problem.least), 1.0, slope)
+        if not slope.any():
+            break
+        if number == 0:
+            step = problem.typical_step()
+        step = np.where(slope * before > 0, step * 1.3, np.where(slope * before < 0, step * 0.5, step))
+        moved = price + slope * step
+        # Where only one side exists, a price never changes to the other side's sign.
+        moved = np.where(np.isfinite(problem.most), moved, np.minimum(moved, 0.0))
+        price = np.where(problem.least > 0, moved, np.maximum(moved, 0.0))
+        before = slope
+    return best_price, best, chosen
