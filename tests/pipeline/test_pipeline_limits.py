@@ -80,7 +80,10 @@ def made(home: Path, *settings: str, series: dict[int, dict[str, Any]] | None = 
     walk.overwrite("gold/forecasts", rows(table("gold/forecasts"), *forecasts))
     walk.overwrite(
         "gold/lead_times",
-        rows(table("gold/lead_times"), *({"as_of": AS_OF, "vendor_id": v, "probability": p} for v, p in lead.items())),
+        rows(
+            table("gold/lead_times"),
+            *({"as_of": AS_OF, "vendor_id": v, "location_id": None, "probability": p} for v, p in lead.items()),
+        ),
     )
     walk.overwrite(
         "gold/champions", rows(table("gold/champions"), {"as_of": AS_OF, "demand_class": "smooth", "model": "lstm"})

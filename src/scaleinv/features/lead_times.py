@@ -13,7 +13,7 @@ from scaleinv.errors import DataError, explain
 
 
 def lead_times(facts: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date, config: FeaturesConfig) -> DataFrame:
-    """``gold/lead_times`` without as_of: vendor_id, probability (max_lead_time + 1,), n_receipts.
+    """``gold/lead_times`` without as_of: vendor_id, location_id (null), probability (max_lead_time + 1,), n_receipts.
 
     Orders sent within ``max_lead_time`` days of ``as_of`` are left out: of them only the quick ones have come back, so
     they would make every vendor look fast. A longer delivery counts as ``max_lead_time``. The lines of an order that
@@ -56,7 +56,8 @@ def lead_times(facts: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date
     share = F.transform(
         days, lambda day: (F.coalesce(F.col("_weights")[day], F.lit(0.0)) / F.col("_total")).cast("float")
     )
-    return found.select("vendor_id", share.alias("probability"), "n_receipts")
+    anywhere = F.lit(None).cast("string").alias("location_id")
+    return found.select("vendor_id", anywhere, share.alias("probability"), "n_receipts")
 
 
 def _added(weights: Column) -> Column:

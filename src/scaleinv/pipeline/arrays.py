@@ -73,27 +73,36 @@ class Distributions:
 
 @dataclass(frozen=True)
 class LeadTimes:
-    """Lead-time distributions of tonight's vendors."""
+    """Lead-time distributions of tonight's vendors, and of lanes that have one of their own."""
 
     vendors: NDArray[np.str_]
-    """(n_vendors,) sorted."""
+    """(n_rows,) sorted, by location within a vendor."""
+    locations: NDArray[np.str_]
+    """(n_rows,) empty: wherever the vendor has no row of its own."""
     probability: Floats
-    """(n_vendors, max_lead_time + 1) of 0, 1, 2 … days."""
+    """(n_rows, max_lead_time + 1) of 0, 1, 2 … days."""
 
     @property
     def mean(self) -> Floats:
-        """(n_vendors,) days."""
+        """(n_rows,) days."""
         return self.probability @ np.arange(self.probability.shape[1])
 
     def of(self, rows: Rows) -> NDArray[np.int64]:
-        """(n_series,) which row is the series' vendor.
+        """(n_series,) which row is that of the series' vendor and location, else of its vendor.
 
         Raises:
             DataError: a vendor has none.
         """
-        wanted = rows.text("vendor_id")
-        at = np.minimum(np.searchsorted(self.vendors, wanted), len(self.vendors) - 1)
-        unknown = self.vendors[at] != wanted
+        wanted, known = rows.text("vendor_id"), _lanes(self.vendors, self.locations)
+        order = np.argsort(known)
+
+        def found(lanes: NDArray[np.str_]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+            at = order[np.minimum(np.searchsorted(known, lanes, sorter=order), len(known) - 1)]
+            return at, known[at] == lanes
+
+        own, has_own = found(_lanes(wanted, rows.text("location_id")))
+        vendors, has_one = found(_lanes(wanted, np.zeros(len(wanted), dtype="<U1")))
+        at, unknown = np.where(has_own, own, vendors), ~(has_own | has_one)
         if unknown.any():
             which = sorted(set(wanted[unknown].tolist()))
             raise DataError(
@@ -104,11 +113,19 @@ class LeadTimes:
 
 def lead_times(walk: Walk) -> LeadTimes:
     """Tonight's ``gold/lead_times``."""
-    found = walk.read("gold/lead_times").sort_by("vendor_id")
+    found = walk.read("gold/lead_times")
+    found = found.set_column(
+        found.schema.get_field_index("location_id"), "location_id", pc.fill_null(found["location_id"], "")
+    ).sort_by([("vendor_id", "ascending"), ("location_id", "ascending")])
     return LeadTimes(
         vendors=np.asarray(found["vendor_id"].to_pylist(), dtype=np.str_),
+        locations=np.asarray(found["location_id"].to_pylist(), dtype=np.str_),
         probability=np.asarray(found["probability"].to_pylist(), dtype=np.float64),
     )
+
+
+def _lanes(vendors: NDArray[np.str_], locations: NDArray[np.str_]) -> NDArray[np.str_]:
+    return np.char.add(np.char.add(vendors, "\x1f"), locations)
 
 
 def groups(walk: Walk) -> Iterator[Rows]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from scaleinv.pipeline.nights import PANEL, find_base, loads_of, memo_of, stands
 from scaleinv.pipeline.stages import STAGES
+from scaleinv.pipeline.vendors import with_lanes, write_scorecards
 from scaleinv.pipeline.walk import Outcome, Walk, memo_at
 from scaleinv.schema import table
 
@@ -77,6 +78,8 @@ def work(walk: Walk) -> Outcome:
             base=None if found is None else _base(walk, found[0], [*silver]),
             divide=divide if walk.config.features.group_by == "cluster" else None,
         )
+        if walk.config.vendors.lead_time_method == "predicted":
+            gold["gold/lead_times"] = with_lanes(walk, gold["gold/lead_times"], silver["purchase_orders"])
         # Side by side: they are small, and most of a small write is waiting.
         with ThreadPoolExecutor(len(gold)) as pool:
             session = walk.spark()
@@ -86,6 +89,7 @@ def work(walk: Walk) -> Outcome:
             }
             for name, rows in written.items():
                 walk.watch.wrote(name, rows.result())
+        write_scorecards(walk, silver["purchase_orders"], silver["items"])
     # Groups depend on the night that the clusters were found in: with other ones, what follows is to be done anew.
     return Outcome(result=dict(clusters), memo=memo_of(walk, based_on, loads) | clusters)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from html import escape
 from pathlib import Path
@@ -239,3 +240,33 @@ def _shares(figure: Any, why: Explanation) -> None:
     below.bar(back, why.looked_back * 100, color=_BLUE)
     below.invert_xaxis()
     below.set_title("How many days back it looked, %")
+
+
+def draw_scorecards(
+    vendors: Mapping[str, Sequence[Sequence[Any]]], labels: Sequence[str], path: Path, title: str
+) -> None:
+    """A PDF with one page per vendor: its months as a table, and what it kept of its promises as a line.
+
+    Args:
+        vendors: vendor -> rows of cells as they are to be read, the share kept (nan: unknown) being the last.
+        labels: of the cells, without that share.
+        path: ``.pdf``.
+        title: on each page.
+    """
+    from matplotlib.backends.backend_pdf import PdfPages
+    from matplotlib.figure import Figure
+
+    with PdfPages(path, metadata={"CreationDate": None, "Creator": None, "Producer": None}) as pages:
+        for vendor, rows in vendors.items():
+            figure = Figure(figsize=(11.7, 8.3), layout="constrained")
+            line, grid = figure.subplots(2, 1, height_ratios=(1, 2.2))
+            figure.suptitle(f"{vendor} · {title}")
+            line.plot([row[0] for row in rows], [row[-1] for row in rows], color=_BLUE, marker="o")
+            line.set_ylim(-0.02, 1.02)
+            line.set_title("On time in full, of the lines promised for the month")
+            line.tick_params(axis="x", labelrotation=60)
+            grid.axis("off")
+            made = grid.table([list(row[:-1]) for row in rows], colLabels=list(labels), loc="upper center")
+            made.auto_set_font_size(False)
+            made.set_fontsize(7)
+            pages.savefig(figure)

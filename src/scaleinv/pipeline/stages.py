@@ -61,8 +61,16 @@ STAGES: Final[tuple[Stage, ...]] = (
         "features",
         "history -> dense panel, demand classes, groups, stock position, lead times",
         _SILVER,
-        ("gold/panel", "gold/lives", "gold/series", "gold/features", "gold/stock_position", "gold/lead_times"),
-        ("features", "forecast.horizon"),
+        (
+            "gold/panel",
+            "gold/lives",
+            "gold/series",
+            "gold/features",
+            "gold/stock_position",
+            "gold/lead_times",
+            "gold/vendor_scorecards",
+        ),
+        ("features", "vendors", "forecast.horizon"),
         checks=True,
     ),
     Stage(

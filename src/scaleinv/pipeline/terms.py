@@ -148,12 +148,14 @@ def open_tonight(walk: Walk) -> dict[str, bool]:
 def arrivals_tonight(walk: Walk) -> dict[str, date]:
     """Vendor with a calendar -> the day on which an order of tonight is expected."""
     calendars, known = walk.config.inventory.calendars, lead_times(walk)
-    at = [number for number, name in enumerate(known.vendors.tolist()) if name in calendars]
+    # One date for a whole order: that of the vendor, whatever is known of the lane.
+    names = zip(known.vendors.tolist(), known.locations.tolist(), strict=True)
+    at = [number for number, (name, location) in enumerate(names) if name in calendars and not location]
     if not at:
         return {}
-    names = [str(known.vendors[number]) for number in at]
-    made = _deliveries(walk, [calendars[name] for name in names], known.probability[at])
-    return {name: walk.as_of + timedelta(days=days) for name, days in zip(names, made.arrival.tolist(), strict=True)}
+    chosen = [str(known.vendors[number]) for number in at]
+    made = _deliveries(walk, [calendars[name] for name in chosen], known.probability[at])
+    return {name: walk.as_of + timedelta(days=days) for name, days in zip(chosen, made.arrival.tolist(), strict=True)}
 
 
 def with_calendars(walk: Walk, terms: Terms, known: LeadTimes) -> Terms:

@@ -3,6 +3,7 @@
 from scaleinv.vendors.chance import ChanceModel, Event, fit_chance
 from scaleinv.vendors.lead_time_model import LeadTimeModel, Options, fit_lead_times
 from scaleinv.vendors.orders import NEVER, Orders
+from scaleinv.vendors.scorecard import scorecards
 
 __all__ = [
     "NEVER",
@@ -13,4 +14,5 @@ __all__ = [
     "Orders",
     "fit_chance",
     "fit_lead_times",
+    "scorecards",
 ]

@@ -8,14 +8,16 @@ hazards are mixed by the weight that gives the latest, held-out rows the best li
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-import xgboost
 from numpy.typing import NDArray
 
 from scaleinv.vendors.calibration import Calibration, calibration, same
 from scaleinv.vendors.hazards import Bins, Floats, Ints, Shrunk, shrunk_hazards
+
+if TYPE_CHECKING:  # who reads scorecards only does not wait for it
+    import xgboost
 
 Names = list[NDArray[np.str_]]
 
@@ -176,6 +178,8 @@ def _boosted(
     seed: int,
     rounds: int = _ROUNDS,
 ) -> tuple[xgboost.Booster, int]:
+    import xgboost
+
     options = {
         "objective": "binary:logistic", "eta": 0.03, "max_depth": 3, "min_child_weight": 10.0, "subsample": 0.7,
         "colsample_bytree": 0.5, "lambda": 10.0, "tree_method": "hist", "max_bin": 64, "seed": seed, "nthread": 1,
@@ -206,6 +210,8 @@ def _out_of_fold(bins: Bins, sample: Sample, outcomes: Outcomes, memory: float) 
 
 def _matrix(bins: Bins, sample: Sample, outcomes: Outcomes, hazard: Floats) -> xgboost.DMatrix:
     """A row for every order and every bin that it was at risk in; trees begin at its group's ``hazard`` there."""
+    import xgboost
+
     at = np.minimum(bins.of(outcomes.value), bins.n_bins - 1)
     lived = np.where(outcomes.is_open, bins.survived(outcomes.value), np.minimum(at + 1, bins.n_bins - 1))
     owner = np.repeat(np.arange(len(lived)), lived)
@@ -218,6 +224,8 @@ def _matrix(bins: Bins, sample: Sample, outcomes: Outcomes, hazard: Floats) -> x
 
 
 def _hazards(trees: xgboost.Booster, bins: Bins, features: Floats, hazard: Floats) -> Floats:
+    import xgboost
+
     n, n_bins = hazard.shape
     owner = np.repeat(np.arange(n), n_bins)
     rows = _with_bin(bins, features, owner, np.tile(np.arange(n_bins), n))
