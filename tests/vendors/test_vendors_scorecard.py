@@ -22,7 +22,7 @@ UNKNOWN = {"n_counted": 0, "paid": None, "catalogue": None, "rejected": None, "i
 
 
 def months(rows: list[dict[str, object]]) -> pa.Table:
-    default: dict[str, object] = {name: 0 for name in NUMBERS}
+    default: dict[str, object] = dict.fromkeys(NUMBERS, 0)
     fields = [pa.field("vendor_id", pa.string()), pa.field("month", pa.date32())]
     fields += [pa.field(name, pa.float64()) for name in NUMBERS]
     return pa.Table.from_pylist([default | UNKNOWN | row for row in rows], schema=pa.schema(fields))
@@ -35,7 +35,8 @@ def month(number: int) -> dt.date:
 def test_shares_and_spread() -> None:
     taken = np.array([3.0, 5.0, 10.0])
     row = {
-        "vendor_id": "V", "month": month(0), "n_lines": 4, "n_received": 3, "n_promised": 4, "n_on_time": 2, "n_otif": 1,
+        "vendor_id": "V", "month": month(0), "n_lines": 4, "n_received": 3, "n_promised": 4, "n_on_time": 2,
+        "n_otif": 1,
         "days": taken.sum(), "days2": (taken**2).sum(), "n_counted": 2, "ordered": 40, "received": 28, "paid": 42,
         "catalogue": 40, "rejected": 2, "inspected": 25, "temperature_incidents": 1,
     }  # fmt: skip

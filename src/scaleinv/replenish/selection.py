@@ -119,8 +119,8 @@ def _priced(problem: Choice) -> tuple[Floats, float, Ints]:
     """Prices, the bound that they give, and what lines take at them.
 
     The bound is concave in the prices, its slope is what is used above the most (or below the least): a price goes on
-    by a larger step while its slope keeps its sign, and back by a smaller one when that turns (Riedmiller & Braun, RPROP,
-    1993). Steps need not converge: the best bound met is kept, and every bound met is one.
+    by a larger step while its slope keeps its sign, and back by a smaller one when that turns (Riedmiller & Braun,
+    RPROP, 1993). Steps need not converge: the best bound met is kept, and every bound met is one.
     """
     n_limits = len(problem.most)
     price = np.zeros(n_limits)
