@@ -22,6 +22,7 @@ LARGEST: Final = 1e9
 PARENTS: Final[dict[str, dict[str, str]]] = {
     "items": {"vendor_id": "vendors"},
     "lead_times": {"vendor_id": "vendors"},
+    "vendor_items": {"sku_id": "items", "vendor_id": "vendors"},
     "purchase_orders": {"vendor_id": "vendors", "sku_id": "items", "location_id": "locations"},
     "price_breaks": {"vendor_id": "vendors", "sku_id": "items"},
     "item_embeddings": {"sku_id": "items"},
@@ -226,6 +227,15 @@ _OWN: Final[Mapping[str, Callable[[], list[Rule]]]] = {
     "price_breaks": lambda: [
         _rule("not_positive", "min_quantity", F.col("min_quantity") <= 0, "must be above 0"),
         _not_negative("unit_cost"),
+    ],
+    "vendor_items": lambda: [
+        _rule("not_positive", "order_multiple", F.col("order_multiple") <= 0, "must be above 0"),
+        *[
+            _not_negative(name)
+            for name in ("unit_cost", "min_order_quantity", "freight_per_order", "freight_per_unit", "min_share")
+        ],
+        _rule("out_of_range", "max_share", ~F.col("max_share").between(0, 1), "not between 0 and 1"),
+        _rule("out_of_range", "min_share", F.col("min_share") > F.coalesce("max_share", F.lit(1.0)), "above max_share"),
     ],
     "weather": lambda: [
         _rule("out_of_range", "temperature", ~F.col("temperature").between(-90, 60), "not between -90 and 60 degrees"),
