@@ -19,5 +19,5 @@ def latest_orders(orders: DataFrame, *, as_of: date, history_days: int, most: in
     sane = F.col("received_date").isNull() | (F.col("received_date") >= F.col("order_date"))
     there = orders.where(sane & (F.col("order_date") > since) & (F.col("order_date") <= F.lit(as_of)))
     # Ties of a day fall in a fixed order, so that a night that is run again learns from the same lines.
-    last = [F.col("order_date").desc(), "order_id", "line"]
-    return there.orderBy(*last).limit(most).select(*_COLUMNS)
+    last = F.col("order_date").desc()
+    return there.orderBy(last, "order_id", "line").limit(most).select(*_COLUMNS)

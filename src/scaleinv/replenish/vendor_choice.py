@@ -170,14 +170,12 @@ def _limits(
     """Capacity of each vendor tonight, and shares of each offer in its article's need; both in units."""
     is_there, n_vendors = offer >= 0, vendors.num_rows
     need = _numbers(lines, "need")
-    article = (
-        pc.index_in(vendor_items["sku_id"], value_set=pc.unique(vendor_items["sku_id"])).to_numpy().astype(np.int64)
-    )
+    skus = vendor_items["sku_id"]
+    article = pc.index_in(skus, value_set=pc.unique(skus)).to_numpy().astype(np.int64)
     wanted = np.bincount(article[np.maximum(offer[:, 0], 0)], need, int(article.max()) + 1)[article]
     least = _numbers(vendor_items, "min_share", 0.0) * wanted
-    most = np.where(
-        _numbers(vendor_items, "max_share", 1.0) < 1.0, _numbers(vendor_items, "max_share", 1.0) * wanted, np.inf
-    )
+    share = _numbers(vendor_items, "max_share", 1.0)
+    most = np.where(share < 1.0, share * wanted, np.inf)
     # A share is of the need: packs and minima are the vendor's, not the article's.
     needed = np.broadcast_to(need[:, None], offer.shape)
     return Limits(
@@ -206,13 +204,14 @@ def _reasons(
     second = others.argmin(axis=1)
     paid, number = total[rows, column], allowed.sum(axis=1)
     has_other = np.isfinite(others[rows, second])
+    then = np.asarray(np.where(has_other, others[rows, second], 0.0), dtype=np.float64)
 
     def name(at: Ints) -> pa.Array:
         return names.take(pa.array(np.maximum(offer[rows, at], 0)))
 
     best = joined(
-        "cheapest of ", spelled(number.astype(np.float64)), ": ", spelled(np.round(paid, 2)), ", next ", name(second), " ",
-        spelled(np.round(np.where(has_other, others[rows, second], 0.0), 2)),
+        "cheapest of ", spelled(number.astype(np.float64)), ": ", spelled(np.round(paid, 2)), ", next ", name(second),
+        " ", spelled(np.round(then, 2)),
     )  # fmt: skip
     full = joined(
         name(cheapest), " would cost ", spelled(np.round(paid - total[rows, cheapest], 2)),
