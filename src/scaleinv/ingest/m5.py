@@ -210,7 +210,8 @@ def _vendors(series: DataFrame, assumed: Assumptions) -> DataFrame:
     return series.select(
         _vendor(F.col("dept_id")).alias("vendor_id"), F.col("dept_id").alias("name"),
         F.lit(assumed.review_period).alias("review_period"), F.lit(None).cast("date").alias("review_date"),
-        F.lit(assumed.currency).alias("currency"),
+        F.lit(assumed.currency).alias("currency"), F.lit(None).cast("boolean").alias("is_blocked"),
+        F.lit(None).cast("double").alias("capacity"),
     ).distinct()  # fmt: skip
 
 
