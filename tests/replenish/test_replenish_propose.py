@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scaleinv.config.models import ReplenishConfig
+from scaleinv.config.rules import rules_version
 from scaleinv.errors import DataError
 from scaleinv.replenish import Changes, Part, Proposals, Wanted, order_key, propose, unchanged
 from scaleinv.replenish import keys as keys_module
@@ -97,7 +98,8 @@ def test_one_line_says_all_there_is_to_say() -> None:
         "order_up_to_level": 42.0,
         "reason": "position 12 below reorder point 20; brought to 42 (order-up-to 42, minimum 6, multiple 6)",
         "disposition": "approve",
-        "rule": None,
+        "rule": f"base@{rules_version(())}",
+        "rules": None, "queue": None, "order_quantity": None, "order_unit": None,
     }  # fmt: skip
 
 
@@ -263,7 +265,7 @@ def test_an_old_stock_record_is_named_and_not_ordered(age: int, is_ordered: bool
 @pytest.mark.parametrize(
     ("row", "kind", "detail", "value"),
     [
-        ({"on_hand": -4.0}, "negative_stock", "stock on hand is -4; counted as 0, count the shelf", 5.0),
+        ({"on_hand": -4.0, "on_order": 12.0}, "negative_stock", "stock on hand is -4; counted as 0, count the shelf", 5.0),
         ({"demand_class": "no_demand", "rop": 0.0, "oul": 1.0}, "no_demand", "never sold; 12 on hand", 15.0),
         (
             {"oul": 20.0, "moq": 144.0},

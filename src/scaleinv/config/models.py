@@ -13,12 +13,14 @@ from pydantic import Field, model_validator
 
 from scaleinv.config.delivery import DeliveryConfig
 from scaleinv.config.drift import DriftConfig
+from scaleinv.config.exceptions import ExceptionsConfig
 from scaleinv.config.export import ExportConfig
 from scaleinv.config.forecast import EvaluationConfig, ExplainConfig, ForecastConfig, HierarchyConfig
 from scaleinv.config.limits import CalendarConfig, LoadConfig, OrderLimits, StockLimits
 from scaleinv.config.maintain import MaintainConfig
 from scaleinv.config.orderbook import OrderBookConfig
 from scaleinv.config.registry import RegistryConfig
+from scaleinv.config.rules import ApprovalConfig, RuleConfig, capacity_rules, check_rules
 from scaleinv.config.schedule import ScheduleConfig
 from scaleinv.config.section import Positive, Probability, Section, Share
 from scaleinv.config.shipments import ShipmentsConfig
@@ -282,6 +284,20 @@ class ReplenishConfig(Section):
     goodwill: Annotated[float, Field(ge=0)] = 0.0
     """What a unit short costs beside its margin, as a share of its price."""
     limits: OrderLimits = OrderLimits()
+    rules: tuple[RuleConfig, ...] = ()
+    """What is done otherwise than by the base rule (docs/replenishment.md)."""
+    approval: ApprovalConfig = ApprovalConfig()
+    exceptions: ExceptionsConfig = ExceptionsConfig()
+
+    @property
+    def every_rule(self) -> tuple[RuleConfig, ...]:
+        """The rules, and those that limits of approval and what vendors can deliver are."""
+        return (*self.rules, *self.approval.rules(), *capacity_rules(self.exceptions.vendor_capacity))
+
+    @model_validator(mode="after")
+    def _rules_fit(self) -> Self:
+        check_rules(self.rules)
+        return self
 
     @model_validator(mode="after")
     def _loads_fit(self) -> Self:

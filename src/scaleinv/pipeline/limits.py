@@ -72,7 +72,9 @@ class LimitsOfTheNight:
             order_multiple=multiple, most=most, gain=money["gain"], holding=money["holding"], key=ahead.key,
         )  # fmt: skip
         ledger = _Ledger(lines, lines.steps(quantity))
-        ledger.mark(decision.quantity < decision.unlimited, "max_stock")
+        is_limited = decision.quantity < decision.unlimited
+        ledger.mark(is_limited & ~decision.is_capped, "max_stock")
+        ledger.mark(is_limited & decision.is_capped, "rule")
         self._vendor_minimum(facts, ledger)
         self._trucks(facts, ledger)
         self._capacity(facts, ledger)

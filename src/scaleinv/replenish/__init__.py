@@ -3,33 +3,44 @@
 from scaleinv.replenish.changes import Changes, unchanged
 from scaleinv.replenish.decision import Decision, decide
 from scaleinv.replenish.facts import Facts, gather
+from scaleinv.replenish.filing import DECISIONS, filed
 from scaleinv.replenish.keys import MAX_LINES, order_key
 from scaleinv.replenish.landed_cost import LandedCost, Offers, landed_cost
-from scaleinv.replenish.propose import Part, Proposals, Wanted, propose
+from scaleinv.replenish.own_orders import OPEN_LINES, OwnOrders, own_orders, with_own_orders
+from scaleinv.replenish.propose import Known, Part, Proposals, Wanted, propose
 from scaleinv.replenish.rounding import rounded_quantity
+from scaleinv.replenish.rules import rule_set
 from scaleinv.replenish.selection import Limits, Selection, select
 from scaleinv.replenish.vendor_choice import VendorChoice, vendor_choice
 
 __all__ = [
+    "DECISIONS",
     "MAX_LINES",
+    "OPEN_LINES",
     "Changes",
     "Decision",
     "Facts",
+    "Known",
     "LandedCost",
     "Limits",
     "Offers",
+    "OwnOrders",
     "Part",
     "Proposals",
     "Selection",
     "VendorChoice",
     "Wanted",
     "decide",
+    "filed",
     "gather",
     "landed_cost",
     "order_key",
+    "own_orders",
     "propose",
     "rounded_quantity",
+    "rule_set",
     "select",
     "unchanged",
     "vendor_choice",
+    "with_own_orders",
 ]

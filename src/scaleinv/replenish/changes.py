@@ -34,7 +34,22 @@ class Changes:
 def unchanged(decision: Decision) -> Changes:
     """The rule's own orders, which only the limit of each series' stock has touched."""
     n = len(decision.quantity)
-    limit: Limit = "max_stock"
+    limits: tuple[Limit, Limit] = ("max_stock", "rule")
     is_limited = pa.array(decision.quantity < decision.unlimited)
-    constraint = pc.if_else(is_limited, pa.scalar(limit), pa.scalar(None, pa.string()))
+    names = pa.array(limits).take(pa.array(decision.is_capped.astype(np.int8)))
+    constraint = pc.if_else(is_limited, names, pa.scalar(None, pa.string()))
     return Changes(decision.quantity, decision.unlimited, constraint, pa.nulls(n, pa.string()), np.zeros(n))
+
+
+def overridden(changes: Changes, rows: NDArray[np.int64], quantity: _Floats) -> Changes:
+    """With these quantities in these rows, whatever rounding and limits made of them: a person has said so."""
+    if not rows.size:
+        return changes
+    limit: Limit = "override"
+    ordered = changes.quantity.copy()
+    ordered[rows] = quantity
+    mask = np.zeros(len(ordered), dtype=bool)
+    mask[rows] = True
+    constraint = pc.if_else(pa.array(mask), pa.scalar(limit), changes.constraint)
+    cut = pc.if_else(pa.array(mask), pa.scalar(None, pa.string()), changes.cut)
+    return Changes(ordered, changes.rounded, constraint, cut, np.where(mask, 0.0, changes.lost))

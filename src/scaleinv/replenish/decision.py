@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import date
 
 import numpy as np
@@ -35,8 +35,16 @@ class Decision:
     """The same without the limit of stock."""
     is_known: NDArray[np.bool_]
     """There is a stock record, and it is not too old; else nothing is ordered automatically."""
+    is_below: NDArray[np.bool_]
+    """The position is below the reorder point."""
+    may_order: NDArray[np.bool_]
+    """Its vendor takes orders tonight, and it has no problem for which orders are held."""
     is_waiting: NDArray[np.bool_]
     """Below the reorder point, but its vendor takes no orders tonight."""
+    is_by_rule: NDArray[np.bool_]
+    """A rule, or a person, orders it though it may not be below the reorder point."""
+    is_capped: NDArray[np.bool_]
+    """``level_limit`` is that of a rule."""
 
     @property
     def is_ordered(self) -> NDArray[np.bool_]:
@@ -68,19 +76,31 @@ def decide(
     """
     on_hand = np.maximum(facts.number("on_hand"), 0.0)
     position = on_hand + facts.number("on_order") - facts.number("backorders") - facts.number("reserved")
+    age = np.datetime64(as_of, "D") - facts["stock_date"].to_numpy(zero_copy_only=False)
+    is_known = age <= np.timedelta64(max_stock_age_days, "D")  # never, where there is no date
+    is_review = _is_review(facts, as_of, open_tonight or {})
+    is_held = pc.is_in(facts["problem"], value_set=pa.array(HELD_PROBLEMS)).to_numpy(zero_copy_only=False)
+    none = np.zeros(len(facts), dtype=bool)
+    decision = Decision(
+        inventory_position=position, need=position, quantity=position, unlimited=position,
+        is_known=np.asarray(is_known, dtype=bool), is_below=none,
+        may_order=np.asarray(is_review & ~is_held, dtype=bool), is_waiting=none, is_by_rule=none, is_capped=none,
+    )  # fmt: skip
+    decision = at_position(facts, decision, position)
+    return replace(decision, is_waiting=decision.is_below & ~is_review)
+
+
+def at_position(facts: Facts, decision: Decision, position: _Floats) -> Decision:
+    """What the rule says at this inventory position; what a rule or a person orders is ordered all the same."""
     reorder_point = facts.number("reorder_point")
     # 5.3 - 2.3 is a hair below 3: that is no reason to order.
     is_below = position < reorder_point - _SLACK * np.maximum(1.0, np.abs(reorder_point))
     need = facts.number("order_up_to_level") - position
     rounded = rounded_quantity(need, facts.number("min_order_quantity"), facts.number("order_multiple"))
-    age = np.datetime64(as_of, "D") - facts["stock_date"].to_numpy(zero_copy_only=False)
-    is_known = age <= np.timedelta64(max_stock_age_days, "D")  # never, where there is no date
-    is_review = _is_review(facts, as_of, open_tonight or {})
-    is_held = pc.is_in(facts["problem"], value_set=pa.array(HELD_PROBLEMS)).to_numpy(zero_copy_only=False)
-    unlimited = np.where(is_below & is_review & ~is_held, rounded, 0.0)
-    return Decision(
-        position, need, limited_quantity(facts, position, unlimited), unlimited, np.asarray(is_known, dtype=bool),
-        is_below & ~is_review,
+    unlimited = np.where((is_below | decision.is_by_rule) & decision.may_order, rounded, 0.0)
+    return replace(
+        decision, inventory_position=position, need=need, quantity=limited_quantity(facts, position, unlimited),
+        unlimited=unlimited, is_below=np.asarray(is_below, dtype=bool),
     )  # fmt: skip
 
 

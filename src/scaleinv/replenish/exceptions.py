@@ -2,49 +2,59 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import date
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scaleinv.config.exceptions import ExceptionsConfig
 from scaleinv.replenish.changes import Changes
 from scaleinv.replenish.decision import Decision
 from scaleinv.replenish.facts import Facts
+from scaleinv.replenish.risks import demand_risks, over_capacity, supply_risks, vendor_blocked
+from scaleinv.replenish.ruled import Lines
+from scaleinv.replenish.rules import RuleSet, Verdict, first_matching
 from scaleinv.replenish.text import joined, spelled
-from scaleinv.schema import check, table
 from scaleinv.schema.words import CUTS, HELD_PROBLEMS
 
 _Floats = NDArray[np.float64]
 _Found = tuple[str, NDArray[np.int64], pa.Array, _Floats]
 """Kind, (m,) rows, (m,) details, (m,) value at risk."""
 
+FOUND: Final = pa.schema(
+    [("unique_id", pa.string()), ("kind", pa.string()), ("detail", pa.string()), ("value_at_risk", pa.float64())]
+)
+"""An exception as it is found; ``filed`` makes rows of ``gold/exceptions`` of it."""
 
-def order_exceptions(facts: Facts, decision: Decision, *, as_of: date, horizon: int | None = None) -> pa.Table:
-    """``gold/exceptions`` of what is known before any limit of the night, sorted by series and kind.
+
+def order_exceptions(lines: Lines, rules: RuleSet, config: ExceptionsConfig, *, horizon: int | None = None) -> pa.Table:
+    """What is known before any limit of the night.
 
     ``horizon``: days that the forecast reaches; without it ``long_lead_time`` is not looked for.
     """
+    facts, decision = lines.facts, lines.decision
     found = [
         _no_stock_record(facts, decision),
         _stale_stock(facts, decision),
         _negative_stock(facts),
         _no_demand(facts),
-        _cut_by_max_stock(facts, decision),
+        *_cut_by_level(facts, decision),
         *_problems(facts),
+        *supply_risks(facts, decision),
+        *demand_risks(facts, decision, config),
+        vendor_blocked(facts, decision, config.blocked_vendors),
+        _expedited(lines, rules),
     ]
     if horizon is not None:
         found.append(_long_lead_time(facts, horizon))
-    data = pa.concat_tables(_tables(facts, found, as_of)).sort_by([("unique_id", "ascending"), ("kind", "ascending")])
-    return check(data, table("gold/exceptions"), unique=False)  # unique by construction: one row per series and kind
+    return found_table(facts, found)
 
 
-def cut_exceptions(
-    facts: Facts, wanted: _Floats, quantity: _Floats, cut: pa.Array, lost: _Floats, as_of: date
-) -> pa.Table:
-    """``gold/exceptions`` of orders that a limit of the night cut.
+def cut_exceptions(facts: Facts, wanted: _Floats, quantity: _Floats, cut: pa.Array, lost: _Floats) -> pa.Table:
+    """Orders that a limit of the night cut.
 
     Args:
         facts: of the lines.
@@ -52,19 +62,20 @@ def cut_exceptions(
         quantity: (n,) units after.
         cut: (n,) which of ``schema.words.CUTS`` it was; null: none.
         lost: (n,) money that is expected to be lost by it.
-        as_of: the night.
     """
     rows = np.flatnonzero(pc.is_valid(cut).to_numpy(zero_copy_only=False))
     detail = joined("wanted ", spelled(wanted[rows]), ", ordered ", spelled(quantity[rows]))
     found: list[_Found] = [(name, *_picked(cut, name, rows, detail, lost)) for name in CUTS]
-    return check(pa.concat_tables(_tables(facts, found, as_of)), table("gold/exceptions"), unique=False)
+    return found_table(facts, found)
 
 
-def rounding_exceptions(facts: Facts, decision: Decision, changes: Changes, ratio: float, as_of: date) -> pa.Table:
-    """``gold/exceptions`` of orders that are more than ``ratio`` times the need: of what is ordered after all."""
+def rounding_exceptions(facts: Facts, decision: Decision, changes: Changes, ratio: float) -> pa.Table:
+    """Orders that are more than ``ratio`` times the need: of what is ordered after all."""
     need, quantity = np.maximum(decision.need, 0.0), changes.quantity
     rounded = np.minimum(changes.rounded, quantity)  # more than that is ordered for a limit's sake, which says so
-    rows = np.flatnonzero(decision.is_known & (quantity > 0) & (rounded > ratio * need * (1 + 1e-9)))
+    is_set = pc.fill_null(pc.equal(changes.constraint, "override"), False).to_numpy(zero_copy_only=False)
+    is_far = decision.is_known & (quantity > 0) & (rounded > ratio * need * (1 + 1e-9))
+    rows = np.flatnonzero(is_far & ~is_set)  # what a person has set is no rounding
     limit = changes.constraint.take(pa.array(rows))
     detail = joined(
         "needed ", spelled(decision.need[rows]), ", ordered ", spelled(quantity[rows]), " because of minimum ",
@@ -74,7 +85,36 @@ def rounding_exceptions(facts: Facts, decision: Decision, changes: Changes, rati
     )  # fmt: skip
     value = (quantity[rows] - decision.need[rows]) * facts.number("unit_cost")[rows]
     found: list[_Found] = [("rounded_far_above_need", rows, detail, value)]
-    return check(pa.concat_tables(_tables(facts, found, as_of)), table("gold/exceptions"), unique=False)
+    return found_table(facts, found)
+
+
+def line_exceptions(lines: Lines, changes: Changes, said: Verdict, over: Mapping[str, float]) -> pa.Table:
+    """What is known of the lines that are ordered, after the limits of the night.
+
+    ``over``: vendor -> units that it can deliver.
+    """
+    facts, quantity = lines.facts, np.where(lines.decision.is_known, changes.quantity, 0.0)
+    held = np.flatnonzero(pc.equal(said.disposition, "hold").to_numpy(zero_copy_only=False) & (quantity > 0))
+    detail = joined(spelled(quantity[held]), " are proposed, and held by ", said.rule.take(pa.array(held)))
+    value = quantity * facts.number("unit_cost")
+    found: list[_Found] = [("held_by_rule", held, detail, value[held]), over_capacity(facts, quantity, over)]
+    return found_table(facts, found)
+
+
+def unfit_exceptions(facts: Facts, quantity: _Floats, rows: NDArray[np.int64], packs: pa.Table) -> pa.Table:
+    """Orders that cannot be said in the vendor's unit: nothing is ordered, and nothing rounded."""
+    known = pc.binary_join_element_wise(packs["vendor_id"], packs["sku_id"], "\x1f")
+    at = pa.array(rows)
+    asked = pc.binary_join_element_wise(facts["vendor_id"].take(at), facts["sku_id"].take(at), "\x1f")
+    place = pc.index_in(asked, value_set=known)
+    words = [packs[name].take(place).cast(pa.string()).combine_chunks()
+             for name in ("stock_units", "order_units", "order_unit")]  # fmt: skip
+    detail = joined(
+        spelled(quantity[rows]), " ", facts["unit"].take(at), " come out uneven: ", words[0], " of stock are ",
+        words[1], " ", words[2], "; nothing is ordered",
+    )  # fmt: skip
+    value = quantity[rows] * facts.number("unit_cost")[rows]
+    return found_table(facts, [("unit_does_not_fit", rows, detail, value)])
 
 
 def _picked(
@@ -84,17 +124,13 @@ def _picked(
     return rows[mine], detail.filter(pa.array(mine)), lost[rows[mine]]
 
 
-def _tables(facts: Facts, found: list[_Found], as_of: date) -> Iterator[pa.Table]:
+def found_table(facts: Facts, found: Iterable[_Found]) -> pa.Table:
+    """``FOUND``: one table of all of them."""
+    tables = [FOUND.empty_table()]
     for kind, rows, detail, value in found:
-        yield pa.table(
-            {
-                "as_of": pa.array([as_of] * rows.size, pa.date32()),
-                "unique_id": facts["unique_id"].take(pa.array(rows)),
-                "kind": pa.array([kind] * rows.size, pa.string()),
-                "detail": detail,
-                "value_at_risk": np.round(value, 2),
-            }
-        )
+        columns = [facts["unique_id"].take(pa.array(rows)), pa.repeat(kind, rows.size), detail, np.round(value, 2)]
+        tables.append(pa.table(columns, schema=FOUND))
+    return pa.concat_tables(tables)
 
 
 def _no_stock_record(facts: Facts, decision: Decision) -> _Found:
@@ -132,14 +168,30 @@ def _no_demand(facts: Facts) -> _Found:
     return "no_demand", rows, detail, on_hand[rows] * facts.number("unit_cost")[rows]
 
 
-def _cut_by_max_stock(facts: Facts, decision: Decision) -> _Found:
-    rows = np.flatnonzero(decision.is_known & (decision.quantity < decision.unlimited))
-    quantity, wanted = decision.quantity[rows], decision.unlimited[rows]
-    detail = joined(
-        "wanted ", spelled(wanted), ", ordered ", spelled(quantity), ": stock and orders may not be above ",
-        spelled(facts.number("level_limit")[rows]),
-    )  # fmt: skip
-    return "cut_by_max_stock", rows, detail, (wanted - quantity) * facts.number("unit_cost")[rows]
+def _cut_by_level(facts: Facts, decision: Decision) -> Iterator[_Found]:
+    is_cut = decision.is_known & (decision.quantity < decision.unlimited)
+    for kind, mine, whose in (
+        ("cut_by_max_stock", ~decision.is_capped, ""), ("cut_by_rule", decision.is_capped, " by a rule"),
+    ):  # fmt: skip
+        rows = np.flatnonzero(is_cut & mine)
+        quantity, wanted = decision.quantity[rows], decision.unlimited[rows]
+        detail = joined(
+            "wanted ", spelled(wanted), ", ordered ", spelled(quantity), ": stock and orders may not be above ",
+            spelled(facts.number("level_limit")[rows]), whose,
+        )  # fmt: skip
+        yield kind, rows, detail, (wanted - quantity) * facts.number("unit_cost")[rows]
+
+
+def _expedited(lines: Lines, rules: RuleSet) -> _Found:
+    doing = rules.doing("expedite")
+    first = first_matching(doing, lines.matches, len(lines))
+    rows = np.flatnonzero(first < len(doing))
+    names = pa.array([*(rule.name for rule in doing), None], pa.string()).take(pa.array(first[rows]))
+    on_order = lines.facts.number("on_order")[rows]
+    detail = joined("asked for by rule ", names, ": ", spelled(on_order), " on their way, ",
+                    spelled(lines.decision.quantity[rows]), " to be ordered")  # fmt: skip
+    need = np.maximum(lines.decision.need[rows], 0.0)
+    return "expedite", rows, detail, need * lines.facts.number("unit_cost")[rows]
 
 
 def _problems(facts: Facts) -> Iterator[_Found]:

@@ -13,28 +13,41 @@ from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
 from scaleinv.schema import table
-from scaleinv.schema.units import REC20
+from scaleinv.schema.units import COUNTED
 from scaleinv.schema.words import HELD_PROBLEMS, Problem
 
 _POLICY = (
     "unique_id", "sku_id", "location_id", "vendor_id", "lead_time", "protection_interval", "expected_demand",
-    "reorder_point", "order_up_to_level", "level_limit", "problem", "group_id",
+    "demand_safety_stock", "reorder_point", "order_up_to_level", "level_limit", "constraint", "problem", "group_id",
 )  # fmt: skip
 _POSITION = ("on_hand", "on_order", "reserved", "backorders", "stock_date")
+SUPPLY_PARTS = ("on_order_not_due", "on_order_overdue", "on_order_discount", "on_order_proposed")
+"""Of ``gold/stock_position`` too; 0 where it does not say."""
 _SERIES = (
-    "demand_class", "unit", "unit_cost", "unit_price", "min_order_quantity", "order_multiple", "review_period",
-    "review_date",
+    "demand_class", "abc_class", "category", "unit", "unit_cost", "unit_price", "min_order_quantity",
+    "order_multiple", "review_period", "review_date",
 )  # fmt: skip
-_NOT_NEGATIVE = ("lead_time", "on_order", "reserved", "backorders", "unit_cost", "unit_price", "min_order_quantity")
+_KNOWN_ELSEWHERE = ("recent_demand", "days_since_sale", "last_unit_cost")
+"""Of other tables and nights, brought along with ``gold/series`` where it is known; else null."""
+_NOT_NEGATIVE = (
+    "lead_time",
+    "on_order",
+    "on_order_not_due",
+    "reserved",
+    "backorders",
+    "unit_cost",
+    "unit_price",
+    "min_order_quantity",
+)
 _PROBLEM_OF: dict[str, Problem] = {
-    "on_hand": "bad_stock", "on_order": "bad_stock", "reserved": "bad_stock", "backorders": "bad_stock",
+    "on_hand": "bad_stock", "on_order": "bad_stock", "on_order_not_due": "bad_stock", "reserved": "bad_stock",
+    "backorders": "bad_stock",
     "unit_cost": "bad_unit_cost", "unit_price": "bad_unit_cost", "min_order_quantity": "bad_order_terms",
     "order_multiple": "bad_order_terms", "review_period": "bad_review_period",
 }  # fmt: skip
 """Of any other column it is ``bad_levels``."""
 _SAFE = {"order_multiple": 1.0, "review_period": 1.0}
 """What stands for a number that is none; of any other column 0. Nothing is ordered by it."""
-_COUNTED = [code for code, unit in REC20.items() if unit.endswith("sales_unit")]
 
 
 @dataclass(frozen=True)
@@ -86,7 +99,21 @@ def gather(policies: pa.Table, position: pa.Table, series: pa.Table, *, as_of: d
         rows = rows_of(columns["unique_id"], tables[name], name, "unique_id")
         for column, values in zip(wanted, selected(tables[name], name, wanted).take(rows).columns, strict=True):
             columns = columns.append_column(column, values)
+    none = pa.array(np.zeros(len(columns)))
+    for column in SUPPLY_PARTS:
+        known = _taken(position, column, columns["unique_id"], "gold/stock_position")
+        columns = columns.append_column(column, none if known is None else pc.fill_null(known, 0.0))
+    for column in _KNOWN_ELSEWHERE:
+        known = _taken(series, column, columns["unique_id"], "gold/series")
+        columns = columns.append_column(column, pa.nulls(len(columns), pa.float64()) if known is None else known)
     return _screened(Facts(columns.combine_chunks()))
+
+
+def _taken(data: pa.Table, column: str, keys: pa.ChunkedArray, name: str) -> pa.ChunkedArray | None:
+    """(n,) a column that may be missing, in the order of ``keys``."""
+    if column not in data.column_names:
+        return None
+    return data[column].cast(pa.float64()).take(rows_of(keys, data, name, "unique_id"))
 
 
 def selected(data: pa.Table, name: str, columns: Sequence[str]) -> pa.Table:
@@ -173,14 +200,14 @@ def _screened(facts: Facts) -> Facts:
     """With every number one that can be reckoned with; series whose are not get a problem."""
     found = _Found(facts)
     for field in facts.columns.schema:
-        if pa.types.is_floating(field.type) and field.name != "level_limit":
+        if pa.types.is_floating(field.type) and field.name not in ("level_limit", *_KNOWN_ELSEWHERE):
             found.add(~np.isfinite(facts.number(field.name)), field.name, "a finite number")
     for name in _NOT_NEGATIVE:
         found.add(facts.number(name) < 0, name, "zero or more")
     multiple = facts.number("order_multiple")
     found.add(multiple <= 0, "order_multiple", "more than zero")
     found.add(facts.number("review_period") < 1, "review_period", "at least one day")
-    counted = pc.is_in(facts["unit"], value_set=pa.array(_COUNTED)).to_numpy(zero_copy_only=False)
+    counted = pc.is_in(facts["unit"], value_set=pa.array(COUNTED)).to_numpy(zero_copy_only=False)
     found.add(counted & (multiple % 1 != 0), "order_multiple", "whole pieces, for a unit that is counted")
     is_upside_down = facts.number("order_up_to_level") < facts.number("reorder_point") - 1e-9
     found.add(is_upside_down, "order_up_to_level", "at least the reorder point")

@@ -15,9 +15,10 @@ from scaleinv.replenish.changes import Changes
 from scaleinv.replenish.decision import Decision
 from scaleinv.replenish.facts import Facts, rows_of, selected
 from scaleinv.replenish.keys import MAX_LINES, order_keys
-from scaleinv.replenish.text import joined, spelled
+from scaleinv.replenish.order_units import order_units
+from scaleinv.replenish.rules import Verdict
+from scaleinv.replenish.text import joined, ranks, spelled
 from scaleinv.schema import check, table
-from scaleinv.schema.words import Disposition
 
 _QUANTITY = pa.decimal128(18, 6)
 _GRID = 2.0**20
@@ -42,12 +43,17 @@ def order_lines(
     items: pa.Table,
     vendors: pa.Table,
     changes: Changes,
+    said: Verdict,
     *,
     retailer: str,
     as_of: date,
     arrivals: Mapping[str, date],
+    packs: pa.Table | None = None,
 ) -> pa.Table:
-    """``gold/order_proposals``, sorted by vendor, location and SKU.
+    """``gold/order_proposals``, sorted by vendor, location, what becomes of the order, and SKU.
+
+    ``said`` is what rules say of every row of ``facts``; an order holds lines of one disposition. ``packs``
+    (silver/packs) gives quantities in units of order: a row that does not come out even must have been left out.
 
     ``arrivals``: vendors with a calendar, and the day on which an order of tonight is expected from them; from the
     others it is expected after their mean lead time, rounded up to days.
@@ -61,17 +67,19 @@ def order_lines(
     gtins = rows_of(facts.columns["sku_id"], items, "silver/items", "sku_id")
     currencies = rows_of(facts.columns["vendor_id"], vendors, "silver/vendors", "vendor_id")
     rows = np.flatnonzero(decision.is_known & (changes.quantity > 0))
-    rows = rows[_sorting(facts, rows)]
+    rows = rows[_sorting(facts, rows, said)]
     line_facts = facts.take(rows)
     ordered, need = changes.quantity[rows], _on_grid(decision.need[rows])
     rounding = _on_grid(changes.rounded[rows] - need)
     limit = changes.constraint.take(pa.array(rows))
-    grouping = _grouping(line_facts, retailer, as_of)
+    at = pa.array(rows)
+    disposition = said.disposition.take(at)
+    grouping = _grouping(line_facts, disposition, retailer, as_of)
     quantity = pa.array(ordered).cast(_QUANTITY)
     unit_cost = line_facts["unit_cost"].cast(_PRICE)
     value = pc.round(pc.multiply(quantity, unit_cost), 2, round_mode="half_towards_infinity")
     tonight = pa.repeat(pa.scalar(as_of, pa.date32()), rows.size)
-    approve: Disposition = "approve"
+    in_packs = order_units(line_facts, ordered, packs)
     columns = {
         "as_of": tonight,
         "order_id": pa.array(grouping.keys, pa.string()).take(pa.array(grouping.order)),
@@ -91,9 +99,13 @@ def order_lines(
         "inventory_position": pa.array(decision.inventory_position[rows]),
         "reorder_point": line_facts["reorder_point"],
         "order_up_to_level": line_facts["order_up_to_level"],
-        "reason": _reason(line_facts, decision.inventory_position[rows], ordered, limit),
-        "disposition": pa.repeat(pa.scalar(approve), rows.size),
-        "rule": pa.nulls(rows.size, pa.string()),
+        "reason": _reason(line_facts, decision.take(rows), ordered, limit),
+        "disposition": disposition,
+        "rule": said.rule.take(at),
+        "rules": _or_null(said.rules.take(at)),
+        "queue": said.queue.take(at),
+        "order_quantity": in_packs.quantity,
+        "order_unit": in_packs.unit,
     }
     return check(pa.table(columns), table("gold/order_proposals"), unique=False)  # unique by construction
 
@@ -112,34 +124,31 @@ def _floats(decimals: pa.Array, digits: int) -> NDArray[np.float64]:
     return values
 
 
-def _sorting(facts: Facts, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """(n_lines,) the order of ``rows`` by vendor, location and SKU, in code points: no locale, no chance."""
-    keys = [_codes(facts[name].take(pa.array(rows))) for name in ("sku_id", "location_id", "vendor_id")]
-    return np.lexsort(keys)
+def _or_null(texts: pa.Array) -> pa.Array:
+    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
-def _codes(texts: pa.Array) -> NDArray[np.int64]:
-    """(n,) each text's rank among the distinct ones."""
-    encoded = texts.dictionary_encode()
-    ascending = pc.sort_indices(encoded.dictionary).to_numpy()
-    ranks = np.empty(ascending.size, dtype=np.int64)
-    ranks[ascending] = np.arange(ascending.size)
-    return np.asarray(ranks[encoded.indices.to_numpy(zero_copy_only=False)], dtype=np.int64)
+def _sorting(facts: Facts, rows: NDArray[np.int64], said: Verdict) -> NDArray[np.int64]:
+    """(n_lines,) the order of ``rows``, in code points: no locale, no chance."""
+    at = pa.array(rows)
+    keys = [ranks(facts[name].take(at)) for name in ("sku_id", "location_id", "vendor_id")]
+    return np.lexsort([keys[0], ranks(said.disposition.take(at)), *keys[1:]])
 
 
-def _grouping(lines: Facts, retailer: str, as_of: date) -> Grouping:
-    vendor, location = _codes(lines["vendor_id"]), _codes(lines["location_id"])
+def _grouping(lines: Facts, disposition: pa.Array, retailer: str, as_of: date) -> Grouping:
     changes = np.ones(len(lines), dtype=bool)
-    changes[1:] = (vendor[1:] != vendor[:-1]) | (location[1:] != location[:-1])
+    codes = [ranks(values) for values in (lines["vendor_id"], lines["location_id"], disposition)]
+    changes[1:] = np.any([code[1:] != code[:-1] for code in codes], axis=0)
     starts = np.flatnonzero(changes)
     sizes = np.diff(starts, append=len(lines))
-    place = np.arange(len(lines)) - np.repeat(starts, sizes)  # (n_lines,) within vendor and location, from 0
+    place = np.arange(len(lines)) - np.repeat(starts, sizes)  # (n_lines,) within what may share an order, from 0
     begins = place % MAX_LINES == 0
     heads = np.flatnonzero(begins)
     names = zip(
         lines["vendor_id"].take(pa.array(heads)).to_pylist(),
         lines["location_id"].take(pa.array(heads)).to_pylist(),
         (place[heads] // MAX_LINES + 1).tolist(),
+        disposition.take(pa.array(heads)).to_pylist(),
         strict=True,
     )
     return Grouping(np.cumsum(begins) - 1, place % MAX_LINES + 1, order_keys(retailer, as_of, names))
@@ -150,10 +159,12 @@ def _on_grid(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(np.round(values * _GRID) / _GRID, dtype=np.float64)
 
 
-def _reason(lines: Facts, position: NDArray[np.float64], quantity: NDArray[np.float64], limit: pa.Array) -> pa.Array:
+def _reason(lines: Facts, decision: Decision, quantity: NDArray[np.float64], limit: pa.Array) -> pa.Array:
     bound = pc.fill_null(pc.binary_join_element_wise("; changed by ", limit, ""), "")
+    position = decision.inventory_position
+    is_below = pc.if_else(pa.array(decision.is_below), " below reorder point ", " not below reorder point ")
     return joined(
-        "position ", spelled(position), " below reorder point ", spelled(lines.number("reorder_point")),
+        "position ", spelled(position), is_below, spelled(lines.number("reorder_point")),
         "; brought to ", spelled(position + quantity),
         " (order-up-to ", spelled(lines.number("order_up_to_level")),
         ", minimum ", spelled(lines.number("min_order_quantity")),

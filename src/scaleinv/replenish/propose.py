@@ -3,18 +3,53 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from scaleinv.config.models import ReplenishConfig
-from scaleinv.replenish.changes import Changes, unchanged
-from scaleinv.replenish.decision import Decision, decide, joined_decisions
-from scaleinv.replenish.exceptions import cut_exceptions, order_exceptions, rounding_exceptions
+from scaleinv.replenish.changes import Changes, overridden, unchanged
+from scaleinv.replenish.decision import Decision, decide
+from scaleinv.replenish.exceptions import (
+    FOUND,
+    cut_exceptions,
+    line_exceptions,
+    order_exceptions,
+    rounding_exceptions,
+    unfit_exceptions,
+)
+from scaleinv.replenish.fact_columns import FactColumns
 from scaleinv.replenish.facts import Facts, gather
+from scaleinv.replenish.filing import DECISIONS, OVERRIDE, filed
 from scaleinv.replenish.lines import order_lines
+from scaleinv.replenish.order_units import order_units
+from scaleinv.replenish.own_orders import OwnOrders, with_own_orders
+from scaleinv.replenish.ruled import Lines, Overrides, joined_lines, ruled
+from scaleinv.replenish.rules import RuleSet, Verdict, rule_set, verdict
+from scaleinv.replenish.sourcing import Sourced, may_help, sourced
+
+Part = tuple[pa.Table, pa.Table, pa.Table]
+"""Rows of gold/policies, gold/stock_position and gold/series of the same series of one night.
+
+The last may have columns more: ``recent_demand``, ``days_since_sale``, ``last_unit_cost`` (docs/replenishment.md)."""
+
+
+@dataclass(frozen=True)
+class Known:
+    """What is known beside the night's tables; nothing of it is needed."""
+
+    own: OwnOrders | None = None
+    """Orders of earlier nights that the ERP's list does not hold."""
+    packs: pa.Table | None = None
+    """silver/packs."""
+    decisions: pa.Table = field(default_factory=DECISIONS.empty_table)
+    """What persons have decided (``filing.DECISIONS``)."""
+    before: pa.Table | None = None
+    """``gold/exceptions`` of the night before."""
 
 
 @dataclass(frozen=True)
@@ -22,28 +57,46 @@ class Proposals:
     """What to order and what to look at."""
 
     lines: pa.Table
-    """``gold/order_proposals``, sorted by vendor, location and SKU."""
+    """``gold/order_proposals``, sorted by vendor, location, what becomes of the order, and SKU."""
     exceptions: pa.Table
     """``gold/exceptions``, sorted by series and kind."""
+    transfers: pa.Table
+    """``gold/transfer_proposals``."""
     n_waiting: int
     """Series below their reorder point whose vendor takes no orders tonight."""
 
 
-Part = tuple[pa.Table, pa.Table, pa.Table]
-"""Rows of gold/policies, gold/stock_position and gold/series of the same series of one night."""
-
-
 @dataclass(frozen=True)
 class Wanted:
-    """What the rule asks for tonight, of all parts; nothing of what it does not."""
+    """What the rules ask for tonight, of all parts; nothing of what they do not."""
 
     facts: Facts
     """Of the lines to order, one part after the other."""
     decision: Decision
     """Of the same lines."""
-    exceptions: list[pa.Table]
-    """``gold/exceptions`` of each part."""
-    n_waiting: int
+
+
+@dataclass(frozen=True)
+class _Night:
+    """What every step goes by."""
+
+    as_of: date
+    config: ReplenishConfig
+    rules: RuleSet
+    known: Known
+    horizon: int | None
+    open_tonight: Mapping[str, bool]
+
+    @property
+    def overrides(self) -> Overrides | None:
+        """Quantities that persons have set, of those that count tonight."""
+        rows = self.known.decisions
+        counts = pc.and_(pc.equal(rows["decision"], OVERRIDE), pc.greater_equal(rows["until"], pa.scalar(self.as_of)))
+        rows = rows.filter(counts).sort_by("unique_id").combine_chunks()
+        if not rows.num_rows:
+            return None
+        ids = rows["unique_id"].combine_chunks()
+        return Overrides(ids, np.nan_to_num(rows["quantity"].to_numpy().astype(np.float64)))
 
 
 def propose(
@@ -58,13 +111,14 @@ def propose(
     open_tonight: Mapping[str, bool] | None = None,
     arrivals: Mapping[str, date] | None = None,
     change: Callable[[Wanted], Changes] | None = None,
+    known: Known | None = None,
 ) -> Proposals:
-    """Orders every series whose inventory position is below its reorder point, up to its order-up-to level.
+    """Orders every series whose inventory position is below its reorder point, and what rules make of it.
 
     Nothing is ordered from a vendor that takes no orders in the evening of ``as_of``. A series without a stock record,
     with too old a one, or with a number that nothing can be ordered by, is not ordered but named; a negative record of
     stock on hand counts as none. The order of the input rows, and how they are parted, changes nothing. Of a part only
-    what is ordered is kept.
+    what is ordered is kept, and what a rule may want to take from.
 
     Args:
         parts: the night's series, each in one part (for instance a training group).
@@ -72,46 +126,105 @@ def propose(
         vendors: silver/vendors, for the currency.
         retailer: part of every order's key.
         as_of: the night; the orders leave in its evening.
-        config: how old a stock record may be, when rounding counts as far above need.
+        config: rules, limits of approval, how old a stock record may be, what counts as an exception.
         horizon: days that the forecast reaches, to name series whose protection interval is longer.
         open_tonight: vendors with a calendar, and whether they take orders tonight by it.
         arrivals: of these, the day on which an order of tonight is expected; of the others it is the mean lead time,
             rounded up to days, after tonight.
         change: what rounding by cost and limits of the night make of what is wanted; not given: nothing.
+        known: own open orders, units of order, decisions of persons, the night before.
 
     Raises:
         DataError: tables do not fit together, or two orders share a key.
     """
-    wanted = _wanted(parts, as_of=as_of, config=config, horizon=horizon, open_tonight=open_tonight)
+    is_open = dict(open_tonight or {}) | dict.fromkeys(config.exceptions.blocked_vendors, False)
+    night = _Night(as_of, config, rule_set(config.every_rule), known or Known(), horizon, is_open)
+    source, found, n_waiting = _wanted(parts, night)
+    lines = source.lines
+    wanted = Wanted(lines.facts, lines.decision)
     changes = unchanged(wanted.decision) if change is None else change(wanted)
-    lines = order_lines(
-        wanted.facts, wanted.decision, items, vendors, changes, retailer=retailer, as_of=as_of, arrivals=arrivals or {}
-    )
-    cut = cut_exceptions(wanted.facts, wanted.decision.quantity, changes.quantity, changes.cut, changes.lost, as_of)
-    far = rounding_exceptions(wanted.facts, wanted.decision, changes, config.max_rounding_ratio, as_of)
-    named = pa.concat_tables([*wanted.exceptions, cut, far])
-    return Proposals(
-        lines, named.sort_by([("unique_id", "ascending"), ("kind", "ascending")]), wanted.n_waiting
+    changes = _overridden(lines, changes, night)
+    fits = order_units(lines.facts, changes.quantity, night.known.packs).fits
+    if night.known.packs is not None and not fits.all():
+        found.append(unfit_exceptions(lines.facts, changes.quantity, np.flatnonzero(~fits), night.known.packs))
+        changes = replace(changes, quantity=np.where(fits, changes.quantity, 0.0))
+    said = _said(lines, changes, night)
+    made = order_lines(
+        lines.facts, lines.decision, items, vendors, changes, said, retailer=retailer, as_of=as_of,
+        arrivals=arrivals or {}, packs=night.known.packs,
     )  # fmt: skip
+    found += [
+        cut_exceptions(lines.facts, lines.decision.quantity, changes.quantity, changes.cut, changes.lost),
+        rounding_exceptions(lines.facts, lines.decision, changes, config.max_rounding_ratio),
+        line_exceptions(lines, changes, said, config.exceptions.vendor_capacity),
+    ]
+    exceptions = filed(
+        pa.concat_tables(found), as_of=as_of, config=config.exceptions, before=night.known.before,
+        decisions=night.known.decisions,
+    )  # fmt: skip
+    return Proposals(made, exceptions, source.transfers, n_waiting)
 
 
-def _wanted(
-    parts: Iterable[Part],
-    *,
-    as_of: date,
-    config: ReplenishConfig,
-    horizon: int | None,
-    open_tonight: Mapping[str, bool] | None,
-) -> Wanted:
-    ordered: list[tuple[Facts, Decision]] = []
-    exceptions: list[pa.Table] = []
+def _wanted(parts: Iterable[Part], night: _Night) -> tuple[Sourced, list[pa.Table], int]:
+    kept: list[Lines] = []
+    found: list[pa.Table] = []
     n_waiting = 0
-    for policies, position, series in parts:
-        facts = gather(policies, position, series, as_of=as_of)
-        decision = decide(facts, as_of=as_of, max_stock_age_days=config.max_stock_age_days, open_tonight=open_tonight)
-        exceptions.append(order_exceptions(facts, decision, as_of=as_of, horizon=horizon))
-        n_waiting += int(decision.is_waiting.sum())
-        rows = np.flatnonzero(decision.is_ordered)
-        ordered.append((facts.take(rows), decision.take(rows)))
-    whole = pa.concat_tables([facts.columns for facts, _ in ordered]).combine_chunks()
-    return Wanted(Facts(whole), joined_decisions([d for _, d in ordered]), exceptions, n_waiting)
+    has_sources = bool(night.rules.doing("transfer_first", "substitute"))
+    for part in parts:
+        lines = _decided(part, night)
+        found.append(order_exceptions(lines, night.rules, night.config.exceptions, horizon=night.horizon))
+        blocked = pc.is_in(
+            lines.facts["vendor_id"], value_set=pa.array(night.config.exceptions.blocked_vendors, pa.string())
+        ).to_numpy(zero_copy_only=False)
+        n_waiting += int((lines.decision.is_waiting & ~blocked).sum())
+        is_kept = lines.decision.is_ordered
+        if has_sources:
+            is_kept = is_kept | may_help(lines, night.rules)
+        kept.append(lines.take(np.flatnonzero(is_kept)))
+    source = sourced(joined_lines(kept), night.rules, as_of=night.as_of)
+    found += [pa.table([ids, pa.repeat(kind, len(ids)), detail, np.round(value, 2)], schema=FOUND)
+              for kind, ids, detail, value in source.substituted]  # fmt: skip
+    return source, found, n_waiting
+
+
+def _decided(part: Part, night: _Night) -> Lines:
+    facts = with_own_orders(gather(*part, as_of=night.as_of), night.known.own, as_of=night.as_of)
+    decision = decide(
+        facts, as_of=night.as_of, max_stock_age_days=night.config.max_stock_age_days, open_tonight=night.open_tonight
+    )
+    return ruled(facts, decision, night.rules, night.overrides, as_of=night.as_of)
+
+
+def _overridden(lines: Lines, changes: Changes, night: _Night) -> Changes:
+    overrides = night.overrides
+    if overrides is None:
+        return changes
+    rows, quantity = overrides.of(lines.facts)
+    return overridden(changes, rows, np.where(lines.decision.may_order[rows], quantity, 0.0))
+
+
+def _said(lines: Lines, changes: Changes, night: _Night) -> Verdict:
+    """What becomes of each line, by what is ordered of it after all."""
+    facts, quantity = lines.facts, np.where(lines.decision.is_known, changes.quantity, 0.0)
+    value = quantity * facts.number("unit_cost")
+    more = {
+        "quantity": pa.array(quantity),
+        "value": pa.array(value),
+        "order_value": pa.array(_sums(value, facts["vendor_id"], facts["location_id"])),
+        "vendor_value": pa.array(_sums(value, facts["vendor_id"])),
+        "vendor_quantity": pa.array(_sums(quantity, facts["vendor_id"])),
+        "constraint": changes.constraint,
+    }
+    late = night.rules.matched(FactColumns(facts, lines.decision, night.as_of, more), early=False)
+    return verdict(night.rules, lines.matches | late, len(lines))
+
+
+def _sums(values: NDArray[np.float64], *keys: pa.Array) -> NDArray[np.float64]:
+    """(n,) of each row the sum over all rows with the same keys, in cents: the order of rows plays no part."""
+    group = np.zeros(len(values), dtype=np.int64)
+    for key in keys:
+        encoded = key.dictionary_encode()
+        group = group * max(len(encoded.dictionary), 1) + encoded.indices.to_numpy(zero_copy_only=False)
+    _, place = np.unique(group, return_inverse=True)
+    cents = np.bincount(place, np.rint(values * 1e4), minlength=1)
+    return np.asarray(cents[place] / 1e4, dtype=np.float64) if len(values) else values

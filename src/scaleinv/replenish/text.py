@@ -21,3 +21,12 @@ def spelled(values: NDArray[np.float64]) -> pa.Array:
 def joined(*parts: object) -> pa.Array:
     """(n,) the parts one after the other; a part is a text or an array of texts."""
     return pc.binary_join_element_wise(*parts, "")
+
+
+def ranks(texts: pa.Array) -> NDArray[np.int64]:
+    """(n,) each text's rank among the distinct ones, in code points."""
+    encoded = texts.dictionary_encode()
+    ascending = pc.sort_indices(encoded.dictionary).to_numpy()
+    ranks = np.empty(ascending.size, dtype=np.int64)
+    ranks[ascending] = np.arange(ascending.size)
+    return np.asarray(ranks[encoded.indices.to_numpy(zero_copy_only=False)], dtype=np.int64)

@@ -18,8 +18,8 @@ from scaleinv.schema.columns import (
     money,
     units,
 )
+from scaleinv.schema.exceptions import KINDS
 from scaleinv.schema.table import Column, Table
-from scaleinv.schema.words import CUTS, HELD_PROBLEMS
 
 ORDERS = (
     Table(
@@ -87,8 +87,8 @@ ORDERS = (
             units("rounding", "what minimum, packs and loads changed"),
             units("constraint_change", "what limits changed"),
             Column(
-                "constraint", TEXT, "the last limit that changed it: max_stock, vendor_minimum, trucks, capacity, "
-                "budget", nullable=True,
+                "constraint", TEXT, "the last limit that changed it: max_stock, rule (a cap), vendor_minimum, trucks, "
+                "capacity, budget, override (a person)", nullable=True,
             ),
             Column("unit", TEXT, "order unit, UN/CEFACT Rec 20"),
             money("unit_cost", "what one unit costs"),
@@ -103,7 +103,30 @@ ORDERS = (
             Column("reason", TEXT, "why this quantity, in words"),
             Column("disposition", TEXT, "of the whole order: approve (it goes out by itself), propose (a person "
                    "approves it) or hold"),
-            Column("rule", TEXT, "the rule that said so or changed the line; null: none", nullable=True),
+            Column("rule", TEXT, "the rule that said so or changed the line, name@version of the rules; null: none",
+                   nullable=True),
+            Column("rules", TEXT, "all rules that found the line, the one that counts most first; null: only the base "
+                   "rule", nullable=True),
+            Column("queue", TEXT, "who approves it; null: nobody is named", nullable=True),
+            Column("order_quantity", FLOAT, "the same in units of order, exactly; null: these are the units of stock",
+                   nullable=True),
+            Column("order_unit", TEXT, "unit of order, UN/CEFACT Rec 20 or the vendor's word; null: as of stock",
+                   nullable=True),
+        ),
+        partitions=("as_of",),
+    ),
+    Table(
+        "gold/transfer_proposals", "replenish", "Stock to move between locations instead of an order.",
+        ("as_of", "unique_id", "from_location_id"),
+        (
+            AS_OF,
+            Column("unique_id", TEXT, "the series that gets it"),
+            SKU,
+            Column("from_location_id", TEXT, "has more than its order-up-to level"),
+            Column("to_location_id", TEXT, "would have ordered it"),
+            units("quantity", "units to move"),
+            money("value", "quantity * unit cost"),
+            Column("rule", TEXT, "which one asked for it"),
         ),
         partitions=("as_of",),
     ),
@@ -112,14 +135,16 @@ ORDERS = (
         ("as_of", "unique_id", "kind"),
         (
             AS_OF, SERIES,
-            Column(
-                "kind", TEXT,
-                "no_stock_record, stale_stock, no_demand, negative_stock, rounded_far_above_need, long_lead_time; "
-                + "a series that cannot be ordered by: " + ", ".join(HELD_PROBLEMS) + "; an order that a limit cut: "
-                + ", ".join(CUTS),
-            ),
+            Column("kind", TEXT, "what it is: " + ", ".join(KINDS)),
             Column("detail", TEXT, "what was found and what was done"),
             money("value_at_risk", "money it is about"),
+            Column("rank", INT, "1: the most money of what is open; null: dismissed or snoozed", nullable=True),
+            Column("first_seen", DATE, "the night it was found first, without a longer break"),
+            Column("days_open", INT, "nights since then, this one included"),
+            Column("queue", TEXT, "who looks at it"),
+            Column("action", TEXT, "what is suggested"),
+            Column("decision", TEXT, "accept, dismiss, snooze or override, as long as it counts", nullable=True),
+            Column("decided_until", DATE, "the last night on which it counts", nullable=True),
         ),
         partitions=("as_of",),
     ),

@@ -152,6 +152,34 @@ SILVER = (
         loads="whole",
     ),
     Table(
+        "silver/packs", "ingest", "The unit that a vendor takes orders in, where it is not the unit of stock.",
+        ("vendor_id", "sku_id"),
+        (
+            VENDOR, SKU,
+            Column("order_unit", TEXT, "UN/CEFACT Rec 20 (CS, BX, KGM, …) or the vendor's word"),
+            Column("order_units", LONG, "so many units of order …"),
+            Column("stock_units", LONG, "… are so many units of stock: two whole numbers, so nothing is rounded"),
+        ),
+        loads="whole",
+    ),
+    Table(
+        "silver/transfers", "ingest", "Stock on its way from one location to another, or to be sent.",
+        ("transfer_id", "line"),
+        (
+            Column("transfer_id", TEXT, "the ERP's number"),
+            Column("line", INT, "line of it, from 1"),
+            SKU, LOCATION,
+            Column("from_location_id", TEXT, "the location that gives; location_id gets it"),
+            Column("order_date", DATE, "when it was asked for"),
+            Column("shipped_date", DATE, "when it left; null: not yet", nullable=True),
+            Column("promised_date", DATE, "when it is to arrive; null: not said", nullable=True),
+            Column("received_date", DATE, "when it came; null while it is open", nullable=True),
+            units("quantity", "units to move"),
+        ),
+        known_at="order_date",
+        loads="latest",
+    ),
+    Table(
         "silver/assortment", "ingest", "Which SKU is sold where, and the stocking rule the retailer uses today.",
         ("sku_id", "location_id"),
         (

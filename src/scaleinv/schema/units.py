@@ -14,6 +14,8 @@ REC20 = {
     "MTK": "meter ** 2", "MTQ": "meter ** 3",
 }  # fmt: skip
 """UN/CEFACT Recommendation 20 codes that a product may be sold in, as pint expressions."""
+COUNTED = [code for code, unit in REC20.items() if unit.endswith("sales_unit")]
+"""Of these, those that count pieces."""
 
 
 @cache

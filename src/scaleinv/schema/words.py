@@ -55,11 +55,11 @@ PROBLEMS: Final[tuple[Problem, ...]] = get_args(Problem)
 HELD_PROBLEMS: Final[tuple[Problem, ...]] = PROBLEMS[:-1]
 """Of these, those for which nothing is ordered until a person has looked. A lead time of 0 counts as one day."""
 
-Limit = Literal["max_stock", "vendor_minimum", "trucks", "capacity", "budget"]
+Limit = Literal["max_stock", "rule", "vendor_minimum", "trucks", "capacity", "budget", "override"]
 """What changes an order of tonight."""
 Cut = Literal[
     "cut_by_max_stock", "below_vendor_minimum", "cut_to_trucks", "cut_by_capacity", "cut_by_budget",
-    "impossible_budget", "contradictory_limits",
+    "impossible_budget", "contradictory_limits", "cut_by_rule",
 ]  # fmt: skip
 """Why less is ordered than was wanted. An impossible budget pays for nothing; limits contradict each other where what
 one of them takes away leaves less than a vendor's minimum."""

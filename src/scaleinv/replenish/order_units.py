@@ -1,0 +1,78 @@
+"""Quantities in the unit that the vendor takes orders in: exact, or not at all."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from scaleinv.errors import DataError, explain
+from scaleinv.replenish.facts import Facts, selected
+from scaleinv.schema.units import REC20
+
+_MICRO: Final = 1_000_000
+"""Quantities are kept to millionths of a unit, as whole numbers: what is divided must come out even."""
+_MEASURED: Final = sorted(code for code, unit in REC20.items() if not unit.endswith("sales_unit"))
+"""Units of order that may be fractions, to a thousandth; of all others only whole ones are ordered."""
+
+
+@dataclass(frozen=True)
+class OrderUnits:
+    """Of every line, ``(n,)``; null where the unit of order is the unit of stock."""
+
+    quantity: pa.Array
+    unit: pa.Array
+    fits: NDArray[np.bool_]
+    """It comes out even."""
+
+
+def order_units(facts: Facts, quantity: NDArray[np.float64], packs: pa.Table | None) -> OrderUnits:
+    """``quantity * order_units / stock_units``, never rounded.
+
+    Args:
+        facts: of the lines.
+        quantity: (n,) units of stock.
+        packs: silver/packs; ``None``: orders are in units of stock.
+
+    Raises:
+        DataError: a pack holds nothing.
+    """
+    n = len(facts)
+    if packs is None or not packs.num_rows:
+        return OrderUnits(pa.nulls(n, pa.float64()), pa.nulls(n, pa.string()), np.ones(n, dtype=bool))
+    known = selected(packs, "silver/packs", ["vendor_id", "sku_id", "order_unit", "order_units", "stock_units"])
+    _check(known)
+    # \x1f stands in no code: two words joined by it are two words.
+    keys, wanted = (_pairs(of["vendor_id"], of["sku_id"]) for of in (known, facts.columns))
+    at = pc.index_in(wanted, value_set=keys)
+    has_pack = pc.is_valid(at).to_numpy(zero_copy_only=False)
+    rows = pc.fill_null(at, 0)
+    unit = known["order_unit"].combine_chunks().take(rows)
+    most, held = (known[name].take(rows).to_numpy().astype(np.int64) for name in ("order_units", "stock_units"))
+    micro = np.rint(quantity * _MICRO).astype(np.int64)
+    is_small = micro <= (2**63 - 1) // most  # else the product would not be the product
+    whole, rest = np.divmod(np.where(is_small, micro, 0) * most, held)
+    is_measured = pc.is_in(unit, value_set=pa.array(_MEASURED)).to_numpy(zero_copy_only=False)
+    fits = is_small & (rest == 0) & (whole % np.where(is_measured, 1000, _MICRO) == 0)
+    return OrderUnits(
+        pa.array(whole / _MICRO, mask=~has_pack), pc.if_else(pa.array(has_pack), unit, pa.scalar(None, pa.string())),
+        np.asarray(fits | ~has_pack, dtype=bool),
+    )  # fmt: skip
+
+
+def _pairs(first: pa.ChunkedArray, second: pa.ChunkedArray) -> pa.Array:
+    made = pc.binary_join_element_wise(first, second, "\x1f")
+    return made.combine_chunks() if isinstance(made, pa.ChunkedArray) else made
+
+
+def _check(packs: pa.Table) -> None:
+    bad = packs.filter(pc.or_(pc.less(packs["order_units"], 1), pc.less(packs["stock_units"], 1)))
+    if bad.num_rows:
+        which = [f"{row['sku_id']} of {row['vendor_id']}" for row in bad.slice(0, 6).to_pylist()]
+        raise DataError(
+            explain("silver/packs: a pack holds nothing", expected="whole numbers from 1", which=which, do="correct it")
+        )
