@@ -265,7 +265,12 @@ def test_an_old_stock_record_is_named_and_not_ordered(age: int, is_ordered: bool
 @pytest.mark.parametrize(
     ("row", "kind", "detail", "value"),
     [
-        ({"on_hand": -4.0, "on_order": 12.0}, "negative_stock", "stock on hand is -4; counted as 0, count the shelf", 5.0),
+        (
+            {"on_hand": -4.0, "on_order": 12.0},
+            "negative_stock",
+            "stock on hand is -4; counted as 0, count the shelf",
+            5.0,
+        ),
         ({"demand_class": "no_demand", "rop": 0.0, "oul": 1.0}, "no_demand", "never sold; 12 on hand", 15.0),
         (
             {"oul": 20.0, "moq": 144.0},

@@ -21,9 +21,11 @@ from scaleinv import __version__
 from scaleinv.cli.backtest import backtest
 from scaleinv.cli.drift import drift
 from scaleinv.cli.example import export_example
-from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets
+from scaleinv.cli.exceptions import exceptions
+from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Force, Out, Sets, walk_of
 from scaleinv.cli.orders import orders
 from scaleinv.cli.quarantine import quarantine
+from scaleinv.cli.rules import rules
 from scaleinv.cli.shipments import serve, shipments
 from scaleinv.cli.skus import skus
 from scaleinv.cli.stay import stay as keep_on
@@ -63,19 +65,7 @@ class _Options:
 
     def walk(self, *, force: bool = False) -> Walk:
         """The walk that these options describe."""
-        from scaleinv.config import load_config
-        from scaleinv.pipeline.walk import Walk
-
-        config = load_config(self.env, overrides=self.sets or (), folder=self.conf)
-        if self.as_of is not None:
-            return Walk(config, self.as_of.date(), force=force)
-        if config.synthetic is None:
-            raise ConfigError(
-                explain("--as-of is missing", expected="the last day known, e.g. --as-of 2016-05-22", do="add it")
-            )
-        from scaleinv.synthetic import last_day
-
-        return Walk(config, last_day(config.synthetic), force=force)
+        return walk_of(self.env, self.as_of, self.sets, self.conf, force=force)
 
     def walks(self, *, force: bool) -> Callable[[date, Engines], Walk]:
         """The walk of a day, with engines that others have too; all of the configuration that is there now."""
@@ -441,6 +431,8 @@ app.command(rich_help_panel="Look")(due)
 app.command(rich_help_panel="Look")(metrics)
 app.add_typer(drift, name="drift", rich_help_panel="Look")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
+app.add_typer(exceptions, name="exceptions", rich_help_panel="Look")
+app.add_typer(rules, name="rules", rich_help_panel="Look")
 app.add_typer(skus, name="skus", rich_help_panel="Look")
 app.add_typer(vendors, name="vendors", rich_help_panel="Look")
 _register_stages()

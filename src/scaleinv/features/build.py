@@ -28,7 +28,7 @@ from scaleinv.features.lead_times import lead_times
 from scaleinv.features.lives import lives, selling_days, without_stock
 from scaleinv.features.measures import life_sums, measures, moved_measures, night_features
 from scaleinv.features.panel import SALES_PER_PART, days_of, panel, priced_spans, some_days_of, with_sales
-from scaleinv.features.position import stock_position
+from scaleinv.features.position import Late, late_record, open_supply, stock_position
 from scaleinv.features.series import grouped, placed, series
 
 Frames = Mapping[str, DataFrame]
@@ -49,10 +49,11 @@ def build(
     lines: DataFrame | None = None,
     base: Base | None = None,
     divide: Divide | None = None,
+    late: Late | None = None,
 ) -> dict[str, DataFrame]:
     """``gold/series``, ``gold/features``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
 
-    ``gold/lives`` too, if the panel is whole.
+    ``gold/lives`` too, if the panel is whole, and ``gold/late_supply`` with ``late``.
 
     Args:
         silver: silver table without its prefix -> rows known at ``as_of``; prices and calendar reach ahead of it.
@@ -68,6 +69,7 @@ def build(
         lines: sku_id, location_id and date of all sales, a key more than once; cheaper than ``silver["sales"]`` where
             that adds up several loads.
         base: an earlier night that this one may be based on.
+        late: from vendors' records to the chance that an overdue order comes; without it all of them count in full.
         divide: gives a row per series its group_id, knowing which night this one is based on; by default the column
             that ``config`` groups by does.
 
@@ -92,6 +94,12 @@ def build(
         )
     rows = _panel(alive, silver, prices, gaps, base, held, n_sales=n_sales, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
+    known = _kept(lead_times(alive, silver, as_of=as_of, config=config))
+    supply = _hold(open_supply(silver, known), held)
+    chances = None
+    if late is not None:
+        record = late(late_record(supply, alive, known, as_of=as_of).toArrow())  # vendors and days: small
+        chances = _kept(alive.sparkSession.createDataFrame(record))
     days, before = keep(rows.select(night, "*"), base is None)
     if base is None or before is None:
         sums = _kept(life_sums(days))
@@ -100,12 +108,16 @@ def build(
         sums, before = None, replaced(before, days, until=base.as_of)
         found = moved_measures(days, before, base.lives, first=first, as_of=as_of)
     facts = _kept(alive.join(found, "unique_id"))
-    return ({} if sums is None else {"gold/lives": sums.select(night, "*")}) | {
-        "gold/series": series(facts, last=last).select(night, "*"),
-        "gold/features": night_features(facts).select(night, "*"),
-        "gold/stock_position": stock_position(alive, silver).select(night, "*"),
-        "gold/lead_times": lead_times(alive, silver, as_of=as_of, config=config).select(night, "*"),
-    }
+    return (
+        ({} if sums is None else {"gold/lives": sums.select(night, "*")})
+        | {
+            "gold/series": series(facts, last=last).select(night, "*"),
+            "gold/features": night_features(facts).select(night, "*"),
+            "gold/stock_position": stock_position(alive, silver, supply, chances, as_of=as_of).select(night, "*"),
+            "gold/lead_times": known.select(night, "*"),
+        }
+        | ({} if chances is None else {"gold/late_supply": chances.select(night, "*")})
+    )
 
 
 def _panel(

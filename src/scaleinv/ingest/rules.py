@@ -25,6 +25,8 @@ PARENTS: Final[dict[str, dict[str, str]]] = {
     "vendor_items": {"sku_id": "items", "vendor_id": "vendors"},
     "purchase_orders": {"vendor_id": "vendors", "sku_id": "items", "location_id": "locations"},
     "price_breaks": {"vendor_id": "vendors", "sku_id": "items"},
+    "packs": {"vendor_id": "vendors", "sku_id": "items"},
+    "transfers": {"sku_id": "items", "location_id": "locations", "from_location_id": "locations"},
     "item_embeddings": {"sku_id": "items"},
     "sensor_readings": {"location_id": "locations"},
     **{
@@ -56,6 +58,7 @@ class Rule:
 _HAPPENED: Final[dict[str, tuple[str, ...]]] = {
     **dict.fromkeys(("sales", "hourly_sales", "stock", "true_demand"), ("date",)),
     "purchase_orders": ("order_date", "received_date"),
+    "transfers": ("order_date", "shipped_date", "received_date"),
     "sensor_readings": ("measured_at", "date"),
 }
 """Source -> its dates that cannot lie ahead."""
@@ -236,6 +239,16 @@ _OWN: Final[Mapping[str, Callable[[], list[Rule]]]] = {
         ],
         _rule("out_of_range", "max_share", ~F.col("max_share").between(0, 1), "not between 0 and 1"),
         _rule("out_of_range", "min_share", F.col("min_share") > F.coalesce("max_share", F.lit(1.0)), "above max_share"),
+    ],
+    "packs": lambda: [
+        _rule("not_positive", "order_units", F.col("order_units") < 1, "must be a whole number from 1"),
+        _rule("not_positive", "stock_units", F.col("stock_units") < 1, "must be a whole number from 1"),
+    ],
+    "transfers": lambda: [
+        _not_negative("quantity"),
+        _rule("not_positive", "line", F.col("line") < 1, "lines count from 1"),
+        _not_before("shipped_date", "order_date", "shipped_before_ordered"),
+        _not_before("received_date", "order_date", "received_before_ordered"),
     ],
     "weather": lambda: [
         _rule("out_of_range", "temperature", ~F.col("temperature").between(-90, 60), "not between -90 and 60 degrees"),

@@ -8,6 +8,9 @@ from contextlib import ExitStack
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import pyarrow as pa
+
 from scaleinv.pipeline.nights import PANEL, find_base, loads_of, memo_of, stands
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.vendors import with_lanes, write_scorecards
@@ -22,6 +25,8 @@ if TYPE_CHECKING:  # Spark is loaded by the work, not by the question whether th
 _READS = next(stage.reads for stage in STAGES if stage.name == "features")
 _ANNOUNCED = ("calendar", "weather", "locations", "prices")
 """Silver tables that say something of days ahead, or of many days at once: what was known then is compared."""
+_RARE = ("silver/hourly_sales", "silver/transfers")
+"""Few retailers have them; where there are none, nothing is to be joined with them."""
 _BY_DAY = ("sales", "stock", "prices", "hourly_sales")
 """Silver tables whose new rows say which days are to be made anew."""
 
@@ -34,8 +39,7 @@ def work(walk: Walk) -> Outcome:
     from scaleinv.lake.spark import read_known, read_spark, write_spark
 
     loads = loads_of(walk)
-    # Few retailers have hours; where there are none, nothing is to be joined with them.
-    names = [name for name in _READS if name != "silver/hourly_sales" or walk.lake.rows(table(name))]
+    names = [name for name in _READS if name not in _RARE or walk.lake.rows(table(name))]
     silver = {
         name.removeprefix("silver/"): read_spark(walk.spark(), walk.lake, table(name), as_of=walk.as_of)
         for name in names
@@ -77,6 +81,7 @@ def work(walk: Walk) -> Outcome:
             lines=read_known(walk.spark(), walk.lake, table("silver/sales"), as_of=walk.as_of),
             base=None if found is None else _base(walk, found[0], [*silver]),
             divide=divide if walk.config.features.group_by == "cluster" else None,
+            late=_chances,
         )
         if walk.config.vendors.lead_time_method == "predicted":
             gold["gold/lead_times"] = with_lanes(walk, gold["gold/lead_times"], silver["purchase_orders"])
@@ -92,6 +97,24 @@ def work(walk: Walk) -> Outcome:
         write_scorecards(walk, silver["purchase_orders"], silver["items"])
     # Groups depend on the night that the clusters were found in: with other ones, what follows is to be done anew.
     return Outcome(result=dict(clusters), memo=memo_of(walk, based_on, loads) | clusters)
+
+
+def _chances(record: pa.Table) -> pa.Table:
+    """Vendors' records, day by day, to the chance that an order of theirs still comes (``features.position.Late``)."""
+    from scaleinv.features.position import LONGEST_LATE
+    from scaleinv.inventory.overdue import late_chances
+
+    record = record.sort_by("vendor_id").combine_chunks()
+    vendors = record["vendor_id"].combine_chunks().dictionary_encode()
+    row, late = vendors.indices.to_numpy(), record["late_days"].to_numpy()
+    counts = np.zeros((2, len(vendors.dictionary), LONGEST_LATE + 1))
+    days = np.zeros(len(vendors.dictionary))
+    for which, name in enumerate(("arrived", "waiting")):
+        np.add.at(counts[which], (row, late), record[name].to_numpy())
+    days[row] = record["days"].to_numpy()
+    chance = late_chances(counts[0], counts[1], days).astype(np.float32)
+    lists = pa.ListArray.from_arrays(np.arange(len(chance) + 1, dtype=np.int32) * (LONGEST_LATE + 1), chance.ravel())
+    return pa.table({"vendor_id": vendors.dictionary, "chance": lists})
 
 
 def _write(walk: Walk, name: str, frame: DataFrame) -> int:

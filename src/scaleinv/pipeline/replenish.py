@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import date, timedelta
 
+import pyarrow as pa
 import pyarrow.compute as pc
 
+from scaleinv.pipeline.book import decisions_of, open_lines_of
 from scaleinv.pipeline.limits import LimitsOfTheNight
 from scaleinv.pipeline.register import is_registered, register_tonight
 from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
-from scaleinv.pipeline.walk import Outcome, Walk
-from scaleinv.replenish import Part, propose
+from scaleinv.pipeline.walk import Outcome, Walk, nights_of
+from scaleinv.replenish import Known, OwnOrders, Part, own_orders, propose
 from scaleinv.schema import table
+
+_BESIDE = ("gold/features", {"demand_mean_7": "recent_demand", "days_since_sale": "days_since_sale"})
+"""Table -> its column, by the name that rules and exceptions know it by."""
 
 
 def work(walk: Walk) -> Outcome:
     """Proposes tonight's orders."""
     limits = LimitsOfTheNight(walk)
     proposals = propose(
-        _parts(walk),
+        parts_of(walk),
         walk.lake.read(table("silver/items")),
         walk.lake.read(table("silver/vendors")),
         retailer=walk.config.retailer,
@@ -28,13 +34,13 @@ def work(walk: Walk) -> Outcome:
         open_tonight=open_tonight(walk),
         arrivals=arrivals_tonight(walk),
         change=limits if limits.is_any else None,
+        known=known_beside(walk),
     )
     walk.overwrite("gold/order_proposals", proposals.lines)
     walk.overwrite("gold/exceptions", proposals.exceptions)
+    walk.overwrite("gold/transfer_proposals", proposals.transfers)
     register_tonight(walk, proposals.lines)
-    orders = pc.count_distinct(proposals.lines["order_id"]).as_py()
-    value = pc.sum(proposals.lines["value"]).as_py() or 0.0
-    walk.progress.say(f"{orders:,} purchase orders, {proposals.lines.num_rows:,} lines, value {value:,.2f}")
+    _say(walk, proposals.lines)
     if proposals.n_waiting:
         walk.progress.say(f"{proposals.n_waiting:,} series wait for their vendor's next review day (review_date)")
     return Outcome(memo={"shadow_prices": limits.shadow_prices})
@@ -45,9 +51,75 @@ def is_intact(walk: Walk) -> bool:
     return is_registered(walk)
 
 
-def _parts(walk: Walk) -> Iterator[Part]:
+def parts_of(walk: Walk) -> Iterator[Part]:
     """Group by group: memory does not grow with the night, only with what is ordered."""
     names = walk.groups()
+    before = _night_before(walk, "features")
     for done, name in enumerate(names):
-        yield tuple(walk.read(part, group_id=name) for part in ("gold/policies", "gold/stock_position", "gold/series"))
+        policies, position, series = (
+            walk.read(part, group_id=name) for part in ("gold/policies", "gold/stock_position", "gold/series")
+        )
+        yield policies, position, _with_more(walk, series, name, before)
         walk.progress.count(done + 1, len(names), "groups")
+
+
+def known_beside(walk: Walk) -> Known:
+    """Own orders, units of order, decisions and the night before, as far as they are there."""
+    packs = walk.lake.read(table("silver/packs")) if walk.lake.exists(table("silver/packs")) else None
+    night = _night_before(walk, "replenish")
+    exceptions = table("gold/exceptions")
+    before = None
+    if night is not None and walk.lake.exists(exceptions):
+        before = walk.lake.read(exceptions, where={"as_of": night})
+    return Known(own=_own(walk), packs=packs, decisions=decisions_of(walk), before=before)
+
+
+def _say(walk: Walk, lines: pa.Table) -> None:
+    orders = pc.count_distinct(lines["order_id"]).as_py()
+    value = pc.sum(lines["value"]).as_py() or 0.0
+    walk.progress.say(f"{orders:,} purchase orders, {lines.num_rows:,} lines, value {value:,.2f}")
+    for row in lines.group_by("disposition").aggregate([("value", "sum"), ([], "count_all")]).to_pylist():
+        if row["disposition"] != "approve":
+            what = "wait for approval" if row["disposition"] == "propose" else "are held"
+            walk.progress.say(f"{row['count_all']:,} lines, value {row['value_sum']:,.2f}, {what}")
+
+
+def _night_before(walk: Walk, stage: str) -> date | None:
+    """The last night before this one for which a stage was done, not longer ago than exceptions are remembered."""
+    first = walk.as_of - timedelta(days=walk.config.replenish.exceptions.forget_days)
+    return max((night for night in nights_of(walk.lake, stage) if first <= night < walk.as_of), default=None)
+
+
+def _with_more(walk: Walk, series: pa.Table, group_id: str, before: date | None) -> pa.Table:
+    name, columns = _BESIDE
+    if walk.lake.exists(table(name)):
+        rows = walk.read(name, group_id=group_id, columns=["unique_id", *columns])
+        series = _beside(series, rows, columns)
+    if before is not None:
+        where = {"as_of": before, "group_id": group_id}
+        rows = walk.lake.read(table("gold/series"), where=where, columns=["unique_id", "unit_cost"])
+        series = _beside(series, rows, {"unit_cost": "last_unit_cost"})
+    return series
+
+
+def _beside(series: pa.Table, rows: pa.Table, columns: dict[str, str]) -> pa.Table:
+    at = pc.index_in(series["unique_id"], value_set=rows["unique_id"]).combine_chunks()
+    for column, name in columns.items():
+        series = series.append_column(name, rows[column].combine_chunks().cast(pa.float64()).take(at))
+    return series
+
+
+def _own(walk: Walk) -> OwnOrders | None:
+    lines = open_lines_of(walk)
+    if lines is None or not lines.num_rows:
+        return None
+    orders = table("silver/purchase_orders")
+    known = walk.lake.read(orders, columns=["order_id", "known_on"]) if walk.lake.exists(orders) else None
+    ids = pa.array([], pa.string())
+    if known is not None:
+        ids = pc.unique(known.filter(pc.less_equal(known["known_on"], pa.scalar(walk.as_of)))["order_id"])
+    chances = {}
+    if walk.lake.exists(table("gold/late_supply")):
+        rows = walk.read("gold/late_supply").to_pylist()  # one per vendor
+        chances = {row["vendor_id"]: row["chance"] for row in rows}
+    return own_orders(lines, ids, retailer=walk.config.retailer, as_of=walk.as_of, chances=chances)

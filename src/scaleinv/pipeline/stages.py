@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _SILVER: Final = (
     "silver/sales", "silver/hourly_sales", "silver/stock", "silver/purchase_orders", "silver/items",
     "silver/locations", "silver/vendors", "silver/lead_times", "silver/assortment", "silver/prices", "silver/calendar",
-    "silver/weather",
+    "silver/weather", "silver/transfers",
 )  # fmt: skip
 _BACKTEST: Final = ("evaluation.holdout_days", "evaluation.refresh_days", "evaluation.season")
 
@@ -68,6 +68,7 @@ STAGES: Final[tuple[Stage, ...]] = (
             "gold/features",
             "gold/stock_position",
             "gold/lead_times",
+            "gold/late_supply",
             "gold/vendor_scorecards",
         ),
         ("features", "vendors", "forecast.horizon"),
@@ -118,10 +119,14 @@ STAGES: Final[tuple[Stage, ...]] = (
             "gold/forecasts",
             "gold/champions",
             "gold/lead_times",
+            "gold/late_supply",
+            "gold/features",
             "silver/items",
             "silver/vendors",
+            "silver/packs",
+            "silver/purchase_orders",
         ),
-        ("gold/order_proposals", "gold/exceptions"),
+        ("gold/order_proposals", "gold/exceptions", "gold/transfer_proposals"),
         ("replenish", "retailer", "inventory"),
         checks=True,
     ),

@@ -21,7 +21,7 @@ _POLICY = (
     "demand_safety_stock", "reorder_point", "order_up_to_level", "level_limit", "constraint", "problem", "group_id",
 )  # fmt: skip
 _POSITION = ("on_hand", "on_order", "reserved", "backorders", "stock_date")
-SUPPLY_PARTS = ("on_order_not_due", "on_order_overdue", "on_order_discount", "on_order_proposed")
+_SUPPLY = ("on_order_overdue", "on_order_discount")
 """Of ``gold/stock_position`` too; 0 where it does not say."""
 _SERIES = (
     "demand_class", "abc_class", "category", "unit", "unit_cost", "unit_price", "min_order_quantity",
@@ -100,13 +100,35 @@ def gather(policies: pa.Table, position: pa.Table, series: pa.Table, *, as_of: d
         for column, values in zip(wanted, selected(tables[name], name, wanted).take(rows).columns, strict=True):
             columns = columns.append_column(column, values)
     none = pa.array(np.zeros(len(columns)))
-    for column in SUPPLY_PARTS:
+    for column in _SUPPLY:
         known = _taken(position, column, columns["unique_id"], "gold/stock_position")
         columns = columns.append_column(column, none if known is None else pc.fill_null(known, 0.0))
+    columns = _in_time(columns.append_column("on_order_proposed", none), position, as_of)
     for column in _KNOWN_ELSEWHERE:
         known = _taken(series, column, columns["unique_id"], "gold/series")
         columns = columns.append_column(column, pa.nulls(len(columns), pa.float64()) if known is None else known)
     return _screened(Facts(columns.combine_chunks()))
+
+
+def _in_time(columns: pa.Table, position: pa.Table, as_of: date) -> pa.Table:
+    """``on_order`` without what comes after the protection interval, which stands in ``on_order_not_due``.
+
+    An order of the next review comes by then: what comes later cannot help before it does.
+    """
+    late = np.zeros(columns.num_rows)
+    if "supply_dates" in position.column_names:
+        rows = rows_of(columns["unique_id"], position, "gold/stock_position", "unique_id")
+        dates, units = (position[name].take(rows).combine_chunks() for name in ("supply_dates", "supply_units"))
+        row = pc.list_parent_indices(dates).to_numpy().astype(np.int64)
+        tonight = (as_of - date(1970, 1, 1)).days
+        interval = np.nan_to_num(columns["protection_interval"].to_numpy(), nan=0.0, posinf=1e6, neginf=0.0)
+        last = tonight + np.ceil(interval - 1e-9)
+        days = pc.list_flatten(dates).cast(pa.int32()).to_numpy()
+        late = np.bincount(row, np.where(days > last[row], pc.list_flatten(units).to_numpy(), 0.0), len(late))
+    on_order = np.round(columns["on_order"].to_numpy() - late, 6)
+    at = columns.schema.get_field_index("on_order")
+    columns = columns.set_column(at, "on_order", pa.array(np.where(late > 0, on_order, columns["on_order"].to_numpy())))
+    return columns.append_column("on_order_not_due", pa.array(late))
 
 
 def _taken(data: pa.Table, column: str, keys: pa.ChunkedArray, name: str) -> pa.ChunkedArray | None:

@@ -15,6 +15,8 @@ LONG = pa.int64()
 BOOL = pa.bool_()
 TIMESTAMP = pa.timestamp("us", tz="UTC")
 FLAGS = pa.list_(pa.field("element", pa.bool_()))
+DATES = pa.list_(pa.field("element", DATE))
+DOUBLES = pa.list_(pa.field("element", FLOAT))
 FLOATS = pa.list_(pa.field("element", pa.float32()))
 TEXTS = pa.list_(pa.field("element", TEXT))
 

@@ -23,6 +23,8 @@ _PATTERN: Final = re.compile(
 _SAME: Final = {"==": "=", "<>": "!="}
 
 Token = Literal["number", "name", "word", "text", "sign", "end"]
+_KINDS: Final[dict[str, Token]] = {"number": "number", "name": "name", "text": "text", "sign": "sign"}
+"""Group of the pattern -> kind of word; spaces are none."""
 
 
 @dataclass(frozen=True)
@@ -61,11 +63,10 @@ def words(source: str) -> list[Word]:
         if match is None:
             ask = "close the text with '" if source[at] == "'" else "remove it; texts stand in 'single quotes'"
             refuse(source, at, f"{source[at]!r} begins no word", do=ask)
-        kind, text = match.lastgroup, match.group()
-        if kind == "number" or kind == "text" or kind == "sign":
-            found.append(Word(kind, _SAME.get(text, text), at))
-        else:  # a name
-            is_word = text.lower() in WORDS
-            found.append(Word("word" if is_word else "name", text.lower() if is_word else text, at))
+        kind, text = match.lastgroup or "", match.group()
+        if kind == "name" and text.lower() in WORDS:
+            found.append(Word("word", text.lower(), at))
+        elif kind in _KINDS:
+            found.append(Word(_KINDS[kind], _SAME.get(text, text), at))
         at = match.end()
     return [*found, Word("end", "", len(source))]
