@@ -1,4 +1,4 @@
-"""What other rules would change of tonight's orders: both sets are run on the night's stored tables, nothing is kept."""
+"""What other rules would change of tonight's orders: both are run on stored tables, nothing is kept."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Moves:
     totals: tuple[dict[str, Any], dict[str, Any]]
     """lines, value, and lines by disposition, before and after."""
     rows: pa.Table
-    """unique_id, quantity, value, disposition and rule ``_before`` and ``_after``, change of value; most money first."""
+    """unique_id; quantity, value, disposition, rule ``_before`` and ``_after``; change of value. Most money first."""
 
     def text(self, limit: int) -> str:
         """For a person at a terminal."""

@@ -15,6 +15,7 @@ from scaleinv.config.expression import parsed
 from scaleinv.config.rules import RuleConfig, rules_version
 from scaleinv.replenish.evaluate import evaluated
 from scaleinv.replenish.fact_columns import FactColumns
+from scaleinv.replenish.text import joined
 from scaleinv.schema.facts import Action
 from scaleinv.schema.words import Disposition
 
@@ -112,12 +113,13 @@ def verdict(rules: RuleSet, matches: Matches, n: int) -> Verdict:
     changing = first_matching(rules.rules, matches, n)
     names = [f"{name}@{rules.version}" for name in (*(r.name for r in deciding), *(r.name for r in rules.rules), BASE)]
     place = np.where(first < len(deciding), first, len(deciding) + changing)
+    # Arrow's join that skips nulls loses rows, so names are joined with their commas and the last one is taken off.
     found = [
-        pc.if_else(pa.array(matches.found[rule.name]), pa.scalar(rule.name), pa.scalar(None, pa.string()))
+        pc.if_else(pa.array(matches.found[rule.name]), f"{rule.name}, ", "")
         for rule in rules.rules
         if matches.found[rule.name].any()
     ]
-    every = pc.binary_join_element_wise(*found, ", ", null_handling="skip") if found else pa.repeat("", n)
+    every = pc.replace_substring_regex(joined(*found), ", $", "") if found else pa.repeat("", n)
     return Verdict(
         dispositions.take(pa.array(first)), pa.array(names, pa.string()).take(pa.array(place)), every,
         queues.take(pa.array(first)),
