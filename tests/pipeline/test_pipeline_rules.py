@@ -6,15 +6,20 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pytest
+from tests.pipeline.test_pipeline_groups import rows
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, by_name, made
 
+from scaleinv import orderbook
 from scaleinv.config.rules_file import changed_rules
 from scaleinv.errors import ConfigError
 from scaleinv.pipeline import replenish
 from scaleinv.pipeline.exceptions import decide, history, listed
 from scaleinv.pipeline.rules import moved
 from scaleinv.pipeline.walk import Walk
+from scaleinv.replenish import OPEN_LINES
+from scaleinv.schema import table
 
 
 @pytest.fixture(scope="module")
@@ -33,18 +38,18 @@ def test_a_dry_run_shows_what_would_move_and_changes_nothing(night: Walk, tmp_pa
     file = rules_in(tmp_path, "rules: [{name: no_v2, when: \"vendor_id = 'V2'\", do: hold}, "
                               "{name: less, when: sku_id = 's01', do: cap, units: order_multiple}]")  # fmt: skip
     found = moved(night, changed_rules(file, night.config.replenish))
-    rows = {row["unique_id"]: row for row in found.rows.to_pylist()}
+    moves = {row["unique_id"]: row for row in found.rows.to_pylist()}
     v2 = {name for name, row in before.items() if row["vendor_id"] == "V2"}
-    assert set(rows) == v2 | {"s01@L1"}
-    assert rows["s01@L1"]["quantity_after"] == 2.0
-    assert rows["s01@L1"]["change"] == pytest.approx(2 * 3.0 - before["s01@L1"]["value"])
-    assert all(rows[name]["disposition_after"] == "hold" for name in v2)
+    assert set(moves) == v2 | {"s01@L1"}
+    assert moves["s01@L1"]["quantity_after"] == 2.0
+    assert moves["s01@L1"]["change"] == pytest.approx(2 * 3.0 - before["s01@L1"]["value"])
+    assert all(moves[name]["disposition_after"] == "hold" for name in v2)
     assert found.totals[0]["dispositions"] == {"approve": len(before)}
     assert found.totals[1]["dispositions"] == {"approve": len(before) - len(v2), "hold": len(v2)}
     assert by_name(night, "gold/order_proposals") == before
     text = found.text(2)
     assert "lines move" in text
-    assert f"… and {len(rows) - 2} more" in text
+    assert f"… and {len(moves) - 2} more" in text
 
 
 def test_rules_that_cannot_be_used_are_refused_by_file_name_and_place(night: Walk, tmp_path: Path) -> None:
@@ -83,3 +88,24 @@ def test_the_stage_run_twice_leaves_the_same_tables(night: Walk) -> None:
     replenish.work(night)
     for name in names:
         assert night.read(name).equals(first[name]), name
+
+
+def test_open_orders_of_the_book_count_beside_the_erps(night: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = by_name(night, "gold/order_proposals")
+    (first, second), one = sorted(before)[:2], {"line": 1, "erp_number": None, "status": "exported"}
+    lines = [
+        one | {name: before[series][name] for name in ("unique_id", "sku_id", "location_id", "vendor_id")}
+        | {"order_id": f"SI{n}", "quantity_open": 500.0, "expected_date": AS_OF - timedelta(days=n)}
+        for n, series in enumerate((first, second))
+    ]  # fmt: skip
+    late = {"as_of": AS_OF, "vendor_id": before[second]["vendor_id"], "chance": [1.0, 0.0]}
+    night.overwrite("gold/late_supply", rows(table("gold/late_supply"), late))
+    monkeypatch.setattr(
+        orderbook, "open_lines", lambda _: pa.Table.from_pylist(lines, schema=OPEN_LINES), raising=False
+    )
+    replenish.work(night)
+    after = by_name(night, "gold/order_proposals")
+    assert set(before) - set(after) == {first}
+    assert after[second]["quantity"] == before[second]["quantity"], "its chance is none: it counts for nothing"
+    overdue = [r for r in night.read("gold/exceptions").to_pylist() if r["kind"] == "overdue_supply"]
+    assert [r["unique_id"] for r in overdue] == [second]

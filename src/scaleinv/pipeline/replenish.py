@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -121,5 +122,5 @@ def _own(walk: Walk) -> OwnOrders | None:
     chances = {}
     if walk.lake.exists(table("gold/late_supply")):
         rows = walk.read("gold/late_supply").to_pylist()  # one per vendor
-        chances = {row["vendor_id"]: row["chance"] for row in rows}
+        chances = {row["vendor_id"]: np.asarray(row["chance"], dtype=np.float64) for row in rows}
     return own_orders(lines, ids, retailer=walk.config.retailer, as_of=walk.as_of, chances=chances)

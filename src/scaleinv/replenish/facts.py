@@ -128,7 +128,8 @@ def _in_time(columns: pa.Table, position: pa.Table, as_of: date) -> pa.Table:
     on_order = np.round(columns["on_order"].to_numpy() - late, 6)
     at = columns.schema.get_field_index("on_order")
     columns = columns.set_column(at, "on_order", pa.array(np.where(late > 0, on_order, columns["on_order"].to_numpy())))
-    return columns.append_column("on_order_not_due", pa.array(late))
+    # Of no days at all bincount makes whole numbers.
+    return columns.append_column("on_order_not_due", pa.array(late, pa.float64()))
 
 
 def _taken(data: pa.Table, column: str, keys: pa.ChunkedArray, name: str) -> pa.ChunkedArray | None:

@@ -108,7 +108,7 @@ def with_own_orders(facts: Facts, own: OwnOrders | None, *, as_of: date) -> Fact
     columns = facts.columns
     for name, values in parts.items():
         place = columns.schema.get_field_index(name)
-        more = np.bincount(row, values, minlength=len(facts))
+        more = np.bincount(row, values, minlength=len(facts))  # there is a line: these are floats
         columns = columns.set_column(place, name, pa.array(np.round(facts.number(name) + more, 6)))
     return Facts(columns)
 

@@ -92,7 +92,7 @@ class _Night:
         """Quantities that persons have set, of those that count tonight."""
         rows = self.known.decisions
         counts = pc.and_(pc.equal(rows["decision"], OVERRIDE), pc.greater_equal(rows["until"], pa.scalar(self.as_of)))
-        rows = rows.filter(counts).sort_by("unique_id").combine_chunks()
+        rows = rows.filter(counts).sort_by([("unique_id", "ascending"), ("kind", "ascending")]).combine_chunks()
         if not rows.num_rows:
             return None
         ids = rows["unique_id"].combine_chunks()
