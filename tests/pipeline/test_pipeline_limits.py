@@ -58,6 +58,7 @@ def made(home: Path, *settings: str, series: dict[int, dict[str, Any]] | None = 
             } | (series or {}).get(at, {})
         )  # fmt: skip
         stock.append(key | {"on_hand": 0.0, "on_order": 0.0, "reserved": 0.0, "backorders": 0.0, "stock_date": AS_OF})
+        stock[-1] |= {"on_order_overdue": 0.0, "on_order_discount": 0.0}
         stock[-1] |= changes.get("stock", {}).get(at, {})
         random = np.random.default_rng(at)
         for n in range((AS_OF - FIRST).days + 1):

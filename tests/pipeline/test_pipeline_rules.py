@@ -15,6 +15,7 @@ from scaleinv import orderbook
 from scaleinv.config.rules_file import changed_rules
 from scaleinv.errors import ConfigError
 from scaleinv.pipeline import replenish
+from scaleinv.pipeline.book import book_of
 from scaleinv.pipeline.exceptions import decide, history, listed
 from scaleinv.pipeline.rules import moved
 from scaleinv.pipeline.walk import Walk
@@ -103,6 +104,8 @@ def test_open_orders_of_the_book_count_beside_the_erps(night: Walk, monkeypatch:
     monkeypatch.setattr(
         orderbook, "open_lines", lambda _: pa.Table.from_pylist(lines, schema=OPEN_LINES), raising=False
     )
+    with book_of(night.config):  # there is one, if only with nothing in it
+        pass
     replenish.work(night)
     after = by_name(night, "gold/order_proposals")
     assert set(before) - set(after) == {first}
