@@ -60,7 +60,7 @@ def tables_of(lake: Lake, number: int, n: int) -> list[tuple[Table, StagedFile]]
     made = make_group(lake, number, n, daily=True)
     rng = np.random.default_rng(number + 1_000_000)
     days = rng.uniform(0, 15, n) * np.exp(rng.uniform(np.log(0.1), np.log(50), n))
-    plain = {name: pa.array(np.zeros(n)) for name in ("on_order", "reserved", "backorders")}
+    plain = {c.name: pa.nulls(n, c.type) if c.nullable else pa.array(np.zeros(n)) for c in STOCK.columns}
     columns = plain | {
         "as_of": pa.array([AS_OF] * n, pa.date32()),
         "stock_date": pa.array([AS_OF] * n, pa.date32()),
