@@ -20,8 +20,9 @@ import numpy as np
 import pyarrow as pa
 
 from scaleinv.config.models import ReplenishConfig
-from scaleinv.replenish import OPEN_LINES, Known, Part, order_key, own_orders, propose
+from scaleinv.replenish import Known, Part, order_key, own_orders, propose
 from scaleinv.schema import table
+from scaleinv.schema.life import OPEN_LINES
 
 AS_OF = date(2026, 9, 20)
 RULES = [
@@ -92,11 +93,12 @@ def own_lines(columns: dict[str, Any], random: np.random.Generator, n: int) -> p
     rows = pa.array(np.sort(random.choice(len(columns["sku_id"]), n, replace=False)))
     some = {name: columns[name].take(rows) for name in ("unique_id", "sku_id", "location_id", "vendor_id")}
     rest = {
-        "order_id": pa.array([f"SIOLD{n}" for n in range(n)]), "line": pa.array([1] * n, pa.int32()),
+        "order_id": pa.array([f"SIOLD{n}" for n in range(n)]),
+        "as_of": pa.repeat(pa.scalar(AS_OF - timedelta(days=3)), n), "line": pa.array([1] * n, pa.int32()),
         "status": pa.repeat("exported", n), "quantity_open": pa.array(np.full(n, 2.0)),
         "expected_date": pa.repeat(pa.scalar(AS_OF + timedelta(days=2)), n), "erp_number": pa.nulls(n, pa.string()),
     }  # fmt: skip
-    return pa.table({**some, **rest}).select(OPEN_LINES.names)
+    return pa.table({**some, **rest}).select(OPEN_LINES.names).cast(OPEN_LINES)
 
 
 def plain(data: pa.Table, own: dict[str, float]) -> int:
@@ -199,7 +201,7 @@ def main() -> None:
     parts = parts_of(tables_of(columns, options.series))
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     began, cpu = time.perf_counter(), time.process_time()
-    own = own_orders(lines, pa.array(["4500000001"]), retailer="retailer", as_of=AS_OF)
+    own = own_orders(lines, pa.array(["4500000001"]), as_of=AS_OF)
     made = propose(
         parts, items, vendors, retailer="retailer", as_of=AS_OF, config=CONFIG, horizon=28, known=Known(own=own)
     )

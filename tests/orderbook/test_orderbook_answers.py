@@ -218,10 +218,28 @@ def test_open_lines_are_what_is_to_come(book: Book) -> None:
     assert found.schema == OPEN_LINES
     assert found.to_pylist() == [
         {
-            "order_id": ID, "line": 1, "unique_id": "s1@L1", "sku_id": "s1", "location_id": "L1", "vendor_id": "V1",
-            "status": "shipped", "quantity_open": 6.9, "expected_date": night(5), "erp_number": None,
+            "order_id": ID, "as_of": night(0), "line": 1, "unique_id": "s1@L1", "sku_id": "s1", "location_id": "L1",
+            "vendor_id": "V1", "status": "shipped", "quantity_open": 6.9, "expected_date": night(5), "erp_number": None,
         }
     ]  # fmt: skip
+
+
+def test_open_lines_of_nights_before_one_and_of_one_retailer(book: Book) -> None:
+    for n in range(3):
+        registered(book, n, {"lines": {f"s{n}": 4}})
+    assert open_lines(book, retailer="r", before=night(1))["as_of"].to_pylist() == [night(0)]
+    assert open_lines(book, retailer="r")["unique_id"].to_pylist() == ["s0@L1", "s1@L1", "s2@L1"]
+    assert open_lines(book, retailer="another").num_rows == 0
+
+
+def test_an_order_that_the_erp_could_not_take_is_open_until_somebody_cancels_it(book: Book) -> None:
+    registered(book, 0, ONE)
+    exported(book)
+    told(book, says("failed"))
+    assert status(book, ID) == "held"
+    assert open_lines(book)["quantity_open"].to_pylist() == [10.0, 4.0]
+    change(book, [ID], "cancelled", **P)
+    assert open_lines(book).num_rows == 0
 
 
 def test_two_planners_one_wins(book: Book) -> None:

@@ -11,15 +11,15 @@ import pytest
 from tests.pipeline.test_pipeline_groups import rows
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, by_name, made
 
-from scaleinv import orderbook
 from scaleinv.config.rules_file import changed_rules
 from scaleinv.errors import ConfigError
+from scaleinv.orderbook import change, register
 from scaleinv.pipeline import replenish
-from scaleinv.pipeline.book import book_of
 from scaleinv.pipeline.exceptions import decide, history, listed
+from scaleinv.pipeline.explain_policy import explained_policy
+from scaleinv.pipeline.register import order_book
 from scaleinv.pipeline.rules import moved
 from scaleinv.pipeline.walk import Walk
-from scaleinv.replenish import OPEN_LINES
 from scaleinv.schema import table
 
 
@@ -91,24 +91,67 @@ def test_the_stage_run_twice_leaves_the_same_tables(night: Walk) -> None:
         assert night.read(name).equals(first[name]), name
 
 
-def test_open_orders_of_the_book_count_beside_the_erps(night: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = by_name(night, "gold/order_proposals")
-    (first, second), one = sorted(before)[:2], {"line": 1, "erp_number": None, "status": "exported"}
+def ordered_before(walk: Walk, days: int, quantity: float, *names: str) -> None:
+    """An order of an earlier night for each of the series, approved, and awaited so many days before tonight."""
+    tonight = by_name(walk, "gold/order_proposals")
+    earlier = walk.as_of - timedelta(days=days + 3)
     lines = [
-        one | {name: before[series][name] for name in ("unique_id", "sku_id", "location_id", "vendor_id")}
-        | {"order_id": f"SI{n}", "quantity_open": 500.0, "expected_date": AS_OF - timedelta(days=n)}
-        for n, series in enumerate((first, second))
+        tonight[name] | {"as_of": earlier, "order_id": f"SI{days}{name}", "line": 1, "quantity": quantity,
+                         "delivery_date": walk.as_of - timedelta(days=days), "disposition": "hold"}
+        for name in names
     ]  # fmt: skip
+    contract = table("gold/order_proposals")
+    with order_book(walk.config) as book:
+        register(book, pa.Table.from_pylist(lines, contract.schema), retailer=walk.config.retailer, as_of=earlier)
+        assert not change(book, [line["order_id"] for line in lines], "approved", who="ann", why="needed").refused
+
+
+def test_open_orders_of_the_book_count_beside_the_erps(tmp_path: Path) -> None:
+    night = made(tmp_path)
+    before = by_name(night, "gold/order_proposals")
+    first, second = sorted(before)[:2]
+    assert before[first]["vendor_id"] != before[second]["vendor_id"]
     late = {"as_of": AS_OF, "vendor_id": before[second]["vendor_id"], "chance": [1.0, 0.0]}
     night.overwrite("gold/late_supply", rows(table("gold/late_supply"), late))
-    monkeypatch.setattr(
-        orderbook, "open_lines", lambda _: pa.Table.from_pylist(lines, schema=OPEN_LINES), raising=False
-    )
-    with book_of(night.config):  # there is one, if only with nothing in it
-        pass
+    ordered_before(night, 0, 500.0, first)
+    ordered_before(night, 1, 500.0, second)
     replenish.work(night)
     after = by_name(night, "gold/order_proposals")
     assert set(before) - set(after) == {first}
     assert after[second]["quantity"] == before[second]["quantity"], "its chance is none: it counts for nothing"
     overdue = [r for r in night.read("gold/exceptions").to_pylist() if r["kind"] == "overdue_supply"]
     assert [r["unique_id"] for r in overdue] == [second]
+    why = explained_policy(night, *first.split("@"))
+    assert why.position_parts == (("own orders that the list has not yet", 500.0),)
+    assert (why.inventory_position, why.order_quantity) == (500.0, 0.0)
+    assert "own orders that the list has not yet" in why.text()
+
+
+def test_the_erps_list_counts_an_own_order_that_it_names(tmp_path: Path) -> None:
+    night = made(tmp_path)
+    name = min(by_name(night, "gold/order_proposals"))
+    ordered_before(night, 0, 500.0, name)
+    named = {"order_id": f"SI0{name}", "known_on": AS_OF}
+    contract = table("silver/purchase_orders")
+    night.lake.overwrite(contract, rows(contract, named), where={"source": "x"})
+    replenish.work(night)
+    assert name in by_name(night, "gold/order_proposals")
+
+
+def test_explain_counts_what_replenish_counted(tmp_path: Path) -> None:
+    stock = {n: {"on_hand": 2.0 - n, "on_order": 1.5 * n, "reserved": 1.0, "backorders": n % 2} for n in range(12)}
+    night = made(tmp_path, stock=stock)
+    ordered_before(night, 0, 3.0, *[name for name in NAMES[::2] if name in by_name(night, "gold/order_proposals")])
+    replenish.work(night)
+    lines = by_name(night, "gold/order_proposals")
+    assert lines
+    for name in NAMES:
+        why = explained_policy(night, *name.split("@"))
+        assert sum(units for _, units in why.position_parts) == pytest.approx(why.inventory_position)
+        assert "substitutes, or known since" not in dict(why.position_parts)
+        if name in lines:
+            assert why.inventory_position == lines[name]["inventory_position"]
+    assert (
+        dict(explained_policy(night, *NAMES[4].split("@")).position_parts)["own orders that the list has not yet"]
+        == 3.0
+    )

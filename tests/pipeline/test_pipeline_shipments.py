@@ -13,13 +13,12 @@ import pyarrow as pa
 import pytest
 
 from scaleinv.cli import main
-from scaleinv.config import load_config
 from scaleinv.config.shipments import ShipmentsConfig
-from scaleinv.errors import ConfigError, DataError
+from scaleinv.errors import DataError
 from scaleinv.orderbook import Book, opened
 from scaleinv.orderbook.shipment_intake import record
 from scaleinv.orderbook.shipment_reads import expected_arrivals, refused_events, shipment, shipments
-from scaleinv.pipeline.shipments import book_url, load_files, shipment_findings, update_arrivals
+from scaleinv.pipeline.shipments import load_files, shipment_findings, update_arrivals
 from scaleinv.schema.life import Answer, AnswerLine
 from scaleinv.shipments.notices import announcement
 
@@ -216,10 +215,3 @@ def test_the_commands(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Non
     assert said("load", str(path)) == "1 accepted, 0 duplicate, 0 conflict, 1 refused\n"
     assert said("update", "--at", "2026-09-10T12:00:00").startswith("1 shipments have an expected arrival, 0 findings")
     assert "kind: Input should be" in said("refused")
-
-
-def test_the_book_lies_in_the_lakes_folder_unless_it_is_named() -> None:
-    config = load_config("test", overrides=["lake.root=/data/lake"])
-    assert book_url(config) == "sqlite:////data/lake/orderbook.db"
-    with pytest.raises(ConfigError, match="object store"):
-        book_url(load_config("test", overrides=["lake.root=s3a://bucket/lake"]))

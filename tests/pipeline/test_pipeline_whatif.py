@@ -11,11 +11,12 @@ from typing import Any
 import numpy as np
 import pytest
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, made
+from tests.pipeline.test_pipeline_rules import ordered_before
 
 from scaleinv.config import load_config
 from scaleinv.config.whatif import Scenario, load_scenarios
 from scaleinv.errors import ConfigError
-from scaleinv.pipeline import whatif
+from scaleinv.pipeline import replenish, whatif
 from scaleinv.pipeline.picture import write_report
 from scaleinv.pipeline.targets import promote
 from scaleinv.pipeline.walk import Walk
@@ -129,6 +130,18 @@ def test_the_night_as_it_is_is_what_replenish_ordered(limited: Walk) -> None:
     kept = [row for row in policies if row["unique_id"] != NAMES[5]]
     stock = sum((row["safety_stock"] + row["constraint_change"]) * costs[row["unique_id"]] for row in kept)
     assert base["safety_stock_value"] == pytest.approx(stock)
+
+
+def test_own_orders_count_in_the_night_as_it_is(tmp_path: Path) -> None:
+    night = made(tmp_path)
+    before = what_if(night, []).results[0].figures
+    ordered_before(night, 0, 500.0, *NAMES[:3])
+    ordered_before(night, 1, 4.0, NAMES[5])
+    replenish.work(night)
+    lines = night.read("gold/order_proposals").to_pylist()
+    base = what_if(night, []).results[0].figures
+    assert base["order_lines"] == len(lines) == before["order_lines"] - 3
+    assert base["order_value"] == pytest.approx(sum(line["value"] for line in lines))
 
 
 def test_twice_the_demand_is_a_night_whose_forecasts_are_twice_as_high(limited: Walk, tmp_path: Path) -> None:

@@ -32,11 +32,11 @@ def serve(
 ) -> None:
     """The HTTP endpoints: signed events of shipments in, shipments and expected arrivals out (docs/shipments.md)."""
     from scaleinv.config import load_config
-    from scaleinv.pipeline.shipments import book_url
+    from scaleinv.pipeline.register import address_of
     from scaleinv.server.serve import serve as run
 
     config = load_config(env, overrides=set_ or (), folder=conf)
-    run(config.shipments, book or book_url(config), host=host, port=port)
+    run(config.shipments, book or address_of(config), host=host, port=port)
 
 
 shipments = typer.Typer(
@@ -109,8 +109,8 @@ def refused(
 def _opened(env: str, sets: list[str] | None, conf: Path | None, url: str | None) -> Iterator[tuple[Config, Book]]:
     from scaleinv.config import load_config
     from scaleinv.orderbook import opened
-    from scaleinv.pipeline.shipments import book_url
+    from scaleinv.pipeline.register import address_of
 
     config = load_config(env, overrides=sets or (), folder=conf)
-    with opened(url or book_url(config)) as found:
+    with opened(url or address_of(config)) as found:
         yield config, found

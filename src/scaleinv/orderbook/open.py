@@ -17,22 +17,28 @@ from scaleinv.orderbook.tables import ORDER_EVENTS, ORDER_LINES, ORDERS
 from scaleinv.schema.life import OPEN_LINES, OPEN_STATUSES
 
 
-def open_lines(book: Book, *, retailer: str | None = None) -> pa.Table:
+def open_lines(book: Book, *, retailer: str | None = None, before: date | None = None) -> pa.Table:
     """Lines of open orders that are still to come (``schema.life.OPEN_LINES``), sorted by order and line.
 
     Open is what is ordered and neither received nor cancelled; where the vendor confirmed less, what it confirmed; but
-    never less than what is on its way.
+    never less than what is on its way. An order that the ERP failed to take is open, too: it goes out again or is posted
+    by hand, and if its goods were proposed once more, a person who releases both would order them twice. ``before``: of orders of nights before this one, so that a night that is done
+    again counts neither its own orders nor those of nights after it.
     """
     line, order = ORDER_LINES.c, ORDERS.c
     columns = (
-        line.order_id, line.line, line.unique_id, line.sku_id, order.location_id, order.vendor_id, order.status,
-        line.ordered, line.confirmed, line.shipped, line.received, line.cancelled, line.expected_date,
+        line.order_id, order.as_of, line.line, line.unique_id, line.sku_id, order.location_id, order.vendor_id,
+        order.status, line.ordered, line.confirmed, line.shipped, line.received, line.cancelled, line.expected_date,
         order.erp_number,
     )  # fmt: skip
-    query = sa.select(*columns).join(ORDERS, order.order_id == line.order_id).where(order.status.in_(OPEN_STATUSES))
+    is_failed = sa.and_(order.status == "held", order.exports > 0)
+    query = sa.select(*columns).join(ORDERS, order.order_id == line.order_id)
+    query = query.where(sa.or_(order.status.in_(OPEN_STATUSES), is_failed))
     query = query.where(line.ordered > line.received + line.cancelled)
     if retailer is not None:
         query = query.where(order.retailer == retailer)
+    if before is not None:
+        query = query.where(order.as_of < before)
     with book.reading() as connection:
         result = connection.execute(query.order_by(line.order_id, line.line))
         parts = [_table(list(zip(*rows, strict=True))) for rows in result.partitions(ROWS_AT_ONCE)]

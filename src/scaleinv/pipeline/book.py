@@ -2,80 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from scaleinv.config import Config
-from scaleinv.errors import ConfigError, explain
+from scaleinv.pipeline.register import has_book, order_book
 from scaleinv.pipeline.walk import Walk
-
-if TYPE_CHECKING:
-    from scaleinv.orderbook import Book
-
-
-def book_url(config: Config) -> str | None:
-    """Where the order book is: as configured, else a SQLite file beside the lake; ``None``: the lake is no folder."""
-    url: str | None = getattr(config.orderbook, "url", None)
-    if url is not None or "://" in config.lake.root:
-        return url
-    return f"sqlite:///{Path(config.lake.root).absolute().parent / 'orderbook.db'}"
-
-
-def has_book(config: Config) -> bool:
-    """Whether there is one to be read; a file that nobody has made yet is none."""
-    url = book_url(config)
-    if url is None:
-        return False
-    return not url.startswith("sqlite:///") or Path(url.removeprefix("sqlite:///")).exists()
-
-
-@contextmanager
-def book_of(config: Config) -> Iterator[Book]:
-    """The order book, open.
-
-    Raises:
-        ConfigError: nobody has said where it is.
-    """
-    from scaleinv.orderbook import opened
-
-    url = book_url(config)
-    if url is None:
-        raise ConfigError(
-            explain(
-                "there is no order book",
-                expected="orderbook.url, where the lake is no folder of this machine",
-                do="set orderbook.url to an address such as postgresql+psycopg://user@host/name",
-            )
-        )
-    with opened(url) as book:
-        yield book
+from scaleinv.replenish import DECISIONS, OwnOrders, own_orders
+from scaleinv.schema import table
 
 
 def decisions_of(walk: Walk) -> pa.Table:
     """The last decision of persons on each exception; those that have ended are among them."""
-    from scaleinv.replenish import DECISIONS
-
     if not has_book(walk.config):
         return DECISIONS.empty_table()
     from scaleinv.orderbook.exception_decisions import known_decisions
 
-    with book_of(walk.config) as book:
+    with order_book(walk.config) as book:
         return known_decisions(book, as_of=walk.as_of)
 
 
-def open_lines_of(walk: Walk) -> pa.Table | None:
-    """Lines of orders that are open in the book; ``None``: there is no book."""
+def own_orders_of(walk: Walk) -> OwnOrders | None:
+    """Open orders of earlier nights that the ERP's list does not hold; ``None``: there are none."""
     if not has_book(walk.config):
         return None
-    from scaleinv import orderbook
+    from scaleinv.orderbook import open_lines
 
-    open_lines = getattr(orderbook, "open_lines", None)
-    if open_lines is None:
+    with order_book(walk.config) as book:
+        lines = open_lines(book, retailer=walk.config.retailer, before=walk.as_of)
+    if not lines.num_rows:
         return None
-    with book_of(walk.config) as book:
-        lines: pa.Table = open_lines(book)
-    return lines
+    orders = table("silver/purchase_orders")
+    ids = pa.array([], pa.string())
+    if walk.lake.exists(orders):
+        known = walk.lake.read(orders, columns=["order_id", "known_on"])
+        ids = pc.unique(known.filter(pc.less_equal(known["known_on"], pa.scalar(walk.as_of)))["order_id"])
+    chances = {}
+    if walk.lake.exists(table("gold/late_supply")):
+        rows = walk.read("gold/late_supply").to_pylist()  # one per vendor
+        chances = {row["vendor_id"]: np.asarray(row["chance"], dtype=np.float64) for row in rows}
+    return own_orders(lines, ids, as_of=walk.as_of, chances=chances)

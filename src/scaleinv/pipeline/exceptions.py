@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scaleinv.errors import DataError, LakeError, explain
-from scaleinv.pipeline.book import book_of, has_book
+from scaleinv.pipeline.register import has_book, order_book
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 from scaleinv.schema.exceptions import ExceptionDecision
@@ -47,7 +47,7 @@ def history(walk: Walk, unique_id: str) -> tuple[list[dict[str, Any]], list[dict
         return found, []
     from scaleinv.orderbook.exception_decisions import decision_history
 
-    with book_of(walk.config) as book:
+    with order_book(walk.config) as book:
         return found, decision_history(book, unique_id)
 
 
@@ -87,7 +87,7 @@ def decide(
         raise DataError(explain(f"{quantity!r} is no quantity", expected="units, such as 12 or 0.5")) from None
     since, until = walk.as_of + timedelta(days=1), walk.as_of + timedelta(days=days)
     decided = Decided(unique_id, kind, decision, since, until, who, note, units)
-    with book_of(walk.config) as book:
+    with order_book(walk.config) as book:
         return decide_exception(book, decided, after=after)
 
 
@@ -103,7 +103,7 @@ def _decided(walk: Walk, rows: pa.Table) -> pa.Table:
         return rows
     from scaleinv.orderbook.exception_decisions import known_decisions
 
-    with book_of(walk.config) as book:
+    with order_book(walk.config) as book:
         known = known_decisions(book)
     known = known.filter(pc.greater_equal(known["until"], pa.scalar(walk.as_of)))
     keys, wanted = (

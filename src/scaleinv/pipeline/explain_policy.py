@@ -12,14 +12,16 @@ import pyarrow.compute as pc
 from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.inventory import ReorderParts, expected_shortage, reorder_parts
 from scaleinv.pipeline.arrays import Distributions, champions_of, lead_times, of_champions, series_of
+from scaleinv.pipeline.book import own_orders_of
 from scaleinv.pipeline.levels import levels_of
 from scaleinv.pipeline.terms import Terms, protection_of, tonight
 from scaleinv.pipeline.walk import Walk, nights_of
-from scaleinv.replenish import decide, gather
+from scaleinv.replenish import gather, with_own_orders
 from scaleinv.schema import table
 from scaleinv.schema.words import CUTS, HELD_PROBLEMS, series_id
 
 _BAR = 24
+_SMALL: Final = 1e-6
 _HOLDING: Final = {"no_stock_record", "stale_stock", *HELD_PROBLEMS, *CUTS}
 """Exceptions that are why nothing is ordered; others may stand beside them."""
 _WORDS: Final = {
@@ -51,6 +53,9 @@ class PolicyExplanation:
     """They add up to the reorder point exactly."""
     order_up_to_level: float
     inventory_position: float
+    """As ``replenish`` counted it, or would."""
+    position_parts: tuple[Part, ...]
+    """They add up to the inventory position."""
     order_quantity: float
     """Tonight's; 0: nothing is ordered."""
     order_parts: tuple[Part, ...]
@@ -75,6 +80,8 @@ class PolicyExplanation:
             f"Reorder point {self.reorder_point:,.6g} ({promise}), order-up-to level {self.order_up_to_level:,.6g}"
         ]
         lines += _waterfall(self.reorder_parts, "reorder point")
+        lines.append(f"Inventory position {self.inventory_position:,.6g}")
+        lines += _waterfall(self.position_parts, "inventory position")
         if self.order_parts:
             lines.append(f"Ordered tonight: {self.order_quantity:,.6g} (position {self.inventory_position:,.6g})")
             lines += _waterfall(self.order_parts, "order")
@@ -129,7 +136,8 @@ def explained_policy(walk: Walk, sku_id: str, location_id: str) -> PolicyExplana
         )
     levels = (np.arange(protection.protection.shape[1]) + 0.5) / protection.protection.shape[1]
     line = _row(walk, "gold/order_proposals", unique_id)
-    position = line["inventory_position"] if line else _position(walk, unique_id)
+    position_parts = _position(walk, sku_id, location_id, line)
+    position = line["inventory_position"] if line else float(sum(units for _, units in position_parts))
     quantity = line["quantity"] if line else 0.0
     margin = max(facts["unit_price"] - facts["unit_cost"], 0.0)
     risk = [
@@ -141,8 +149,8 @@ def explained_policy(walk: Walk, sku_id: str, location_id: str) -> PolicyExplana
         sku_id=sku_id, location_id=location_id, as_of=walk.as_of, method=policy["method"],
         target_kind=policy["target_kind"], target=policy["target"], reorder_point=policy["reorder_point"],
         reorder_parts=_reorder_words(parts, policy), order_up_to_level=policy["order_up_to_level"],
-        inventory_position=position, order_quantity=quantity, order_parts=_order_words(policy, line),
-        why_not="" if line else _why_not(walk, policy, position, named),
+        inventory_position=position, position_parts=position_parts, order_quantity=quantity,
+        order_parts=_order_words(policy, line), why_not="" if line else _why_not(walk, policy, position, named),
         exceptions=tuple(f"{row['kind']}: {row['detail']}" for row in named), risk_before=risk[0], risk_after=risk[1],
     )  # fmt: skip
 
@@ -186,12 +194,35 @@ def _why_not(walk: Walk, policy: dict[str, Any], position: float, named: list[di
     return "; ".join(row["kind"] for row in named if row["kind"] in _HOLDING) or "its vendor takes no orders tonight"
 
 
-def _position(walk: Walk, unique_id: str) -> float:
-    """As ``replenish`` counts it."""
-    parts = (walk.read(f"gold/{name}", unique_id=unique_id) for name in ("policies", "stock_position", "series"))
-    facts = gather(*parts, as_of=walk.as_of)
-    decision = decide(facts, as_of=walk.as_of, max_stock_age_days=walk.config.replenish.max_stock_age_days)
-    return float(decision.inventory_position[0])
+def _position(walk: Walk, sku_id: str, location_id: str, line: dict[str, Any] | None) -> tuple[Part, ...]:
+    """As ``replenish`` counts it: a negative record is none, supply and own orders count as far as they are in time."""
+    unique_id = series_id(sku_id, location_id)
+    tables = (walk.read(f"gold/{name}", unique_id=unique_id) for name in ("policies", "stock_position", "series"))
+    facts = gather(*tables, as_of=walk.as_of)
+    with_own = with_own_orders(facts, own_orders_of(walk), as_of=walk.as_of)
+    number = {name: float(facts.number(name)[0]) for name in ("on_hand", "on_order", "backorders", "reserved")}
+    every = [
+        ("on hand", max(number["on_hand"], 0.0)),
+        ("on its way, by the ERP's list", number["on_order"]),
+        ("own orders that the list has not yet", float(with_own.number("on_order")[0]) - number["on_order"]),
+        ("backorders", -number["backorders"]),
+        ("reserved", -number["reserved"]),
+        ("moved between locations tonight", _moved(walk, sku_id, location_id)),
+    ]
+    if line is not None:
+        other = line["inventory_position"] - sum(units for _, units in every)
+        every.append(("substitutes, or known since", other if abs(other) > _SMALL else 0.0))
+    return tuple(part for part in every if part[1] != 0)
+
+
+def _moved(walk: Walk, sku_id: str, location_id: str) -> float:
+    """Units that transfers of tonight bring, less those that they take."""
+    name = "gold/transfer_proposals"
+    if not walk.lake.exists(table(name)):
+        return 0.0
+    rows = walk.read(name, sku_id=sku_id).to_pylist()
+    sides = [(row["quantity"], row["to_location_id"], row["from_location_id"]) for row in rows]
+    return float(sum(units * ((to == location_id) - (giver == location_id)) for units, to, giver in sides))
 
 
 def _row(walk: Walk, name: str, unique_id: str) -> dict[str, Any] | None:

@@ -23,10 +23,8 @@ def address_of(config: Config) -> str:
     Raises:
         ConfigError: the lake is on an object store, and no database is named.
     """
-    if config.orderbook.address:
-        return config.orderbook.address
-    scheme, separator, rest = config.lake.root.partition("://")
-    if separator and scheme != "file":
+    address = _address(config)
+    if address is None:
         raise ConfigError(
             explain(
                 "there is no order book: the lake is on an object store, where no database file can lie",
@@ -34,8 +32,26 @@ def address_of(config: Config) -> str:
                 do="set orderbook.url, or the environment variable SCALEINV_ORDERBOOK that conf/base.yaml refers to",
             )
         )
+    return address
+
+
+def _address(config: Config) -> str | None:
+    if config.orderbook.address:
+        return config.orderbook.address
+    scheme, separator, rest = config.lake.root.partition("://")
+    if separator and scheme != "file":
+        return None
     root = Path(rest if separator else config.lake.root).expanduser().absolute()
     return f"sqlite:///{root / 'orderbook.db'}"
+
+
+def has_book(config: Config) -> bool:
+    """Whether there is one to be read: who only looks makes no database where none has been made yet."""
+    address = _address(config)
+    if address is None:
+        return False
+    path = address.removeprefix("sqlite:///")
+    return path == address or Path(path).exists()
 
 
 @contextmanager

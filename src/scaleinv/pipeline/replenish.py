@@ -5,16 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import date, timedelta
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaleinv.pipeline.book import decisions_of, open_lines_of
+from scaleinv.pipeline.book import decisions_of, own_orders_of
 from scaleinv.pipeline.limits import LimitsOfTheNight
 from scaleinv.pipeline.register import is_registered, register_tonight
 from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
 from scaleinv.pipeline.walk import Outcome, Walk, nights_of
-from scaleinv.replenish import Known, OwnOrders, Part, own_orders, propose
+from scaleinv.replenish import Known, Part, propose
 from scaleinv.schema import table
 
 _BESIDE = ("gold/features", {"demand_mean_7": "recent_demand", "days_since_sale": "days_since_sale"})
@@ -72,7 +71,7 @@ def known_beside(walk: Walk) -> Known:
     before = None
     if night is not None and walk.lake.exists(exceptions):
         before = walk.lake.read(exceptions, where={"as_of": night})
-    return Known(own=_own(walk), packs=packs, decisions=decisions_of(walk), before=before)
+    return Known(own=own_orders_of(walk), packs=packs, decisions=decisions_of(walk), before=before)
 
 
 def _say(walk: Walk, lines: pa.Table) -> None:
@@ -108,19 +107,3 @@ def _beside(series: pa.Table, rows: pa.Table, columns: dict[str, str]) -> pa.Tab
     for column, name in columns.items():
         series = series.append_column(name, rows[column].combine_chunks().cast(pa.float64()).take(at))
     return series
-
-
-def _own(walk: Walk) -> OwnOrders | None:
-    lines = open_lines_of(walk)
-    if lines is None or not lines.num_rows:
-        return None
-    orders = table("silver/purchase_orders")
-    known = walk.lake.read(orders, columns=["order_id", "known_on"]) if walk.lake.exists(orders) else None
-    ids = pa.array([], pa.string())
-    if known is not None:
-        ids = pc.unique(known.filter(pc.less_equal(known["known_on"], pa.scalar(walk.as_of)))["order_id"])
-    chances = {}
-    if walk.lake.exists(table("gold/late_supply")):
-        rows = walk.read("gold/late_supply").to_pylist()  # one per vendor
-        chances = {row["vendor_id"]: np.asarray(row["chance"], dtype=np.float64) for row in rows}
-    return own_orders(lines, ids, retailer=walk.config.retailer, as_of=walk.as_of, chances=chances)

@@ -13,9 +13,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scaleinv.config import Config
 from scaleinv.config.shipments import ShipmentsConfig
-from scaleinv.errors import ConfigError, explain
 from scaleinv.orderbook import Book
 from scaleinv.orderbook.shipment_intake import record
 from scaleinv.orderbook.shipment_reads import lines_on_the_way, shipments, store_arrivals
@@ -29,22 +27,6 @@ from scaleinv.shipments.own_form import too_early
 _DAY: Final = 86_400.0
 _LANES: Final = (("origin", "destination", "carrier", "mode"), ("origin", "destination"), ("carrier", "mode"))
 """What makes a lane, from the closest to the widest."""
-
-
-def book_url(config: Config) -> str:
-    """Where the order book is: as configured, else a SQLite file in the lake's folder.
-
-    Raises:
-        ConfigError: the lake is on an object store, and no database is named.
-    """
-    given = getattr(config.orderbook, "address", None)
-    if given:
-        return str(given)
-    scheme, separator, rest = config.lake.root.partition("://")
-    if separator and scheme != "file":
-        raise ConfigError(explain("there is no order book: the lake is on an object store", do="name one with --book"))
-    root = Path(rest if separator else config.lake.root).expanduser().absolute()
-    return f"sqlite:///{root / 'orderbook.db'}"
 
 
 def load_files(

@@ -31,12 +31,13 @@ from scaleinv.pipeline.arrays import (
     of_champions,
     series_of,
 )
+from scaleinv.pipeline.book import own_orders_of
 from scaleinv.pipeline.levels import Levels, levels_of, levels_where, policy_rows, with_rows
 from scaleinv.pipeline.limits import by_cost, kept_columns, money_of
 from scaleinv.pipeline.suppositions import demand_of, matcher, refuse_unknown, series_under, terms_under
 from scaleinv.pipeline.terms import Terms, bounded, open_tonight, protection_of, tonight
 from scaleinv.pipeline.walk import Walk
-from scaleinv.replenish import Facts, decide, gather
+from scaleinv.replenish import Facts, OwnOrders, decide, gather, with_own_orders
 
 AS_IT_IS: Final = "as it is"
 _FOLDER: Final = "_whatif"
@@ -138,10 +139,11 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
     every = [Scenario(name=AS_IT_IS), *scenarios]
     results = [Result(scenario.name) for scenario in every]
     champions, known, is_open = champions_of(walk), lead_times(walk), open_tonight(walk)
+    own = own_orders_of(walk)
     named: set[tuple[str, str]] = set()
 
     def of_group(name: str) -> tuple[int, list[Result]]:
-        group = _group(walk, name, champions, known, is_open)
+        group = _group(walk, name, champions, known, is_open, own)
         return group.rows.n_series, [_under(walk, group, known, scenario, named) for scenario in every]
 
     n_series = 0
@@ -195,9 +197,12 @@ class _Group:
     stock: pa.Table
     champions: dict[str, str]
     open_tonight: dict[str, bool]
+    own: OwnOrders | None
 
 
-def _group(walk: Walk, name: str, champions: dict[str, str], known: LeadTimes, is_open: dict[str, bool]) -> _Group:
+def _group(
+    walk: Walk, name: str, champions: dict[str, str], known: LeadTimes, is_open: dict[str, bool], own: OwnOrders | None
+) -> _Group:
     rows = series_of(walk, name)
     found = of_champions(walk, name, rows.series, champions, cutoff=walk.as_of)
     terms, found = tonight(walk, rows, known, found)
@@ -207,7 +212,7 @@ def _group(walk: Walk, name: str, champions: dict[str, str], known: LeadTimes, i
     protection = protection_of(walk, found, terms)
     levels = levels_of(walk, protection, found, terms, method)
     stock = walk.read("gold/stock_position", group_id=name)
-    return _Group(rows, found, terms, protection, levels, stock, champions, is_open)
+    return _Group(rows, found, terms, protection, levels, stock, champions, is_open, own)
 
 
 # --- one scenario of one group ----------------------------------------------------------------------------------------
@@ -229,6 +234,7 @@ def _under(walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, name
     levels = levels_where(walk, group.levels, changed, protection, daily, terms)
     policies = policy_rows(walk, rows, group.champions, terms, levels)
     facts = gather(policies, group.stock, series_under(rows, scenario, matches), as_of=walk.as_of)
+    facts = with_own_orders(facts, group.own, as_of=walk.as_of)
     decision = decide(
         facts, as_of=walk.as_of, max_stock_age_days=walk.config.replenish.max_stock_age_days,
         open_tonight=group.open_tonight,

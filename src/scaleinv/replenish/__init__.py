@@ -6,7 +6,7 @@ from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.filing import DECISIONS, filed
 from scaleinv.replenish.keys import MAX_LINES, order_key
 from scaleinv.replenish.landed_cost import LandedCost, Offers, landed_cost
-from scaleinv.replenish.own_orders import OPEN_LINES, OwnOrders, own_orders, with_own_orders
+from scaleinv.replenish.own_orders import OwnOrders, own_orders, with_own_orders
 from scaleinv.replenish.propose import Known, Part, Proposals, Wanted, propose
 from scaleinv.replenish.rounding import rounded_quantity
 from scaleinv.replenish.rules import rule_set
@@ -16,7 +16,6 @@ from scaleinv.replenish.vendor_choice import VendorChoice, vendor_choice
 __all__ = [
     "DECISIONS",
     "MAX_LINES",
-    "OPEN_LINES",
     "Changes",
     "Decision",
     "Facts",

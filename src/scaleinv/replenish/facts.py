@@ -103,7 +103,7 @@ def gather(policies: pa.Table, position: pa.Table, series: pa.Table, *, as_of: d
     for column in _SUPPLY:
         known = _taken(position, column, columns["unique_id"], "gold/stock_position")
         columns = columns.append_column(column, none if known is None else pc.fill_null(known, 0.0))
-    columns = _in_time(columns.append_column("on_order_proposed", none), position, as_of)
+    columns = _in_time(columns, position, as_of)
     for column in _KNOWN_ELSEWHERE:
         known = _taken(series, column, columns["unique_id"], "gold/series")
         columns = columns.append_column(column, pa.nulls(len(columns), pa.float64()) if known is None else known)

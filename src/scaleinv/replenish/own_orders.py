@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
-from typing import Final, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -13,19 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.replenish.facts import Facts
-from scaleinv.replenish.keys import MAX_LINES, order_key
-from scaleinv.schema.life import OPEN_STATUSES
-from scaleinv.schema.words import Disposition
 
-OPEN_LINES: Final = pa.schema(
-    [
-        ("order_id", pa.string()), ("line", pa.int32()), ("unique_id", pa.string()), ("sku_id", pa.string()),
-        ("location_id", pa.string()), ("vendor_id", pa.string()), ("status", pa.string()),
-        ("quantity_open", pa.float64()), ("expected_date", pa.date32()), ("erp_number", pa.string()),
-    ]
-)  # fmt: skip
-"""What the order book says is open; of more columns ``as_of``, the night of an order, is used where it is there."""
-_PROPOSED: Final = ("proposed", "held")
 _Floats = NDArray[np.float64]
 
 
@@ -34,7 +21,7 @@ class OwnOrders:
     """Open lines that count beside the ERP's, and how likely an overdue one still comes."""
 
     lines: pa.Table
-    """``OPEN_LINES``."""
+    """``schema.life.OPEN_LINES``."""
     chances: Mapping[str, _Floats]
     """Vendor -> (n_days,) chance that a line 0, 1, 2 … days overdue comes in the protection interval; not named: 1."""
 
@@ -43,16 +30,14 @@ def own_orders(
     open_lines: pa.Table,
     erp_orders: pa.Array,
     *,
-    retailer: str,
     as_of: date,
     chances: Mapping[str, _Floats] | None = None,
 ) -> OwnOrders:
     """Without what the ERP's list holds, whatever it says of it, and without orders of tonight: they are made anew.
 
     Args:
-        open_lines: of the order book.
+        open_lines: of the order book, ``schema.life.OPEN_LINES``.
         erp_orders: order ids of the ERP's list, open or not.
-        retailer: as in the orders' keys.
         as_of: tonight.
         chances: see :class:`OwnOrders`.
     """
@@ -60,30 +45,13 @@ def own_orders(
         pc.is_in(open_lines["order_id"], value_set=erp_orders),
         pc.fill_null(pc.is_in(open_lines["erp_number"], value_set=erp_orders, skip_nulls=True), False),
     )
-    if "as_of" in open_lines.column_names:
-        earlier = pc.less(open_lines["as_of"], pa.scalar(as_of))
-    else:
-        earlier = pc.invert(pc.is_in(open_lines["order_id"], value_set=_tonight(open_lines, retailer, as_of)))
-    counts = pc.is_in(open_lines["status"], value_set=pa.array([*OPEN_STATUSES, *_PROPOSED]))
-    kept = open_lines.filter(pc.and_(pc.and_(pc.invert(in_erp), earlier), counts))
-    return OwnOrders(kept.select(OPEN_LINES.names).cast(OPEN_LINES).combine_chunks(), chances or {})
-
-
-def _tonight(open_lines: pa.Table, retailer: str, as_of: date) -> pa.Array:
-    """Keys that tonight's orders of these vendors and locations have."""
-    places = open_lines.group_by(["vendor_id", "location_id"]).aggregate([([], "count_all")]).to_pylist()
-    fates: tuple[Disposition, ...] = get_args(Disposition)
-    keys = [
-        order_key(retailer, as_of, place["vendor_id"], place["location_id"], part, fate)
-        for place in places
-        for part in range(1, place["count_all"] // MAX_LINES + 2)
-        for fate in fates
-    ]
-    return pa.array(keys, pa.string())
+    earlier = pc.less(open_lines["as_of"], pa.scalar(as_of))
+    kept = open_lines.filter(pc.and_(pc.invert(in_erp), earlier))
+    return OwnOrders(kept.combine_chunks(), chances or {})
 
 
 def with_own_orders(facts: Facts, own: OwnOrders | None, *, as_of: date) -> Facts:
-    """``facts`` whose supply holds them: what comes in time, overdue ones by their chance, proposals once."""
+    """``facts`` whose supply holds them: what comes in time, overdue ones by their chance."""
     if own is None or not own.lines.num_rows:
         return facts
     at = pc.fill_null(pc.index_in(own.lines["unique_id"], value_set=facts["unique_id"]), -1).to_numpy()
@@ -93,17 +61,15 @@ def with_own_orders(facts: Facts, own: OwnOrders | None, *, as_of: date) -> Fact
     lines, row = own.lines.take(pa.array(mine)), at[mine].astype(np.int64)
     units = lines["quantity_open"].to_numpy()
     tonight = (as_of - date(1970, 1, 1)).days
-    expected = pc.fill_null(lines["expected_date"].cast(pa.int32()), tonight).to_numpy()
+    expected = lines["expected_date"].cast(pa.int32()).to_numpy()
     last = tonight + np.ceil(facts.number("protection_interval") - 1e-9)[row]
     in_time, overdue = expected <= last, expected < tonight
     counted = np.where(overdue, units * _chance(own, lines, tonight - expected), units)
-    waits = pc.is_in(lines["status"], value_set=pa.array(_PROPOSED)).to_numpy(zero_copy_only=False)
     parts = {
         "on_order": np.where(in_time, counted, 0.0),
         "on_order_not_due": np.where(in_time, 0.0, units),
         "on_order_overdue": np.where(overdue, units, 0.0),
         "on_order_discount": np.where(overdue, units - counted, 0.0),
-        "on_order_proposed": np.where(in_time & waits, counted, 0.0),
     }
     columns = facts.columns
     for name, values in parts.items():

@@ -45,11 +45,6 @@ def supply_risks(facts: Facts, decision: Decision) -> Iterator[_Found]:
     detail = joined(spelled(overdue[rows]), " units are overdue; by the vendor's record ",
                     spelled(overdue[rows] - taken[rows]), " of them are counted")  # fmt: skip
     yield "overdue_supply", rows, detail, overdue[rows] * cost[rows]
-    waiting = facts.number("on_order_proposed")
-    without = decision.inventory_position - waiting < facts.number("reorder_point") - 1e-9
-    rows = np.flatnonzero((waiting > 0) & without & ~decision.is_below)
-    detail = joined(spelled(waiting[rows]), " units on proposals that nobody has approved hold off an order of tonight")
-    yield "proposal_waits", rows, detail, waiting[rows] * cost[rows]
 
 
 def demand_risks(facts: Facts, decision: Decision, config: ExceptionsConfig) -> Iterator[_Found]:

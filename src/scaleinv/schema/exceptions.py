@@ -50,7 +50,6 @@ KINDS: Final[dict[str, ExceptionKind]] = {
     "supply_shortage": _K("buying", "expedite an open order, or move stock from another location"),
     "supply_not_in_time": _K("buying", "ask for an earlier day, or cancel what comes too late"),
     "overdue_supply": _K("vendor_management", "ask the vendor whether it still comes"),
-    "proposal_waits": _K("buying", "approve or cancel the open proposal"),
     "vendor_blocked": _K("vendor_management", "unblock the vendor, or choose another"),
     "vendor_over_capacity": _K("vendor_management", "split the order, or ask for more"),
     "demand_spike": _K("planning", "look whether demand stays, and raise the forecast"),

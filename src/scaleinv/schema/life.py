@@ -39,6 +39,7 @@ OPEN_STATUSES: Final[tuple[OrderStatus, ...]] = ("approved", "exported", "acknow
 OPEN_LINES: Final = pa.schema(
     [
         pa.field("order_id", pa.string(), nullable=False),
+        pa.field("as_of", pa.date32(), nullable=False),
         pa.field("line", pa.int32(), nullable=False),
         pa.field("unique_id", pa.string(), nullable=False),
         pa.field("sku_id", pa.string(), nullable=False),
@@ -50,7 +51,10 @@ OPEN_LINES: Final = pa.schema(
         pa.field("erp_number", pa.string()),
     ]
 )
-"""Lines of open orders that are still to come, in units of stock: what an inventory position counts."""
+"""Lines of open orders that are still to come, in units of stock: what an inventory position counts.
+
+``as_of`` is the night that proposed the order.
+"""
 
 AnswerKind = Literal[
     "taken",  # the ERP has it: 997 A, CONTRL 7, IDoc status 53, OData 201
