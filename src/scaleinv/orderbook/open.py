@@ -21,9 +21,11 @@ def open_lines(book: Book, *, retailer: str | None = None, before: date | None =
     """Lines of open orders that are still to come (``schema.life.OPEN_LINES``), sorted by order and line.
 
     Open is what is ordered and neither received nor cancelled; where the vendor confirmed less, what it confirmed; but
-    never less than what is on its way. An order that the ERP failed to take is open, too: it goes out again or is posted
-    by hand, and if its goods were proposed once more, a person who releases both would order them twice. ``before``: of orders of nights before this one, so that a night that is done
-    again counts neither its own orders nor those of nights after it.
+    never less than what is on its way. An order that the ERP failed to take is open, too: it goes out again or is
+    posted by hand, and if its goods were proposed once more, who releases both would order them twice.
+
+    ``before``: of orders of nights before this one, so that a night that is done again counts neither its own orders
+    nor those of nights after it.
     """
     line, order = ORDER_LINES.c, ORDERS.c
     columns = (
