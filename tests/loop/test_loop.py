@@ -29,7 +29,7 @@ from scaleinv.schema.life import OPEN_STATUSES
 from scaleinv.synthetic import Block, Chain, chain, simulate_block
 
 DAYS, DRAIN = 60, 45
-SHOP = SyntheticConfig(n_skus=30, n_locations=3, n_vendors=5, n_days=240)
+SHOP = SyntheticConfig(n_skus=24, n_locations=2, n_vendors=4, n_days=240)
 FIRST = SHOP.n_days - DAYS
 """The day of the history on which the loop begins."""
 
