@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ from pyarrow import fs
 from tests.delivery.sftp_server import PASSWORD, SftpServer, new_key, sftp_server
 
 from scaleinv.config.delivery import FolderConfig, SftpConfig, StoreConfig
-from scaleinv.delivery import Destination, Item, RejectedError, TryAgainError, connect, exported_items
+from scaleinv.delivery import Destination, Item, RejectedError, TryAgainError, connect
 from scaleinv.delivery.folder import Folder
 from scaleinv.delivery.sftp import Sftp
 from scaleinv.delivery.store import Store
@@ -220,25 +219,3 @@ def test_a_server_that_is_not_there_and_one_that_lets_nobody_write(server: SftpS
     with pytest.raises(TryAgainError) as caught:
         sftp.send(item_of(b"x"))
     assert caught.value.unreachable
-
-
-# --- what an export left --------------------------------------------------------------------------------------------
-
-
-def test_documents_of_a_manifest_and_the_manifest_last(tmp_path: Path) -> None:
-    folder = tmp_path / "2026-09-20"
-    folder.mkdir()
-    listed = []
-    for name, form in (("orders.csv", "csv"), ("orders05.xml", "idoc")):
-        (folder / name).write_bytes(name.encode())
-        listed.append({"file": name, "format": form, "sha256": hashlib.sha256(name.encode()).hexdigest()})
-    config = FolderConfig(kind="folder", path="x", formats=("csv",))
-    with pytest.raises(DataError, match=r"manifest\.json cannot be read"):
-        exported_items(folder, config, prefix="r/d")
-    (folder / "manifest.json").write_text(json.dumps({"files": listed}))
-    csv, manifest = exported_items(folder, config, prefix="r/d")
-    assert csv.key == f"r/d/2026-09-20/orders.csv/{listed[0]['sha256'][:16]}"
-    assert (csv.media_type, csv.needs, manifest.needs) == ("text/csv; charset=utf-8", frozenset(), {csv.key})
-    assert [item.name for item in exported_items(folder, FolderConfig(kind="folder", path="x"), prefix="r")] == [
-        "2026-09-20/orders.csv", "2026-09-20/orders05.xml", "2026-09-20/manifest.json",
-    ]  # fmt: skip

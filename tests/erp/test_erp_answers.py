@@ -94,9 +94,9 @@ def test_855_of_the_whole_order(code: str, kind: str, statuses: list[str]) -> No
     assert (answer.kind, [line.status for line in answer.lines]) == (kind, statuses)
 
 
-def test_855_that_rejects_without_lines_gives_up_the_order() -> None:
+def test_855_that_rejects_without_lines_rejects_the_order() -> None:
     (answer,) = answers(x12("855|BAK*00*RJ*PO-1*20260921~"))
-    assert (answer.kind, answer.lines, answer.reason) == ("cancelled", (), "rejected by the vendor (BAK02 RJ)")
+    assert (answer.kind, answer.lines, answer.reason) == ("rejected", (), "rejected by the vendor (BAK02 RJ)")
     (answer,) = answers(x12("855|BAK*00*AK*PO-1*20260921~"))
     assert (answer.kind, answer.lines) == ("confirmed", ())
 
@@ -163,7 +163,7 @@ def test_ordrsp() -> None:
     assert (no.status, no.line, no.sku_id) == ("rejected", 3, "SKU44")
 
 
-@pytest.mark.parametrize(("code", "kind"), [("27", "cancelled"), ("29", "confirmed"), ("9", "confirmed")])
+@pytest.mark.parametrize(("code", "kind"), [("27", "rejected"), ("29", "confirmed"), ("9", "confirmed")])
 def test_ordrsp_of_the_whole_order(code: str, kind: str) -> None:
     (answer,) = answers(edifact(f"ORDRSP:D:96A:UN:EAN005|BGM+231+R+{code}'RFF+ON:PO-1'UNS+S'"))
     assert (answer.kind, answer.lines) == (kind, ())

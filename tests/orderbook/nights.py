@@ -37,7 +37,7 @@ def proposals(n: int, *orders: dict[str, Any]) -> pa.Table:
                     "location_id": place, "sku_id": sku, "unique_id": f"{sku}@{place}", "quantity": float(quantity),
                     "need": float(quantity), "rounding": 0.0, "constraint_change": 0.0, "constraint": None,
                     "unit": order.get("unit", "EA"), "unit_cost": 0.3, "value": round(float(quantity) * 0.3, 2),
-                    "currency": "EUR", "gtin": None, "order_date": night(n),
+                    "currency": "EUR", "gtin": order.get("gtin"), "order_date": night(n),
                     "delivery_date": night(n + 3), "inventory_position": 0.0, "reorder_point": 1.0,
                     "order_up_to_level": 2.0, "reason": "because", "disposition": order.get("disposition", "approve"),
                     "rule": order.get("rule"),

@@ -133,6 +133,34 @@ def test_all_rejected_is_rejected_and_yet_goods_may_come(out: Book) -> None:
     assert lines(out, ID) == {1: (10, None, 10, 10, 0), 2: (4, None, 0, 0, 4)}
 
 
+def test_an_order_that_the_vendor_wants_none_of_is_rejected(out: Book) -> None:
+    assert told(out, says("rejected", reason="no")) == "rejected"
+    assert lines(out, ID) == {1: (10, None, 0, 0, 10), 2: (4, None, 0, 0, 4)}
+    assert told(out, says("cancelled")) == "rejected"
+
+
+def test_what_is_on_its_way_comes_although_the_vendor_rejects_the_rest(out: Book) -> None:
+    assert told(out, says("shipped", line("shipped", 4)), says("rejected")) == "shipped"
+    assert [cancelled for *_, cancelled in lines(out, ID).values()] == [6, 4]
+    assert told(out, says("received", line("received", 4))) == "received"
+
+
+@pytest.mark.parametrize(("ours", "theirs"), [("4000862141404", "04000862141404"), ("00036000241457", "036000241457")])
+def test_a_gtin_is_the_same_with_zeros_before_it(book: Book, ours: str, theirs: str) -> None:
+    registered(book, 0, {"lines": {"s1": 10}, "gtin": ours})
+    exported(book)
+    assert told(book, says("received", AnswerLine("received", gtin=theirs))) == "received"
+    counts = apply(book, [says("received", AnswerLine("received", gtin="4000862141411"))])
+    assert counts.refused == 1
+
+
+def test_an_answer_that_was_kept_before_lines_had_pallets_is_read() -> None:
+    answer = says("shipped", line("shipped", 4, sscc="106141411234567897"))
+    content = content_of(answer)
+    del content["lines"][0]["sscc"]
+    assert answer_of(content) == replace(answer, lines=(line("shipped", 4),))
+
+
 def test_a_cancellation_and_a_shipment_that_cross_end_alike(out: Book) -> None:
     assert told(out, says("cancelled")) == "cancelled"
     assert told(out, says("shipped", line("shipped", 4))) == "shipped"

@@ -221,13 +221,20 @@ def answer(
     env: Env = "local",
     set_: Sets = None,
     conf: Conf = None,
+    acknowledge: Annotated[
+        Path | None,
+        typer.Option("--acknowledge", metavar="FOLDER", help="Write a 997 or CONTRL to each X12 or EDIFACT file here."),
+    ] = None,
     dry_run: DryRun = False,
 ) -> None:
     """Reads answers of the ERP and of vendors and applies what they say; the same file again changes nothing."""
     from scaleinv.config import load_config
     from scaleinv.pipeline.answer import answer_files
 
-    found = answer_files(load_config(env, overrides=set_ or (), folder=conf), files, dry_run=dry_run)
+    config = load_config(env, overrides=set_ or (), folder=conf)
+    found = answer_files(config, files, dry_run=dry_run, acknowledge=acknowledge)
+    for path in found.acknowledged:
+        typer.echo(f"acknowledged by {path}")
     for problem in found.refused:
         typer.echo(f"cannot be read: {problem}", err=True)
     if found.counts is None:
@@ -243,12 +250,14 @@ def export(
     """Gives out what has been approved up to --as-of and is not out yet, in document sets of its nights."""
     from scaleinv.cli.commands import _Options
     from scaleinv.orderbook import listing
+    from scaleinv.pipeline.deliver import deliver_after_export
     from scaleinv.pipeline.export import export as give_out
     from scaleinv.pipeline.register import order_book
 
     walk = _Options(env, as_of, set_, conf).walk()
     if not dry_run:
         typer.echo(f"{give_out(walk):,} new document sets in {walk.config.export.folder}")
+        deliver_after_export(walk)
         return
     with order_book(walk.config) as book:
         rows = [
@@ -257,6 +266,47 @@ def export(
             if row["as_of"] <= walk.as_of
         ]
     typer.echo(f"{len(rows):,} orders would be given out, value {sum(row['value'] for row in rows):,.2f}")
+
+
+@orders.command()
+def deliver(
+    env: Env = "local",
+    as_of: AsOf = None,
+    set_: Sets = None,
+    conf: Conf = None,
+    destination: Annotated[
+        str | None, typer.Option("--destination", metavar="NAME", help="This one of delivery.destinations only.")
+    ] = None,
+    again: Annotated[bool, typer.Option("--again", help="What was given up is due, too.")] = False,
+    dry_run: DryRun = False,
+) -> None:
+    """Brings documents that are due to delivery.destinations, and takes in what is answered on the spot.
+
+    To be called every few minutes: what does not arrive is tried again when its time has come. --as-of: of one night.
+    """
+    from scaleinv.config import load_config
+    from scaleinv.pipeline.deliver import deliver_due, due_rows, release
+
+    config = load_config(env, overrides=set_ or (), folder=conf)
+    which: dict[str, Any] = {"as_of": _day(as_of), "destination": destination}
+    if dry_run:
+        from scaleinv.pipeline.register import order_book
+
+        with order_book(config) as book:
+            due = due_rows(config, book, **which)
+        for name, rows in due.items():
+            typer.echo(f"{name}: " + ", ".join(row["name"] for row in rows))
+        typer.echo(f"{sum(map(len, due.values())):,} documents would be delivered")
+        return
+    if again:
+        typer.echo(f"{release(config, **which):,} documents are due again")
+    found = deliver_due(config, **which)
+    typer.echo(found.text())
+    for problem in (*found.problems, *found.answered.refused):
+        typer.echo(problem, err=True)
+    if found.states.get("failed"):
+        do = "mend the way, then: scaleinv orders deliver --again"
+        raise DataError(explain(f"{found.states['failed']:,} documents cannot be delivered", do=do))
 
 
 # --- helpers --------------------------------------------------------------------------------------------------------

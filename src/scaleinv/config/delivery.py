@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
+from scaleinv.config.export import ExportFormat
 from scaleinv.config.section import Positive, Section, Share
 from scaleinv.errors import ConfigError, explain
 
@@ -22,7 +23,7 @@ _REFERENCE: Final = re.compile(r"\$\{[A-Z_][A-Z0-9_]*\}")
 class _Destination(Section):
     """What every destination has."""
 
-    formats: tuple[Text, ...] = ()
+    formats: tuple[ExportFormat, ...] = ()
     """Which of ``export.formats`` go there; none named: all of them."""
     manifest: bool = True
     """Whether the manifest follows when all documents have arrived."""
@@ -190,6 +191,8 @@ class DeliveryConfig(Section):
 
     destinations: dict[Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,39}$")], DestinationConfig] = {}
     """Name -> where documents go beside ``export.folder``."""
+    after_export: bool = True
+    """Whether export delivers, too, once its documents are written; else only ``scaleinv orders deliver`` does."""
     backoff: BackoffConfig = BackoffConfig()
 
 

@@ -2,7 +2,6 @@
 
 from scaleinv.delivery.connect import connect
 from scaleinv.delivery.deliver import deliver, next_try
-from scaleinv.delivery.exported import exported_items, media_type_of
 from scaleinv.delivery.item import (
     Clock,
     Destination,
@@ -13,6 +12,7 @@ from scaleinv.delivery.item import (
     TryAgainError,
     UndeliveredError,
 )
+from scaleinv.delivery.media import media_type_of
 
 __all__ = [
     "Clock",
@@ -25,7 +25,6 @@ __all__ = [
     "UndeliveredError",
     "connect",
     "deliver",
-    "exported_items",
     "media_type_of",
     "next_try",
 ]

@@ -18,6 +18,7 @@ class Journal:
     def __init__(self, folder: Path, item: Item) -> None:
         name = hashlib.sha256(f"{item.key}\n{item.sha256}".encode()).hexdigest()
         self.path = folder / f"{name}.jsonl"
+        self.key = item.key
         self.records: list[dict[str, Any]] = []
         self.begun: str | None = None
         """The key of a request that may have arrived: nobody waited for its answer to the end."""
@@ -56,7 +57,7 @@ class Journal:
 
     def document(self) -> bytes:
         """All of them, for ``erp.answers``."""
-        return (json.dumps({"responses": self.records}, ensure_ascii=True) + "\n").encode()
+        return (json.dumps({"document": self.key, "responses": self.records}, ensure_ascii=True) + "\n").encode()
 
     def _keep(self, record: dict[str, Any]) -> None:
         self._file.write(json.dumps(record, ensure_ascii=True).encode() + b"\n")

@@ -5,7 +5,7 @@ from scaleinv.orderbook.change import Changed, Conflict, change, edit
 from scaleinv.orderbook.database import Book, opened
 from scaleinv.orderbook.look import History, counts, history, listing
 from scaleinv.orderbook.open import open_lines
-from scaleinv.orderbook.outbox import FOLDER, again, due, failed, sent
+from scaleinv.orderbook.outbox import FOLDER, MANIFEST_FORMAT, again, due, failed, given_up, needed, postponed, sent
 from scaleinv.orderbook.register import Kept, Registered, register
 from scaleinv.orderbook.sets import (
     DocumentSet,
@@ -16,13 +16,12 @@ from scaleinv.orderbook.sets import (
     lines_of_set,
     logged,
     release,
-    replace_files,
     sets_of,
-    went_again,
 )
 
 __all__ = [
     "FOLDER",
+    "MANIFEST_FORMAT",
     "Book",
     "Changed",
     "Conflict",
@@ -41,20 +40,21 @@ __all__ = [
     "edit",
     "failed",
     "files_of",
+    "given_up",
     "history",
     "is_waiting",
     "kept_answers",
     "lines_of_set",
     "listing",
     "logged",
+    "needed",
     "open_lines",
     "opened",
     "orders_of_control",
+    "postponed",
     "register",
     "release",
-    "replace_files",
     "retry",
     "sent",
     "sets_of",
-    "went_again",
 ]

@@ -23,7 +23,7 @@ from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
 Outcome = Literal["applied", "duplicate", "unknown_order", "out_of_order", "refused"]
 _AT_ONCE: Final = 500
 _RANK: Final[dict[OrderStatus, int]] = {"exported": 0, "held": 0, "acknowledged": 1, "shipped": 2, "received": 3}
-_STEP: Final = {"taken": 1, "failed": 1, "confirmed": 1, "shipped": 2, "received": 3, "cancelled": 3}
+_STEP: Final = {"taken": 1, "failed": 1, "confirmed": 1, "rejected": 1, "shipped": 2, "received": 3, "cancelled": 3}
 
 
 @dataclass
@@ -183,6 +183,8 @@ def answer_of(content: Row) -> Answer:
 def _line(content: Row) -> AnswerLine:
     made: dict[str, Any] = {}
     for field in fields(AnswerLine):
+        if field.name not in content:  # it was kept before answers said such a thing
+            continue
         value = content[field.name]
         if value is not None and field.name in ("quantity", "unit_cost"):
             value = Decimal(value)

@@ -18,6 +18,8 @@ from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
 from scaleinv.schema.units import conversion
 
 _DENOMINATOR: Final = 1_000_000
+_GTIN: Final = 14
+"""Digits of the longest GTIN: a shorter one has zeros before it."""
 _SMALLEST: Final = Decimal("0.000001")
 _LARGEST: Final = Decimal(10) ** 12
 
@@ -86,6 +88,11 @@ def _confirm(line: Row, parts: list[tuple[AnswerLine, Decimal | None]], *, is_fi
             line["confirmed"] = min(line["confirmed"], line["ordered"] - line["cancelled"])
 
 
+def _rejected(order: Order, answer: Answer, said: _Said) -> None:
+    """Whole: what is on its way comes all the same."""
+    _confirmed(order, answer, said or [(line, AnswerLine("rejected"), None) for line in order.lines.values()])
+
+
 def _shipped(order: Order, answer: Answer, said: _Said) -> None:
     if not said:
         said = [(line, AnswerLine("shipped"), None) for line in order.lines.values()]
@@ -120,8 +127,8 @@ def _cancelled(order: Order, answer: Answer, said: _Said) -> None:
 
 
 _EFFECTS: Final[dict[str, Callable[[Order, Answer, _Said], None]]] = {
-    "taken": _taken, "failed": _failed, "confirmed": _confirmed, "shipped": _shipped, "received": _received,
-    "cancelled": _cancelled,
+    "taken": _taken, "failed": _failed, "confirmed": _confirmed, "rejected": _rejected, "shipped": _shipped,
+    "received": _received, "cancelled": _cancelled,
 }  # fmt: skip
 
 
@@ -134,7 +141,7 @@ def _status(order: Order, answer: Answer) -> OrderStatus:
     if not is_open:
         if order.status in ("cancelled", "rejected"):
             return order.status
-        return "rejected" if answer.kind == "confirmed" else "cancelled"
+        return "rejected" if answer.kind in ("confirmed", "rejected") else "cancelled"
     if came or any(line["shipped"] > 0 for line in lines):
         return "shipped"
     if answer.kind == "failed":
@@ -166,14 +173,19 @@ def _line_of(order: Order, said: AnswerLine) -> Row:
         if said.line not in order.lines:
             raise CannotApplyError(f"there is no line {said.line}")
         return order.lines[said.line]
-    for column, wanted in (("sku_id", said.sku_id), ("gtin", said.gtin)):
+    for column, wanted in (("sku_id", said.sku_id), ("gtin", said.gtin and said.gtin.zfill(_GTIN))):
         if wanted is None:
             continue
-        found = [line for line in order.lines.values() if line[column] == wanted]
+        found = [line for line in order.lines.values() if _known_as(line, column) == wanted]
         if len(found) == 1:
             return found[0]
         raise CannotApplyError(f"{len(found) or 'no'} lines have {column} {wanted!r}")
     raise CannotApplyError("a line has neither number, SKU nor GTIN")
+
+
+def _known_as(line: Row, column: str) -> str | None:
+    value: str | None = line[column]
+    return value.zfill(_GTIN) if column == "gtin" and value else value
 
 
 def _quantity(line: Row, said: AnswerLine) -> Decimal | None:

@@ -1,33 +1,56 @@
 """Documents on their way to the ERP: written in the same transaction as the status of their orders, sent afterwards.
 
 Whoever sends takes what :func:`due` gives, sends it under its ``key`` (a receiver that knows the key has it already),
-and then says :func:`sent` or :func:`failed`. A crash between the two sends it once more under the same key.
+and then says :func:`sent`, :func:`failed` or :func:`postponed`. A crash between the two sends it once more under the
+same key.
 """
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Sequence
+from typing import Final
 
 import sqlalchemy as sa
 
 from scaleinv.orderbook.database import Book
-from scaleinv.orderbook.state import Row, now
+from scaleinv.orderbook.state import Row, now, pieces
 from scaleinv.orderbook.tables import OUTBOX
 
-FOLDER = "folder"
-"""The destination of files that the ERP takes from where export wrote them."""
+FOLDER: Final = "export.folder"
+"""Where export wrote the files is a destination, too: there they have arrived. No other one can be called so."""
+MANIFEST_FORMAT: Final = "manifest"
+"""Of the row that lists the others of its set: it follows them."""
 
 
 def due(book: Book, *, destination: str | None = None, at: datetime.datetime | None = None) -> list[Row]:
-    """What is to be sent now, the oldest first: rows of ``outbox``."""
+    """What is to be sent now, the oldest first, a set's manifest after its documents: rows of ``outbox``."""
     own = OUTBOX.c
     asked = sa.select(OUTBOX).where(own.state == "waiting", own.next_try <= (at or now()))
     if destination is not None:
         asked = asked.where(own.destination == destination)
     with book.reading() as connection:
-        ordered = asked.order_by(own.as_of, own.number, own.name, own.destination)
+        ordered = asked.order_by(own.as_of, own.number, own.format == MANIFEST_FORMAT, own.name, own.destination)
         return [dict(row) for row in connection.execute(ordered).mappings()]
+
+
+def given_up(book: Book, retailer: str) -> list[Row]:
+    """What has failed, the oldest first: a person must look."""
+    own = OUTBOX.c
+    asked = sa.select(OUTBOX).where(own.retailer == retailer, own.state == "failed")
+    with book.reading() as connection:
+        asked = asked.order_by(own.as_of, own.number, own.key)
+        return [dict(row) for row in connection.execute(asked).mappings()]
+
+
+def needed(book: Book, manifest: Row) -> tuple[frozenset[str], frozenset[str]]:
+    """Keys of what a manifest follows, at its destination; and of these, those that have arrived."""
+    own = OUTBOX.c
+    same = [own[name] == manifest[name] for name in ("retailer", "as_of", "number", "destination")]
+    asked = sa.select(own.key, own.state).where(*same, own.format != MANIFEST_FORMAT)
+    with book.reading() as connection:
+        states = {row.key: row.state for row in connection.execute(asked)}
+    return frozenset(states), frozenset(key for key, state in states.items() if state == "delivered")
 
 
 def sent(book: Book, keys: Sequence[str], *, at: datetime.datetime | None = None) -> None:
@@ -46,8 +69,17 @@ def failed(book: Book, key: str, error: str, *, next_try: datetime.datetime | No
         connection.execute(sa.update(OUTBOX).where(here).values(values | ({"next_try": next_try} if next_try else {})))
 
 
-def again(book: Book, keys: Sequence[str], *, at: datetime.datetime | None = None) -> None:
-    """What was given up is due now."""
+def postponed(book: Book, key: str, why: str, *, next_try: datetime.datetime) -> None:
+    """It was not tried."""
     with book.writing() as connection:
-        here = sa.and_(OUTBOX.c.key.in_(keys), OUTBOX.c.state == "failed")
-        connection.execute(sa.update(OUTBOX).where(here).values(state="waiting", next_try=at or now()))
+        here = sa.and_(OUTBOX.c.key == key, OUTBOX.c.state == "waiting")
+        connection.execute(sa.update(OUTBOX).where(here).values(last_error=why, next_try=next_try))
+
+
+def again(book: Book, keys: Sequence[str], *, at: datetime.datetime | None = None) -> None:
+    """What was given up is due now, and has all its attempts before it."""
+    values = {"state": "waiting", "next_try": at or now(), "attempts": 0}
+    with book.writing() as connection:
+        for some in pieces(keys):
+            here = sa.and_(OUTBOX.c.key.in_(some), OUTBOX.c.state == "failed")
+            connection.execute(sa.update(OUTBOX).where(here).values(values))

@@ -130,7 +130,6 @@ def close(
     part: DocumentSet,
     files: Sequence[Row],
     *,
-    destinations: Sequence[str] = (FOLDER,),
     numbers: Iterable[tuple[str, str]] = (),
     at: datetime.datetime | None = None,
 ) -> None:
@@ -142,8 +141,8 @@ def close(
     Args:
         book: the order book.
         part: the set.
-        files: rows of ``gold/export_log`` whose ``file`` is the path below ``export.folder``.
-        destinations: where each file is to go.
+        files: rows of ``gold/export_log`` whose ``file`` is the path below ``export.folder``, one for each
+            ``destination`` that the file goes to; ``FOLDER``: it is there.
         numbers: (control number, order) of each message: ``idoc:2026092000000001``.
         at: the moment; ``None``: now.
     """
@@ -160,7 +159,7 @@ def close(
             order.head["exports"] += 1
             order.record("exported", who=WE, why=f"in document set {part.number} of its night", at=moment)
         write(connection, orders.values())
-        insert_many(connection, OUTBOX, _outbox(part, files, destinations, moment))
+        insert_many(connection, OUTBOX, [_outbox(part, file, moment) for file in files])
         _add_numbers(connection, numbers)
         retry_in(connection, ids, moment)
 
@@ -175,49 +174,24 @@ def _add_numbers(connection: sa.Connection, numbers: Iterable[tuple[str, str]]) 
         insert_many(connection, CONTROL_NUMBERS, rows)
 
 
-def _outbox(part: DocumentSet, files: Sequence[Row], destinations: Sequence[str], at: datetime.datetime) -> list[Row]:
-    kept = ("format", "orders", "lines", "quantity", "sha256", "schema_version")
-    return [
-        {"key": f"{part.retailer}/{destination}/{file['file']}", "retailer": part.retailer, "as_of": part.as_of,
-         "number": part.number, "destination": destination, "name": file["file"], "state": "waiting", "attempts": 0,
-         "next_try": at, "last_error": None, "delivered_at": None, **{name: file[name] for name in kept}}
-        for destination in destinations
-        for file in files
-    ]  # fmt: skip
-
-
-def replace_files(
-    book: Book,
-    part: DocumentSet,
-    files: Sequence[Row],
-    *,
-    destinations: Sequence[str] = (FOLDER,),
-    numbers: Iterable[tuple[str, str]] = (),
-) -> None:
-    """A closed set's files were written anew, in other formats or words, and none has been delivered yet."""
-    with book.writing() as connection:
-        alone(connection, "sets")
-        connection.execute(sa.delete(OUTBOX).where(*_in(part, OUTBOX.c), OUTBOX.c.state != "delivered"))
-        kept = connection.execute(sa.select(OUTBOX.c.key).where(*_in(part, OUTBOX.c))).scalars().all()
-        rows = _outbox(part, files, destinations, now())
-        insert_many(connection, OUTBOX, [row for row in rows if row["key"] not in kept])
-        _add_numbers(connection, numbers)
-        connection.execute(sa.update(DOCUMENT_SETS).where(*_in(part, _SETS)).values(is_logged=False))
+def _outbox(part: DocumentSet, file: Row, at: datetime.datetime) -> Row:
+    """``key`` has the night, in the name, and the contents: another file is another key."""
+    kept = ("destination", "format", "orders", "lines", "quantity", "sha256", "schema_version")
+    is_there = file["destination"] == FOLDER
+    return {
+        "key": f"{part.retailer}/{file['destination']}/{file['file']}/{file['sha256'][:16]}",
+        "retailer": part.retailer, "as_of": part.as_of, "number": part.number, "name": file["file"],
+        "state": "delivered" if is_there else "waiting", "attempts": 0, "next_try": at, "last_error": None,
+        "delivered_at": at if is_there else None, **{name: file[name] for name in kept},
+    }  # fmt: skip
 
 
 def files_of(book: Book, part: DocumentSet) -> list[Row]:
-    """The outbox' rows of a set, a row per file and destination, by name."""
-    asked = sa.select(OUTBOX).where(*_in(part, OUTBOX.c)).order_by(OUTBOX.c.name, OUTBOX.c.destination)
+    """The files of a set, as they lie below ``export.folder``: rows of the outbox, by name."""
+    own = OUTBOX.c
+    asked = sa.select(OUTBOX).where(*_in(part, own), own.destination == FOLDER).order_by(own.name)
     with book.reading() as connection:
         return [dict(row) for row in connection.execute(asked).mappings()]
-
-
-def went_again(book: Book, part: DocumentSet) -> bool:
-    """Whether an order of a set has gone out, or may yet go out, once more with a later one."""
-    asked = sa.select(sa.func.count()).join(ORDERS, ORDERS.c.order_id == _MEMBERS.order_id).where(*_in(part, _MEMBERS))
-    moved = sa.or_(ORDERS.c.set_number.is_(None), ORDERS.c.set_number != part.number)
-    with book.reading() as connection:
-        return bool(connection.execute(asked.select_from(DOCUMENT_ORDERS).where(moved)).scalar())
 
 
 def logged(book: Book, part: DocumentSet) -> None:

@@ -112,11 +112,11 @@ CONTROL_NUMBERS: Final = sa.Table(
 
 OUTBOX: Final = sa.Table(
     "outbox", METADATA,
-    sa.Column("key", sa.String(300), primary_key=True, comment="retailer/destination/name: stays the same"),
+    sa.Column("key", sa.String(300), primary_key=True, comment="retailer/destination/name/hash: stays the same"),
     sa.Column("retailer", sa.String(80), nullable=False),
     sa.Column("as_of", sa.Date, nullable=False),
     sa.Column("number", sa.Integer, nullable=False),
-    sa.Column("destination", sa.String(80), nullable=False, comment="folder: where export.folder is is where it goes"),
+    sa.Column("destination", sa.String(80), nullable=False, comment="of delivery.destinations, or export.folder"),
     sa.Column("name", sa.Text, nullable=False, comment="path below export.folder"),
     sa.Column("format", sa.String(24), nullable=False),
     sa.Column("orders", sa.Integer, nullable=False),

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Iterable, Iterator
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from scaleinv.config import Config
 from scaleinv.errors import DataError, explain
@@ -15,7 +17,8 @@ from scaleinv.pipeline.register import order_book
 from scaleinv.schema.life import Answer
 
 if TYPE_CHECKING:
-    from scaleinv.orderbook import Counts
+    from scaleinv.erp.answers import Refused
+    from scaleinv.orderbook import Book, Counts
 
 
 @dataclass
@@ -23,57 +26,85 @@ class Answered:
     """What became of some files."""
 
     counts: Counts | None = None
-    """``None``: a dry run."""
+    """``None``: a dry run, or nothing was said."""
     read: int = 0
     refused: list[str] = field(default_factory=list)
     """What no answer could be read from: file and reason."""
+    acknowledged: list[Path] = field(default_factory=list)
+    """Our word back, as files."""
 
 
-def answers_in(data: bytes, name: str, orders_of: Callable[[str], Iterable[str]]) -> Iterable[Any]:
-    """What a file says: answers, and what it has that is none (with a ``reason``).
-
-    ``orders_of``: the orders that went out under a control number of ours.
-
-    Raises:
-        DataError: this version reads no answers.
-    """
-    try:
-        reader = importlib.import_module("scaleinv.erp.answers")
-    except ModuleNotFoundError as error:
-        raise DataError(explain("this version reads no answers of an ERP", found=error)) from error
-    found: Iterable[Any] = reader.read_answers(data, name=name, orders_of=orders_of)
-    return found
-
-
-def answer_files(config: Config, files: Iterable[Path], *, dry_run: bool = False) -> Answered:
+def answer_files(
+    config: Config, files: Iterable[Path], *, dry_run: bool = False, acknowledge: Path | None = None
+) -> Answered:
     """Reads files and applies what they say. The same file again changes nothing.
+
+    Args:
+        config: of the environment.
+        files: documents of the ERP and of vendors.
+        dry_run: only read them.
+        acknowledge: a folder for the 997 or CONTRL to each X12 or EDIFACT document; the same file is answered once.
 
     Raises:
         DataError: a file cannot be read at all; those before it have been applied.
     """
-    from scaleinv.orderbook import apply, orders_of_control
-
     result = Answered()
+    if acknowledge is not None and not acknowledge.is_dir():
+        raise DataError(explain(f"the folder {acknowledge} is not there", do="make it, or name another one"))
     with order_book(config) as book:
         for path in files:
-            answers = _sorted_out(
-                answers_in(path.read_bytes(), path.name, partial(orders_of_control, book)), path, result
-            )
-            if dry_run:
-                list(answers)
-                continue
-            counts = apply(book, answers)
-            if result.counts is not None:
-                for name, number in vars(result.counts).items():
-                    setattr(counts, name, getattr(counts, name) + number)
-            result.counts = counts
+            data = path.read_bytes()
+            take_in(book, data, path.name, result, dry_run=dry_run)
+            if acknowledge is not None and not dry_run:
+                result.acknowledged += _acknowledge(data, path, acknowledge)
     return result
 
 
-def _sorted_out(found: Iterable[Any], path: Path, result: Answered) -> Iterator[Answer]:
+def take_in(book: Book, data: bytes, name: str, result: Answered, *, dry_run: bool = False) -> None:
+    """Applies what one document says; adds to ``result`` what became of it.
+
+    Raises:
+        DataError: it cannot be read at all.
+    """
+    from scaleinv.erp.answers import read_answers
+    from scaleinv.orderbook import apply, orders_of_control
+
+    found = read_answers(data, name=name, orders_of=partial(orders_of_control, book))
+    answers = _sorted_out(found, name, result)
+    if dry_run:
+        list(answers)
+        return
+    counts = apply(book, answers)
+    if result.counts is not None:
+        for state, number in vars(result.counts).items():
+            setattr(counts, state, getattr(counts, state) + number)
+    result.counts = counts
+
+
+def _sorted_out(found: Iterable[Answer | Refused], name: str, result: Answered) -> Iterator[Answer]:
     for one in found:
         if isinstance(one, Answer):
             result.read += 1
             yield one
         else:
-            result.refused.append(f"{path.name}: {getattr(one, 'reason', one)}")
+            result.refused.append(f"{name}: {one.reason}")
+
+
+def _acknowledge(data: bytes, path: Path, folder: Path) -> Iterator[Path]:
+    """Writes our word to a document, whole or not at all, unless it is there: a sender is not told twice."""
+    from scaleinv.erp.answers import functional_acknowledgement
+
+    # A name alone comes again with other contents.
+    target = folder / f"{path.name}-{hashlib.sha256(data).hexdigest()[:12]}.ack"
+    if target.exists():
+        return
+    content = functional_acknowledgement(data, name=path.name, at=datetime.now(UTC))
+    if not content:
+        return
+    partial_ = target.with_name(f".{target.name}.partial")
+    with partial_.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    partial_.replace(target)
+    yield target

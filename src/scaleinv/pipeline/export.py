@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from scaleinv.erp import MANIFEST, write_documents
 from scaleinv.errors import DataError, explain
+from scaleinv.pipeline.deliver import deliver_after_export
 from scaleinv.pipeline.register import order_book
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
@@ -27,13 +28,15 @@ if TYPE_CHECKING:
     from scaleinv.orderbook import Book, DocumentSet
 
 _LOG = "gold/export_log"
-_IDOC = re.compile(rb"<DOCNUM>(\d+)</DOCNUM>.*<REFMES>([^<]+)</REFMES>")
+_NUMBERED = ("x12-850", "edifact-orders", "idoc", "preqcr")
+"""Formats whose messages have control numbers, by which a 997, CONTRL or IDoc status speaks of them."""
 _DIGITS = {"quantity": 6, "unit_cost": 4, "value": 2}
 
 
 def work(walk: Walk) -> Outcome:
-    """Writes the documents of all that is approved, then logs them."""
+    """Writes the documents of all that is approved, logs them, and brings them where they are to go."""
     export(walk)
+    deliver_after_export(walk)
     return Outcome()
 
 
@@ -100,34 +103,29 @@ def _write_new(walk: Walk, book: Book, part: DocumentSet) -> None:
     from scaleinv.orderbook import close, release
 
     try:
-        rows = _write(walk, book, part)
+        rows = _write(walk, book, part, folder_of(walk, part))
     except DataError as error:
         release(book, part, why=str(error).splitlines()[0])
         raise
-    close(book, part, _outbox_rows(part, rows), numbers=_control_numbers(folder_of(walk, part), rows))
+    close(book, part, _outbox_rows(walk, part, rows), numbers=_control_numbers(folder_of(walk, part), rows))
     walk.progress.say(f"{len(rows)} files in {folder_of(walk, part)}")
 
 
 def _write_again(walk: Walk, book: Book, part: DocumentSet) -> None:
-    """What was given out stays as it is; where it is lost, or was not taken yet and is said otherwise, it is written.
+    """What was given out stays as it is, whatever options say now; where it is lost it is written as it was.
 
     Raises:
-        DataError: documents that were delivered are not those that would be written now, and are lost.
+        DataError: it cannot be: the documents that would be written now are others.
     """
-    from scaleinv.orderbook import files_of, replace_files, went_again
+    from scaleinv.orderbook import files_of
 
-    files = files_of(book, part)
-    known = {row["name"]: row["sha256"] for row in files}
-    is_out = any(row["state"] == "delivered" for row in files) or went_again(book, part)
+    known = {row["name"]: row["sha256"] for row in files_of(book, part)}
     listed = _listed(folder_of(walk, part))
-    is_there = listed is not None and {_name(part, name): value for name, value in listed.items()} == known
-    if is_there and is_out:
+    if listed is not None and _named(part, listed) == known:
         return
-    written = _write(walk, book, part)
-    rows = _outbox_rows(part, written)
-    if {row["file"]: row["sha256"] for row in rows} == known:
-        return
-    if is_out:
+    with TemporaryDirectory() as trial:  # what is left of the documents stays if these are others
+        written = {str(row["file"]): str(row["sha256"]) for row in _write(walk, book, part, Path(trial))}
+    if _named(part, written) != known:
         raise DataError(
             explain(
                 f"documents of set {part.number} of {part.as_of} were given out and are lost",
@@ -136,17 +134,17 @@ def _write_again(walk: Walk, book: Book, part: DocumentSet) -> None:
                 do=f"bring {folder_of(walk, part)} back from a copy: orders, options or code have changed since",
             )
         )
-    replace_files(book, part, rows, numbers=_control_numbers(folder_of(walk, part), written))
+    _write(walk, book, part, folder_of(walk, part))
 
 
-def _write(walk: Walk, book: Book, part: DocumentSet) -> list[dict[str, Any]]:
+def _write(walk: Walk, book: Book, part: DocumentSet, folder: Path) -> list[dict[str, Any]]:
     from scaleinv.orderbook import lines_of_set
 
     lines = _proposals(lines_of_set(book, part))
     return write_documents(
         lines,
         walk.config.export,
-        folder_of(walk, part),
+        folder,
         as_of=part.as_of,
         retailer=walk.config.retailer,
         first=part.first,
@@ -168,24 +166,54 @@ def _proposals(lines: pa.Table) -> pa.Table:
     return pa.table({name: columns.get(name, nothing) for name in contract.names}).cast(contract.schema)
 
 
-def _outbox_rows(part: DocumentSet, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [row | {"file": _name(part, str(row["file"]))} for row in rows]
+def _outbox_rows(walk: Walk, part: DocumentSet, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """What is to go where: each file to the destinations of its format, and the manifest where it is wanted."""
+    from scaleinv.orderbook import FOLDER
+
+    named = [row | {"file": _path(part, str(row["file"]))} for row in rows]
+    routed = [row | {"destination": FOLDER} for row in named]
+    manifest = _manifest_row(folder_of(walk, part)) | {"file": _path(part, MANIFEST)}
+    for destination, config in walk.config.delivery.destinations.items():
+        own = [row for row in named if not config.formats or row["format"] in config.formats]
+        own += [manifest] if own and config.manifest else []
+        routed += [row | {"destination": destination} for row in own]
+    return routed
+
+
+def _manifest_row(folder: Path) -> dict[str, Any]:
+    from scaleinv.orderbook import MANIFEST_FORMAT
+
+    content = (folder / MANIFEST).read_bytes()
+    said = json.loads(content)
+    return {
+        "format": MANIFEST_FORMAT, "orders": said["orders"], "lines": said["lines"],
+        "quantity": float(said["quantity"]), "sha256": hashlib.sha256(content).hexdigest(),
+        "schema_version": said["schema_version"],
+    }  # fmt: skip
 
 
 def _control_numbers(folder: Path, rows: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
-    """(control number, order) of each IDoc as it was written: what a status of it speaks of."""
+    """(control number, order) of each message as it was written: what an answer to it speaks of."""
+    from scaleinv.erp.answers import sent_controls
+
     for row in rows:
-        if row["format"] == "idoc":
-            with (folder / str(row["file"])).open("rb") as file:
-                for line in file:  # a control record is one line
-                    found = _IDOC.search(line)
-                    if found:
-                        yield f"idoc:{found[1].decode()}", found[2].decode()
+        if row["format"] in _NUMBERED:
+            name = str(row["file"])
+            yield from sent_controls((folder / name).read_bytes(), name=name)
 
 
 def _name(part: DocumentSet, file: str) -> str:
     """Of a file, below ``export.folder``'s folder of the night."""
     return file if part.number == 1 else f"{part.number}/{file}"
+
+
+def _path(part: DocumentSet, file: str) -> str:
+    """Of a file, below ``export.folder``: two nights may have files of one name."""
+    return f"{part.as_of}/{_name(part, file)}"
+
+
+def _named(part: DocumentSet, files: dict[str, str]) -> dict[str, str]:
+    return {_path(part, name): sha256 for name, sha256 in files.items()}
 
 
 def _log(walk: Walk, book: Book, night: date) -> None:
@@ -194,7 +222,7 @@ def _log(walk: Walk, book: Book, night: date) -> None:
 
     log = table(_LOG)
     sets = sets_of(book, walk.config.retailer, as_of=night)
-    files = {row["name"]: row for part in sets for row in files_of(book, part)}
+    files = {row["name"].partition("/")[2]: row for part in sets for row in files_of(book, part)}
     rows = [
         {name: row[name] for name in ("format", "orders", "lines", "quantity", "sha256", "schema_version")}
         | {"as_of": night, "file": name}

@@ -64,15 +64,22 @@ def policy_table_state(config: Config) -> str | None:
     Raises:
         ConfigError: it cannot be read.
     """
-    return None if config.inventory.policy_table is None else _digest(config.inventory.policy_table)
+    return file_state(config.inventory.policy_table, "inventory.policy_table")
 
 
-def _digest(name: str) -> str:
+def file_state(name: str | None, option: str) -> str | None:
+    """A hash of the file that an option names; ``None``: it names none.
+
+    Raises:
+        ConfigError: it cannot be read.
+    """
+    if name is None:
+        return None
     try:
         return hashlib.sha256(Path(name).read_bytes()).hexdigest()[:16]
     except OSError as error:
         raise ConfigError(
-            explain("inventory.policy_table cannot be read", found=str(error), do="correct the path, or leave it out")
+            explain(f"{option} cannot be read", found=str(error), do="correct the path, or leave it out")
         ) from error
 
 
@@ -151,7 +158,7 @@ def _hashes(names: pa.Array | pa.ChunkedArray) -> NDArray[np.uint64]:
 def _table(name: str, state: str | None) -> tuple[_Part, ...]:
     """Rows that name the same columns together, the most particular ones last."""
     rows = _rows(name)
-    if _digest(name) != state:
+    if file_state(name, "inventory.policy_table") != state:
         raise ConfigError(explain(f"{name} has changed while this run goes by it", do="run it again"))
     keys = [key for key in KEYS if key in rows.column_names]
     strange = sorted(set(rows.column_names) - {*KEYS, *KINDS})

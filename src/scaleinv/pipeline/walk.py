@@ -30,7 +30,7 @@ from scaleinv.pipeline.engines import Engines
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.stages import STAGES, Stage, stages_before
-from scaleinv.pipeline.targets import policy_table_state
+from scaleinv.pipeline.targets import file_state, policy_table_state
 from scaleinv.pipeline.watch import Watch
 from scaleinv.schema import Table, table
 
@@ -123,6 +123,7 @@ class Walk:
             "sources": sources_state(self.config) if stage.name == "ingest" else None,
             "decisions": decisions_state(self.config, self.lake) if stage.name == "ingest" else None,
             "policy_table": self.policy_table if "inventory" in stage.sections else None,
+            "codes": self.codes if "export" in stage.sections else None,
             "before": [self._read_marker(earlier).get("digest") for earlier in before],
         }
         return digest(content)
@@ -205,6 +206,11 @@ class Walk:
     def policy_table(self) -> str | None:
         """Which policy table this run goes by (:func:`policy_table_state`): that of its first look."""
         return policy_table_state(self.config)
+
+    @functools.cached_property
+    def codes(self) -> str | None:
+        """Which file of ``export.codes`` this run goes by: that of its first look."""
+        return file_state(self.config.export.codes, "export.codes")
 
     # --- tables ----------------------------------------------------------------------------------------------------
 

@@ -62,6 +62,7 @@ AnswerKind = Literal[
     "confirmed",  # the vendor accepts, changes or rejects lines: 855, ORDRSP
     "shipped",  # advance ship notice: 856, DESADV
     "received",  # goods receipt
+    "rejected",  # the vendor wants none of it
     "cancelled",  # the ERP or the vendor gave it up
 ]
 LineAnswer = Literal["accepted", "changed", "rejected", "backordered", "shipped", "received"]

@@ -63,7 +63,7 @@ def response(message: Message) -> Iterator[Answer]:
     check_total(message, len(groups))
     when = arrival(head)
     lines = tuple(line for group in groups for line in _line(group, default, why, when))
-    kind: AnswerKind = "cancelled" if default == "rejected" and not lines else "confirmed"
+    kind: AnswerKind = "rejected" if default == "rejected" and not lines else "confirmed"
     reason = f"{why} (BGM 1225 {code})" if why else ""
     yield Answer(message.id_for(order), kind, order, at=message.at, lines=lines, reason=reason)
 

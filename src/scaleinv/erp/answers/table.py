@@ -17,7 +17,7 @@ VERSION: Final = "answers-csv/1"
 COLUMNS: Final[dict[str, str]] = {
     "sender": "who says it",
     "message": "its number at the sender; rows with the same one, of the same kind and order are one statement",
-    "kind": "taken, failed, confirmed, shipped, received or cancelled",
+    "kind": "taken, failed, confirmed, rejected, shipped, received or cancelled",
     "order_id": "as in the order",
     "at": "YYYY-MM-DDTHH:MM:SS+ZZ:ZZ (or Z); empty: not said",
     "erp_number": "the number that the ERP gave the order",

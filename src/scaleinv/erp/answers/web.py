@@ -1,6 +1,6 @@
 """What an ERP's web interface answers to posted orders: SAP OData V2, and the other JSON formats.
 
-Either what ``delivery`` kept, ``{"responses": [{"key", "status", "body"}]}``, or one body as the ERP sent it.
+Either what ``delivery`` kept, ``{"document", "responses": [{"key", "status", "body"}]}``, or one body as it came.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def web_answers(data: bytes, name: str) -> Iterator[Answer | Refused]:
     document = _document(data, name)
     kept = document.get("responses")
     if isinstance(kept, list):
-        yield from _kept(kept)
+        yield from _kept(kept, str(document.get("document", "")))
     else:
         yield from _single(document, data)
 
@@ -77,18 +77,18 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _kept(items: list[Any]) -> Iterator[Answer | Refused]:
+def _kept(items: list[Any], document: str) -> Iterator[Answer | Refused]:
     by_order: dict[str, list[_Response]] = {}
     for position, item in enumerate(items, start=1):
         try:
             response = _response(item, position)
         except UnreadableError as error:
             raw = _canonical(item)
-            yield Refused(statement_id("http", digest(raw)), position, error.reason, raw)
+            yield Refused(statement_id("http", digest(document.encode() + raw)), position, error.reason, raw)
         else:
             by_order.setdefault(response.order, []).append(response)
     for order, responses in by_order.items():
-        yield _answer(order, responses)
+        yield _answer(order, responses, document)
 
 
 def _response(item: Any, position: int) -> _Response:
@@ -104,10 +104,11 @@ def _response(item: Any, position: int) -> _Response:
     return _Response(position, key, status, item.get("body"), item.get("already") is True)
 
 
-def _answer(order: str, responses: list[_Response]) -> Answer:
+def _answer(order: str, responses: list[_Response], document: str = "") -> Answer:
+    """``document``: what was posted; an order that is sent again and fails again with the same words is another one."""
     bad = [response for response in responses if not response.is_good]
     said = _canonical([[response.key, response.status, response.body] for response in responses])
-    name = statement_id("http", digest(said), order)
+    name = statement_id("http", digest(document.encode() + said), order)
     number = next(filter(None, (_number(response.body, order) for response in responses if response.is_good)), None)
     if not bad:
         return Answer(name, "taken", order, erp_number=number)

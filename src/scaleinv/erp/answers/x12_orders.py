@@ -75,7 +75,7 @@ def acknowledgement(message: Message) -> Iterator[Answer]:
     if kind == "taken":
         lines = ()
     if default == "rejected" and not lines:
-        kind = "cancelled"  # of the whole order: a line could not say which one it is
+        kind = "rejected"  # of the whole order: a line could not say which one it is
     said = [f"{reason} (BAK02 {bak[2]})" if reason else "", f"the vendor's number is {bak[8]}" if bak[8] else ""]
     yield Answer(message.id_for(order), kind, order, at=message.at, lines=lines, reason="; ".join(filter(None, said)))
 
