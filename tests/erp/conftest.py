@@ -52,7 +52,7 @@ def lines() -> Lines:
         for row in rows:
             row.setdefault("unique_id", f"{row['sku_id']}@{row['location_id']}")
             row.setdefault("value", round(row["quantity"] * row["unit_cost"] + 1e-9, 2))
-        columns = {c.name: pa.array([row[c.name] for row in rows], c.type) for c in contract.columns}
+        columns = {c.name: pa.array([row.get(c.name) for row in rows], c.type) for c in contract.columns}
         return check(pa.table(columns), contract, unique=False)
 
     return build

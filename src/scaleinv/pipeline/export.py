@@ -161,9 +161,9 @@ def _proposals(lines: pa.Table) -> pa.Table:
     columns = {name: lines[name] for name in lines.column_names}
     columns["need"] = columns["quantity"]
     columns["disposition"] = pa.repeat(pa.scalar("approve"), lines.num_rows)
-    columns["constraint"] = pa.nulls(lines.num_rows, pa.string())
-    nothing = pa.array(np.zeros(lines.num_rows))
-    return pa.table({name: columns.get(name, nothing) for name in contract.names}).cast(contract.schema)
+    nothing = {True: pa.nulls(lines.num_rows), False: pa.array(np.zeros(lines.num_rows))}
+    made = {field.name: columns.get(field.name, nothing[field.nullable]) for field in contract.schema}
+    return pa.table(made).cast(contract.schema)
 
 
 def _outbox_rows(walk: Walk, part: DocumentSet, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
