@@ -6,7 +6,7 @@ Of each line, whatever the answers and in whatever order they come: ``ordered`` 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
@@ -42,6 +42,20 @@ def apply_to(order: Order, answer: Answer) -> OrderStatus:
     for line in order.lines.values():
         line["cancelled"] = min(line["cancelled"], max(ZERO, line["ordered"] - max(line["shipped"], line["received"])))
     return _status(order, answer)
+
+
+def on_the_way(order: Order, answer: Answer) -> Iterator[tuple[Row, AnswerLine, Decimal]]:
+    """What a ship notice that was applied says is on its way: line of the order, part of the notice, order's units.
+
+    Where it names no quantity, or no line at all, that is what was announced and has not come yet.
+    """
+    parts = [(_line_of(order, said), said) for said in answer.lines]
+    for line, said in parts or [(line, AnswerLine("shipped")) for line in order.lines.values()]:
+        quantity = _quantity(line, said)
+        if quantity is None:
+            quantity = line["shipped"] - line["received"]
+        if quantity > ZERO:
+            yield line, said, quantity
 
 
 _Said = list[tuple[Row, AnswerLine, Decimal | None]]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from scaleinv.config import Config
 from scaleinv.errors import DataError, explain
+from scaleinv.pipeline.follow import follow_answers
 from scaleinv.pipeline.register import order_book
 from scaleinv.schema.life import Answer
 
@@ -37,7 +38,7 @@ class Answered:
 def answer_files(
     config: Config, files: Iterable[Path], *, dry_run: bool = False, acknowledge: Path | None = None
 ) -> Answered:
-    """Reads files and applies what they say. The same file again changes nothing.
+    """Reads files and applies what they say; shipments follow. The same file again changes nothing.
 
     Args:
         config: of the environment.
@@ -57,6 +58,8 @@ def answer_files(
             take_in(book, data, path.name, result, dry_run=dry_run)
             if acknowledge is not None and not dry_run:
                 result.acknowledged += _acknowledge(data, path, acknowledge)
+        if not dry_run:
+            follow_answers(book, retailer=config.retailer)
     return result
 
 

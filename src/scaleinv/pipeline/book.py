@@ -6,6 +6,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from scaleinv.pipeline.arrivals import coming, with_arrivals
+from scaleinv.pipeline.erp_arrivals import erp_moves
 from scaleinv.pipeline.register import has_book, order_book
 from scaleinv.pipeline.walk import Walk
 from scaleinv.replenish import DECISIONS, OwnOrders, own_orders
@@ -23,14 +25,19 @@ def decisions_of(walk: Walk) -> pa.Table:
 
 
 def own_orders_of(walk: Walk) -> OwnOrders | None:
-    """Open orders of earlier nights that the ERP's list does not hold; ``None``: there are none."""
+    """Open orders of earlier nights that the ERP's list does not hold, and what shipments say otherwise of any.
+
+    ``None``: there is neither.
+    """
     if not has_book(walk.config):
         return None
     from scaleinv.orderbook import open_lines
 
     with order_book(walk.config) as book:
         lines = open_lines(book, retailer=walk.config.retailer, before=walk.as_of)
-    if not lines.num_rows:
+        way = coming(book, walk.config, as_of=walk.as_of)
+    moves = erp_moves(walk, way)
+    if not lines.num_rows and not moves.num_rows:
         return None
     orders = table("silver/purchase_orders")
     ids = pa.array([], pa.string())
@@ -41,4 +48,5 @@ def own_orders_of(walk: Walk) -> OwnOrders | None:
     if walk.lake.exists(table("gold/late_supply")):
         rows = walk.read("gold/late_supply").to_pylist()  # one per vendor
         chances = {row["vendor_id"]: np.asarray(row["chance"], dtype=np.float64) for row in rows}
-    return own_orders(lines, ids, as_of=walk.as_of, chances=chances)
+    own = own_orders(with_arrivals(lines, way.arrivals), ids, as_of=walk.as_of, chances=chances)
+    return OwnOrders(pa.concat_tables([own.lines, moves.cast(own.lines.schema)]).combine_chunks(), own.chances)

@@ -9,8 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from scaleinv.pipeline.book import decisions_of, own_orders_of
+from scaleinv.pipeline.follow import shipments_follow
 from scaleinv.pipeline.limits import LimitsOfTheNight
 from scaleinv.pipeline.register import is_registered, register_tonight
+from scaleinv.pipeline.shipment_exceptions import shipment_exceptions
 from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
 from scaleinv.pipeline.walk import Outcome, Walk, nights_of
 from scaleinv.replenish import Known, Part, propose
@@ -23,6 +25,7 @@ _BESIDE = ("gold/features", {"demand_mean_7": "recent_demand", "days_since_sale"
 def work(walk: Walk) -> Outcome:
     """Proposes tonight's orders."""
     limits = LimitsOfTheNight(walk)
+    shipments_follow(walk)
     proposals = propose(
         parts_of(walk),
         walk.lake.read(table("silver/items")),
@@ -71,7 +74,13 @@ def known_beside(walk: Walk) -> Known:
     before = None
     if night is not None and walk.lake.exists(exceptions):
         before = walk.lake.read(exceptions, where={"as_of": night})
-    return Known(own=own_orders_of(walk), packs=packs, decisions=decisions_of(walk), before=before)
+    return Known(
+        own=own_orders_of(walk),
+        packs=packs,
+        decisions=decisions_of(walk),
+        before=before,
+        found=shipment_exceptions(walk),
+    )
 
 
 def _say(walk: Walk, lines: pa.Table) -> None:

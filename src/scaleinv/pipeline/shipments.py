@@ -18,7 +18,7 @@ from scaleinv.orderbook import Book
 from scaleinv.orderbook.shipment_intake import record
 from scaleinv.orderbook.shipment_reads import lines_on_the_way, shipments, store_arrivals
 from scaleinv.schema.shipping import Refusal, ShipmentEvent
-from scaleinv.shipments.arrival import Floats, Progress, arrivals, distance
+from scaleinv.shipments.arrival import Arrival, Floats, Progress, arrivals, distance
 from scaleinv.shipments.files import events_in
 from scaleinv.shipments.findings import findings
 from scaleinv.shipments.lanes import lane_times
@@ -53,18 +53,39 @@ def load_files(
 
 def update_arrivals(book: Book, config: ShipmentsConfig, *, at: datetime.datetime) -> int:
     """Makes the expected arrival of each shipment on its way anew, as known at ``at``; of how many."""
-    rows, past = shipments(book, ended=False), shipments(book, ended=True)
+    rows = shipments(book, ended=False)
     if not rows.num_rows:
         return 0
+    found = _foreseen(rows, shipments(book, ended=True), config, at)
+    store_arrivals(book, _stored(rows["shipment_id"], found, config.arrival.quantile_levels, at))
+    return int(np.isfinite(found.expected).sum())
+
+
+def shipments_at(book: Book, config: ShipmentsConfig, *, at: datetime.datetime) -> pa.Table:
+    """All shipments, those on their way as they are foreseen at ``at``; nothing is written."""
+    rows, past = shipments(book, ended=False), shipments(book, ended=True)
+    if rows.num_rows:
+        found = _foreseen(rows, past, config, at)
+        after = pa.array(np.nan_to_num(found.expected) * 1e6 * _DAY).cast(pa.int64(), safe=False)
+        moments = pc.add(pa.scalar(at, pa.timestamp("us", tz="UTC")), after.cast(pa.duration("us")))
+        values = {
+            "expected_arrival": pc.if_else(pa.array(np.isfinite(found.expected)), moments, None),
+            "late_probability": pa.array(found.late, mask=~np.isfinite(found.late)),
+        }
+        for name, column in values.items():
+            rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
+    return pa.concat_tables([rows, past])
+
+
+def _foreseen(rows: pa.Table, past: pa.Table, config: ShipmentsConfig, at: datetime.datetime) -> Arrival:
+    """When ``rows`` arrive, by what ``past`` ones took."""
     past = past.filter(pc.and_(pc.equal(past["status"], "arrived"), pc.is_valid(past["departed_at"])))
     took = _days_between(past["departed_at"], past["arrived_at"])
     past, took = past.filter(pa.array(took >= 0)), took[took >= 0]
     wide, narrow = _lane_codes(past, rows)
     settings = config.arrival
     lane, known = lane_times(took, wide, narrow, max_days=settings.max_days, weight=settings.min_arrivals)
-    found = arrivals(lane, known, _progress(rows, config, at), settings)
-    store_arrivals(book, _stored(rows["shipment_id"], found, settings.quantile_levels, at))
-    return int(np.isfinite(found.expected).sum())
+    return arrivals(lane, known, _progress(rows, config, at), settings)
 
 
 def shipment_findings(

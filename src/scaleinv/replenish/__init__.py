@@ -2,6 +2,7 @@
 
 from scaleinv.replenish.changes import Changes, unchanged
 from scaleinv.replenish.decision import Decision, decide
+from scaleinv.replenish.exceptions import FOUND
 from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.filing import DECISIONS, filed
 from scaleinv.replenish.keys import MAX_LINES, order_key
@@ -15,6 +16,7 @@ from scaleinv.replenish.vendor_choice import VendorChoice, vendor_choice
 
 __all__ = [
     "DECISIONS",
+    "FOUND",
     "MAX_LINES",
     "Changes",
     "Decision",

@@ -50,6 +50,8 @@ class Known:
     """What persons have decided (``filing.DECISIONS``)."""
     before: pa.Table | None = None
     """``gold/exceptions`` of the night before."""
+    found: pa.Table = field(default_factory=FOUND.empty_table)
+    """Exceptions of others (``exceptions.FOUND``), a series and kind once: of shipments."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def propose(
         line_exceptions(lines, changes, said, config.exceptions.vendor_capacity),
     ]
     exceptions = filed(
-        pa.concat_tables(found), as_of=as_of, config=config.exceptions, before=night.known.before,
+        pa.concat_tables([*found, night.known.found]), as_of=as_of, config=config.exceptions, before=night.known.before,
         decisions=night.known.decisions,
     )  # fmt: skip
     return Proposals(made, exceptions, source.transfers, n_waiting)

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from scaleinv.schema.life import OrderStatus
 from scaleinv.schema.shipping import EventKind, ShipmentStatus
 
 
@@ -125,6 +126,59 @@ class OnTheWay(BaseModel):
     shipment_id: str
     status: ShipmentStatus
     expected_date: datetime.date | None
+
+
+class OrderLine(BaseModel):
+    """A line of an order: of what was ordered, what was confirmed, shipped and received, and what will not come."""
+
+    line: int
+    sku_id: str
+    gtin: str | None
+    unit: str
+    ordered: str
+    confirmed: str | None
+    shipped: str
+    received: str
+    cancelled: str
+    unit_cost: str
+    confirmed_cost: str | None
+    value: str
+    delivery_date: datetime.date
+    expected_date: datetime.date
+    reason: str
+    rule: str | None
+
+
+class OrderEvent(BaseModel):
+    """A change of an order: who, when and why, with the old and new value of each field."""
+
+    version: int
+    at: datetime.datetime
+    who: str
+    old_status: OrderStatus | None
+    new_status: OrderStatus
+    why: str
+    changes: dict[str, Any]
+
+
+class WholeOrder(BaseModel):
+    """An order as it is, its lines, and its history from the first event on."""
+
+    order_id: str
+    retailer: str
+    as_of: datetime.date
+    vendor_id: str
+    location_id: str
+    currency: str
+    order_date: datetime.date
+    delivery_date: datetime.date
+    status: OrderStatus
+    version: int
+    value: str
+    erp_number: str | None
+    problem: str | None
+    lines: list[OrderLine]
+    history: list[OrderEvent]
 
 
 class Health(BaseModel):

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from fastapi.responses import PlainTextResponse
 
 from scaleinv.config.shipments import ShipmentsConfig
+from scaleinv.errors import DataError
 from scaleinv.orderbook.database import Book
+from scaleinv.orderbook.look import history
 from scaleinv.orderbook.shipment_reads import answers, expected_arrivals, shipment, shipment_page
 from scaleinv.schema.shipping import ShipmentStatus
-from scaleinv.server.answers import Health, OnTheWay, Shipment, ShipmentPage, WholeShipment
+from scaleinv.server.answers import (
+    Health,
+    OnTheWay,
+    OrderEvent,
+    OrderLine,
+    Shipment,
+    ShipmentPage,
+    WholeOrder,
+    WholeShipment,
+)
 from scaleinv.server.document import problems
 from scaleinv.server.intake import Intake
 from scaleinv.server.problems import ProblemError
@@ -55,7 +67,26 @@ def routes(book: Book, config: ShipmentsConfig) -> APIRouter:
         found = expected_arrivals(book, order_ids=[order_id]).to_pylist()
         return [OnTheWay(**{**row, "quantity": str(row["quantity"])}) for row in found]
 
+    # Behind its arrivals, whose path would be an id, too.
+    @router.get("/v1/orders/{order_id:path}", **_READ, responses=problems(404))
+    def one_order(order_id: Id) -> WholeOrder:
+        """An order, its lines, and who did what to it."""
+        try:
+            found = history(book, order_id)
+        except DataError:
+            raise ProblemError(404, "unknown-order", "the order book has no such order") from None
+        return WholeOrder(
+            lines=[OrderLine(**_plain(row)) for row in found.lines],
+            history=[OrderEvent(**row) for row in found.events],
+            **_plain(found.order),
+        )
+
     return router
+
+
+def _plain(row: dict[str, Any]) -> dict[str, Any]:
+    """Numbers as texts, exact; ``1E+1`` is not how anybody writes 10."""
+    return {name: f"{value:f}" if isinstance(value, Decimal) else value for name, value in row.items()}
 
 
 def health(book: Book, intake: Intake) -> APIRouter:

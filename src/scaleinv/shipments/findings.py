@@ -23,7 +23,7 @@ FINDINGS: Final = pa.schema(
 
 def findings(
     shipments: pa.Table,
-    value: pa.Table,
+    value: pa.Table | None,
     config: ArrivalConfig,
     *,
     places: dict[str, PlaceConfig],
@@ -33,7 +33,7 @@ def findings(
 
     Args:
         shipments: rows of the order book's ``shipments``.
-        value: ``shipment_id, value``: what a shipment's goods cost; one that is not here has no price.
+        value: ``shipment_id, value``: what a shipment's goods cost; one that is not here, or of ``None``, has no price.
         config: what is late and what is lost.
         places: which location a place is.
         at: now.
@@ -50,7 +50,11 @@ def findings(
             "highest_allowed", "highest_temperature",
         ),
     ]  # fmt: skip
-    rows = pa.concat_tables(found).join(value, "shipment_id", join_type="left outer")
+    rows = pa.concat_tables(found)
+    if value is None:
+        rows = rows.append_column("value", pa.nulls(rows.num_rows, pa.decimal128(20, 2)))
+    else:
+        rows = rows.join(value, "shipment_id", join_type="left outer")
     rows = rows.rename_columns(["shipment_id", "kind", "detail", "value_at_risk"]).cast(FINDINGS)
     return rows.sort_by([("value_at_risk", "descending"), ("shipment_id", "ascending"), ("kind", "ascending")])
 
