@@ -1,6 +1,9 @@
-"""From policies to grouped, rule-checked orders: a million proposals, beside a plain loop over rows.
+"""From policies to grouped, vendor-assigned, rule-checked orders: a million proposals, beside a plain loop over rows.
 
-Run: ``python benchmarks/replenish.py [--series 1000000] [--sample 20000]``
+Run: ``python benchmarks/replenish.py [--series 1000000] [--sample 20000] [--offers 3]``
+
+Every article is offered by so many vendors, a third of the offers with two price breaks; every fourth vendor has a
+capacity of two thirds of what it would be asked for, every tenth offer a most share. ``--offers 0``: one vendor each.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import numpy as np
 import pyarrow as pa
 
 from scaleinv.config.models import ReplenishConfig
-from scaleinv.replenish import Known, Part, order_key, own_orders, propose
+from scaleinv.replenish import Conditions, Known, Market, Part, Proposals, order_key, own_orders, propose
 from scaleinv.schema import table
 from scaleinv.schema.life import OPEN_LINES
 
@@ -86,6 +89,48 @@ def master() -> tuple[pa.Table, pa.Table]:
     items = pa.table({"sku_id": [f"SKU{n}" for n in range(N_SKUS)], "gtin": pa.nulls(N_SKUS, pa.string())})
     vendors = pa.table({"vendor_id": [f"V{n}" for n in range(N_VENDORS)], "currency": ["EUR"] * N_VENDORS})
     return items, vendors
+
+
+def market_of(columns: dict[str, Any], random: np.random.Generator, n_offers: int) -> tuple[Market, pa.Table]:
+    """Offers of the vendor that an article has and of others, and silver/vendors."""
+    n = N_SKUS * n_offers
+    sku, place = np.repeat(np.arange(N_SKUS), n_offers), np.tile(np.arange(n_offers), N_SKUS)
+    vendor = (sku % N_VENDORS + place * (1 + sku % 7)) % N_VENDORS
+    # Prices of an article are those of its first series, and around it.
+    price = columns["unit_cost"][: min(N_SKUS, len(columns["unit_cost"]))]
+    cost = np.round(price[sku % len(price)] * random.uniform(0.9, 1.1, n), 2) + 0.01
+    has_breaks = np.repeat(np.flatnonzero(random.random(n) < 1 / 3), 2)
+    names = pa.array([f"V{number}" for number in range(N_VENDORS)])
+    offers = {
+        "sku_id": pa.array(np.char.add("SKU", sku.astype(str))), "vendor_id": names.take(pa.array(vendor)),
+        "unit_cost": cost, "min_order_quantity": random.choice([1.0, 6.0, 12.0, 48.0], n),
+        "order_multiple": random.choice([1.0, 6.0, 12.0], n), "freight_per_order": random.uniform(0, 2, n),
+        "freight_per_unit": random.uniform(0, 0.1, n), "min_share": pa.nulls(n, pa.float64()),
+        "max_share": pa.array(np.full(n, 0.6), mask=random.random(n) > 0.1),
+    }  # fmt: skip
+    breaks = {
+        **{name: offers[name].take(pa.array(has_breaks)) for name in ("vendor_id", "sku_id")},
+        "min_quantity": np.tile([24.0, 60.0], len(has_breaks) // 2),
+        "unit_cost": np.round(cost[has_breaks] * np.tile([0.95, 0.9], len(has_breaks) // 2), 2),
+    }  # fmt: skip
+    days = np.arange(31)
+    chances = [np.exp(-0.5 * ((days - random.uniform(2, 14)) / random.uniform(0.5, 4)) ** 2) for _ in range(N_VENDORS)]
+    lead = {"vendor_id": names, "location_id": pa.nulls(N_VENDORS, pa.string()),
+            "probability": pa.array([(p / p.sum()).tolist() for p in chances])}  # fmt: skip
+    records = {
+        "vendor_id": names,
+        "late": random.uniform(0, 0.3, N_VENDORS),
+        "short": random.uniform(0, 0.05, N_VENDORS),
+    }
+    each = len(columns["unit_cost"]) * 60 / N_VENDORS
+    capacity = pa.array(np.full(N_VENDORS, round(each / 2)), pa.float64(), mask=np.arange(N_VENDORS) % 4 > 0)
+    vendors = pa.table({
+        "vendor_id": names, "currency": pa.repeat("EUR", N_VENDORS), "capacity": capacity,
+        "review_period": pa.repeat(pa.scalar(1, pa.int32()), N_VENDORS),
+        "review_date": pa.nulls(N_VENDORS, pa.date32()), "is_blocked": pa.nulls(N_VENDORS, pa.bool_()),
+    })  # fmt: skip
+    conditions = Conditions(price_breaks=pa.table(breaks), records=pa.table(records), late_line_cost=1.0)
+    return Market(pa.table(offers), pa.table(lead), conditions), vendors
 
 
 def own_lines(columns: dict[str, Any], random: np.random.Generator, n: int) -> pa.Table:
@@ -187,11 +232,24 @@ def plain(data: pa.Table, own: dict[str, float]) -> int:
     return int(pa.Table.from_pylist([line for some in orders.values() for line in some]).num_rows)
 
 
+def assigned_of(made: Proposals, columns: dict[str, Any]) -> dict[str, int]:
+    """How many lines went to another vendor than they have, and for how many none had room."""
+    at = pa.compute.index_in(made.lines["unique_id"], value_set=columns["unique_id"])
+    before = columns["vendor_id"].take(at.combine_chunks() if isinstance(at, pa.ChunkedArray) else at)
+    full = pa.compute.equal(made.exceptions["kind"], "vendor_over_capacity")
+    lines = pa.compute.is_in(made.exceptions["unique_id"], value_set=made.lines["unique_id"].combine_chunks())
+    return {
+        "to_another_vendor": pa.compute.sum(pa.compute.not_equal(made.lines["vendor_id"], before)).as_py(),
+        "without_a_vendor": pa.compute.sum(pa.compute.and_(full, pa.compute.invert(lines))).as_py() or 0,
+    }
+
+
 def main() -> None:
     """Measures, and prints one JSON object."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--series", type=int, default=1_000_000)
     parser.add_argument("--sample", type=int, default=20_000)
+    parser.add_argument("--offers", type=int, default=3)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
     random = np.random.default_rng(7)
@@ -199,11 +257,21 @@ def main() -> None:
     items, vendors = master()
     lines = own_lines(columns, random, options.series // 100)
     parts = parts_of(tables_of(columns, options.series))
+    market = None
+    if options.offers:
+        market, vendors = market_of(columns, random, options.offers)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     began, cpu = time.perf_counter(), time.process_time()
     own = own_orders(lines, pa.array(["4500000001"]), as_of=AS_OF)
     made = propose(
-        parts, items, vendors, retailer="retailer", as_of=AS_OF, config=CONFIG, horizon=28, known=Known(own=own)
+        parts,
+        items,
+        vendors,
+        retailer="retailer",
+        as_of=AS_OF,
+        config=CONFIG,
+        horizon=28,
+        known=Known(own=own, market=market),
     )
     seconds, cpu_seconds = time.perf_counter() - began, time.process_time() - cpu
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
@@ -218,6 +286,8 @@ def main() -> None:
     result = {
         "series": options.series, "lines": made.lines.num_rows, "orders": len(made.lines["order_id"].unique()),
         "dispositions": fates, "exceptions": made.exceptions.num_rows, "rules": len(CONFIG.every_rule),
+        "offers": options.offers,
+        **assigned_of(made, columns),
         "seconds": round(seconds, 1), "cpu_seconds": round(cpu_seconds, 1), "peak_gib": round(peak, 2),
         "gib_of_the_tables": round(before, 2),
         "plain_sample": options.sample, "plain_lines": n_plain, "plain_cpu_seconds": round(plain_seconds, 2),

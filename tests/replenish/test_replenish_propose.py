@@ -99,7 +99,7 @@ def test_one_line_says_all_there_is_to_say() -> None:
         "reason": "position 12 below reorder point 20; brought to 42 (order-up-to 42, minimum 6, multiple 6)",
         "disposition": "approve",
         "rule": f"base@{rules_version(())}",
-        "rules": None, "queue": None, "order_quantity": None, "order_unit": None,
+        "rules": None, "queue": None, "order_quantity": None, "order_unit": None, "vendor_reason": None,
     }  # fmt: skip
 
 

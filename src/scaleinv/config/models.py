@@ -283,6 +283,10 @@ class ReplenishConfig(Section):
     """Money to handle one pack, beside ``loads``."""
     goodwill: Annotated[float, Field(ge=0)] = 0.0
     """What a unit short costs beside its margin, as a share of its price."""
+    late_line_cost: Annotated[float, Field(ge=0)] = 0.0
+    """Money that a late order line costs beside what is short: calls, a second delivery; for the choice of vendors."""
+    price_breaks: Literal["all_units", "incremental"] = "all_units"
+    """What a price break (``silver/price_breaks``) is of: of all units of the order, or of those above it only."""
     limits: OrderLimits = OrderLimits()
     rules: tuple[RuleConfig, ...] = ()
     """What is done otherwise than by the base rule (docs/replenishment.md)."""

@@ -13,6 +13,7 @@ from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.inventory import ReorderParts, expected_shortage, reorder_parts
 from scaleinv.pipeline.arrays import Distributions, champions_of, lead_times, of_champions, series_of
 from scaleinv.pipeline.book import own_orders_of
+from scaleinv.pipeline.explain_vendor import VendorCost, vendor_costs, vendor_lines
 from scaleinv.pipeline.levels import levels_of
 from scaleinv.pipeline.terms import Terms, protection_of, tonight
 from scaleinv.pipeline.walk import Walk, nights_of
@@ -22,7 +23,9 @@ from scaleinv.schema.words import CUTS, HELD_PROBLEMS, series_id
 
 _BAR = 24
 _SMALL: Final = 1e-6
-_HOLDING: Final = {"no_stock_record", "stale_stock", *HELD_PROBLEMS, *CUTS}
+_HOLDING: Final = {
+    "no_stock_record", "stale_stock", "vendor_blocked", "vendor_over_capacity", *HELD_PROBLEMS, *CUTS
+}  # fmt: skip
 """Exceptions that are why nothing is ordered; others may stand beside them."""
 _WORDS: Final = {
     "lead_time_demand": "demand before an order arrives",
@@ -68,10 +71,15 @@ class PolicyExplanation:
     """Margin that is expected to be lost until the next delivery, were nothing ordered."""
     risk_after: float
     """The same with tonight's order."""
+    vendors: tuple[VendorCost, ...] = ()
+    """What each vendor of the article would cost tonight, the cheapest first; none where it has only one."""
+    vendor_reason: str | None = None
+    """Why the line goes to its vendor."""
 
     def plain(self) -> dict[str, Any]:
         """For a machine."""
-        return {name: str(value) if isinstance(value, date) else value for name, value in vars(self).items()}
+        plain = {name: str(value) if isinstance(value, date) else value for name, value in vars(self).items()}
+        return plain | {"vendors": [cost.plain() for cost in self.vendors]}
 
     def text(self) -> str:
         """For a person at a terminal."""
@@ -91,6 +99,7 @@ class PolicyExplanation:
             f"Margin at risk until the next delivery: {self.risk_before:,.2f} without an order, "
             f"{self.risk_after:,.2f} with tonight's"
         )
+        lines += vendor_lines(self.vendors, self.vendor_reason)
         return "\n".join([*lines, *(f"For a person: {line}" for line in self.exceptions)])
 
 
@@ -152,6 +161,7 @@ def explained_policy(walk: Walk, sku_id: str, location_id: str) -> PolicyExplana
         inventory_position=position, position_parts=position_parts, order_quantity=quantity,
         order_parts=_order_words(policy, line), why_not="" if line else _why_not(walk, policy, position, named),
         exceptions=tuple(f"{row['kind']}: {row['detail']}" for row in named), risk_before=risk[0], risk_after=risk[1],
+        vendors=vendor_costs(walk, unique_id, line), vendor_reason=line["vendor_reason"] if line else None,
     )  # fmt: skip
 
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from scaleinv.pipeline.book import decisions_of, own_orders_of
 from scaleinv.pipeline.follow import shipments_follow
 from scaleinv.pipeline.limits import LimitsOfTheNight
+from scaleinv.pipeline.market import market_of, safety_factors
 from scaleinv.pipeline.register import is_registered, register_tonight
 from scaleinv.pipeline.shipment_exceptions import shipment_exceptions
 from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
@@ -58,16 +59,21 @@ def parts_of(walk: Walk) -> Iterator[Part]:
     """Group by group: memory does not grow with the night, only with what is ordered."""
     names = walk.groups()
     before = _night_before(walk, "features")
+    has_market = walk.lake.exists(table("silver/vendor_items"))
     for done, name in enumerate(names):
         policies, position, series = (
             walk.read(part, group_id=name) for part in ("gold/policies", "gold/stock_position", "gold/series")
         )
-        yield policies, position, _with_more(walk, series, name, before)
+        series = _with_more(walk, series, name, before)
+        if has_market:
+            made = policies.select(["unique_id"]).append_column("safety_factor", pa.array(safety_factors(policies)))
+            series = _beside(series, made, {"safety_factor": "safety_factor"})
+        yield policies, position, series
         walk.progress.count(done + 1, len(names), "groups")
 
 
 def known_beside(walk: Walk) -> Known:
-    """Own orders, units of order, decisions and the night before, as far as they are there."""
+    """Own orders, units of order, decisions, the night before and offers, as far as they are there."""
     packs = walk.lake.read(table("silver/packs")) if walk.lake.exists(table("silver/packs")) else None
     night = _night_before(walk, "replenish")
     exceptions = table("gold/exceptions")
@@ -80,6 +86,7 @@ def known_beside(walk: Walk) -> Known:
         decisions=decisions_of(walk),
         before=before,
         found=shipment_exceptions(walk),
+        market=market_of(walk),
     )
 
 

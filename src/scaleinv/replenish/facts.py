@@ -27,7 +27,7 @@ _SERIES = (
     "demand_class", "abc_class", "category", "unit", "unit_cost", "unit_price", "min_order_quantity",
     "order_multiple", "review_period", "review_date",
 )  # fmt: skip
-_KNOWN_ELSEWHERE = ("recent_demand", "days_since_sale", "last_unit_cost")
+_KNOWN_ELSEWHERE = ("recent_demand", "days_since_sale", "last_unit_cost", "safety_factor")
 """Of other tables and nights, brought along with ``gold/series`` where it is known; else null."""
 _NOT_NEGATIVE = (
     "lead_time",

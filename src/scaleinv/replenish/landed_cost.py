@@ -119,7 +119,7 @@ def landed_cost(
         q, plain["unit_cost"], plain["min_order_quantity"], plain["order_multiple"]
     )
     quantity = rounded_quantity(q, minimum, multiple)
-    price = _average_price(offers, unit_cost, quantity)
+    price = average_price(offers, unit_cost, quantity)
     share = q / quantity
     days = np.minimum(q / np.maximum(mu, 1e-12), _YEAR)
     spread = np.sqrt((plain["lead_time"] + review) * sigma**2 + (mu * plain["lead_time_sd"]) ** 2)
@@ -153,8 +153,12 @@ def _check_finite(named: dict[str, Floats]) -> None:
             )  # fmt: skip
 
 
-def _average_price(offers: Offers, unit_cost: Floats, quantity: Floats) -> Floats:
-    """(n_lines, n_vendors) money per unit of an order of ``quantity``."""
+def average_price(offers: Offers, unit_cost: Floats, quantity: Floats) -> Floats:
+    """(n_lines, n_vendors) money per unit of an order of ``quantity``, price breaks included.
+
+    Raises:
+        DataError: breaks do not rise.
+    """
     if offers.break_quantity is None or offers.break_cost is None:
         return unit_cost
     start, price = (np.asarray(x, dtype=np.float64) for x in (offers.break_quantity, offers.break_cost))

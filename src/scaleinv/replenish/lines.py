@@ -49,11 +49,13 @@ def order_lines(
     as_of: date,
     arrivals: Mapping[str, date],
     packs: pa.Table | None = None,
+    vendor_reason: pa.Array | None = None,
 ) -> pa.Table:
     """``gold/order_proposals``, sorted by vendor, location, what becomes of the order, and SKU.
 
     ``said`` is what rules say of every row of ``facts``; an order holds lines of one disposition. ``packs``
     (silver/packs) gives quantities in units of order: a row that does not come out even must have been left out.
+    ``vendor_reason`` says of every row of ``facts`` why its vendor was chosen.
 
     ``arrivals``: vendors with a calendar, and the day on which an order of tonight is expected from them; from the
     others it is expected after their mean lead time, rounded up to days.
@@ -106,6 +108,7 @@ def order_lines(
         "queue": said.queue.take(at),
         "order_quantity": in_packs.quantity,
         "order_unit": in_packs.unit,
+        "vendor_reason": pa.nulls(rows.size, pa.string()) if vendor_reason is None else vendor_reason.take(at),
     }
     return check(pa.table(columns), table("gold/order_proposals"), unique=False)  # unique by construction
 

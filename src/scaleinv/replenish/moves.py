@@ -40,24 +40,22 @@ class Choice:
             )
         )
 
-    def cheapest(self, price: Floats) -> Ints:
-        """(n_lines,) the best candidate at these prices of the limits."""
-        return np.asarray(self.priced(price).argmin(axis=1), dtype=np.int64)
+    def cheapest(self, price: Floats) -> tuple[Ints, float]:
+        """(n_lines,) the best candidate at these prices of the limits; and a cost below which no assignment comes."""
+        total = self.priced(price)
+        taken = np.asarray(total.argmin(axis=1), dtype=np.int64)
+        up, down = np.maximum(price, 0.0), np.maximum(-price, 0.0)
+        most = np.where(up > 0, self.most, 0.0)  # no limit: no price
+        least = total[np.arange(len(taken)), taken].sum()
+        return taken, float(least - (up * most).sum() + (down * self.least).sum())
 
     def priced(self, price: Floats) -> Floats:
         """(n_lines, n_candidates) money with what the limits cost."""
         full = np.append(price, 0.0)
         total = self.money.copy()
         for w, u in zip(self.which, self.use, strict=True):
-            total += full[w] * u
+            total += full.take(w) * u
         return total
-
-    def bound(self, price: Floats, taken: Ints) -> float:
-        """No assignment costs less (``taken``: the cheapest at these prices)."""
-        up, down = np.maximum(price, 0.0), np.maximum(-price, 0.0)
-        total = self.priced(price)[np.arange(len(taken)), taken].sum()
-        most = np.where(up > 0, self.most, 0.0)  # no limit: no price
-        return float(total - (up * most).sum() + (down * self.least).sum())
 
     def typical_step(self) -> Floats:
         """(n_limits,) money per unit of the limit to begin with: a tenth of the spread between two candidates."""

@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.config.models import ReplenishConfig
+from scaleinv.replenish.assigned import assigned, repriced
 from scaleinv.replenish.changes import Changes, overridden, unchanged
 from scaleinv.replenish.decision import Decision, decide
 from scaleinv.replenish.exceptions import (
@@ -26,6 +27,7 @@ from scaleinv.replenish.fact_columns import FactColumns
 from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.filing import DECISIONS, OVERRIDE, filed
 from scaleinv.replenish.lines import order_lines
+from scaleinv.replenish.market import Market, capacities, elsewhere, with_blocked
 from scaleinv.replenish.order_units import order_units
 from scaleinv.replenish.own_orders import OwnOrders, with_own_orders
 from scaleinv.replenish.ruled import Lines, Overrides, joined_lines, ruled
@@ -52,6 +54,8 @@ class Known:
     """``gold/exceptions`` of the night before."""
     found: pa.Table = field(default_factory=FOUND.empty_table)
     """Exceptions of others (``exceptions.FOUND``), a series and kind once: of shipments."""
+    market: Market | None = None
+    """Offers, where articles have several vendors; not given: each has its one."""
 
 
 @dataclass(frozen=True)
@@ -88,6 +92,7 @@ class _Night:
     known: Known
     horizon: int | None
     open_tonight: Mapping[str, bool]
+    market: Market | None
 
     @property
     def overrides(self) -> Overrides | None:
@@ -134,15 +139,21 @@ def propose(
         arrivals: of these, the day on which an order of tonight is expected; of the others it is the mean lead time,
             rounded up to days, after tonight.
         change: what rounding by cost and limits of the night make of what is wanted; not given: nothing.
-        known: own open orders, units of order, decisions of persons, the night before.
+        known: own open orders, units of order, decisions of persons, the night before, offers of several vendors.
 
     Raises:
         DataError: tables do not fit together, or two orders share a key.
     """
-    is_open = dict(open_tonight or {}) | dict.fromkeys(config.exceptions.blocked_vendors, False)
-    night = _Night(as_of, config, rule_set(config.every_rule), known or Known(), horizon, is_open)
+    config, known = with_blocked(config, vendors), known or Known()
+    blocked = config.exceptions.blocked_vendors
+    is_open = dict(open_tonight or {}) | dict.fromkeys(blocked, False)
+    market = known.market and known.market.tonight(vendors, as_of, open_tonight or {}, blocked)
+    night = _Night(as_of, config, rule_set(config.every_rule), known, horizon, is_open, market)
     source, found, n_waiting = _wanted(parts, night)
-    lines = source.lines
+    capacity = capacities(vendors, config, market)
+    made_by = assigned(source.lines, market, vendors, capacity, _set(source.lines, night))
+    found.append(made_by.found)
+    lines = made_by.lines
     wanted = Wanted(lines.facts, lines.decision)
     changes = unchanged(wanted.decision) if change is None else change(wanted)
     changes = _overridden(lines, changes, night)
@@ -150,15 +161,16 @@ def propose(
     if night.known.packs is not None and not fits.all():
         found.append(unfit_exceptions(lines.facts, changes.quantity, np.flatnonzero(~fits), night.known.packs))
         changes = replace(changes, quantity=np.where(fits, changes.quantity, 0.0))
+    lines = repriced(made_by, market, changes.quantity)
     said = _said(lines, changes, night)
     made = order_lines(
         lines.facts, lines.decision, items, vendors, changes, said, retailer=retailer, as_of=as_of,
-        arrivals=arrivals or {}, packs=night.known.packs,
+        arrivals=arrivals or {}, packs=night.known.packs, vendor_reason=made_by.reason,
     )  # fmt: skip
     found += [
         cut_exceptions(lines.facts, lines.decision.quantity, changes.quantity, changes.cut, changes.lost),
         rounding_exceptions(lines.facts, lines.decision, changes, config.max_rounding_ratio),
-        line_exceptions(lines, changes, said, config.exceptions.vendor_capacity),
+        line_exceptions(lines, changes, said, capacity),
     ]
     exceptions = filed(
         pa.concat_tables([*found, night.known.found]), as_of=as_of, config=config.exceptions, before=night.known.before,
@@ -194,7 +206,17 @@ def _decided(part: Part, night: _Night) -> Lines:
     decision = decide(
         facts, as_of=night.as_of, max_stock_age_days=night.config.max_stock_age_days, open_tonight=night.open_tonight
     )
+    decision = elsewhere(facts, decision, night.market)
     return ruled(facts, decision, night.rules, night.overrides, as_of=night.as_of)
+
+
+def _set(lines: Lines, night: _Night) -> NDArray[np.float64]:
+    """(n,) what persons have set; NaN: nobody has."""
+    units = np.full(len(lines), np.nan)
+    if night.overrides is not None:
+        rows, quantity = night.overrides.of(lines.facts)
+        units[rows] = quantity
+    return units
 
 
 def _overridden(lines: Lines, changes: Changes, night: _Night) -> Changes:

@@ -34,7 +34,7 @@ def supply_risks(facts: Facts, decision: Decision) -> Iterator[_Found]:
         spelled(short[rows]), " more units are expected to be asked for than are there or on their way before an order "
         "of tonight can come",
     )  # fmt: skip
-    yield "supply_shortage", rows, detail, short[rows] * _margin(facts)[rows]
+    yield "supply_shortage", rows, detail, short[rows] * margin_of(facts)[rows]
     late = facts.number("on_order_not_due")
     rows = np.flatnonzero(is_sound & (late > 0) & (decision.quantity > 0))
     detail = joined(spelled(late[rows]), " units come after the protection interval and do not count: ",
@@ -49,7 +49,7 @@ def supply_risks(facts: Facts, decision: Decision) -> Iterator[_Found]:
 
 def demand_risks(facts: Facts, decision: Decision, config: ExceptionsConfig) -> Iterator[_Found]:
     """Demand against its forecast, data that may be missing, prices that jumped, stock that may spoil."""
-    daily, cost, margin = _daily(facts), facts.number("unit_cost"), _margin(facts)
+    daily, cost, margin = _daily(facts), facts.number("unit_cost"), margin_of(facts)
     recent = facts.number("recent_demand")  # NaN where it is not known: no comparison is true then
     more = _WEEK * (recent - daily)
     is_spike = (recent > config.spike_ratio * daily) & (more > _CHANCE * np.sqrt(np.maximum(_WEEK * daily, 1.0)))
@@ -80,11 +80,12 @@ def demand_risks(facts: Facts, decision: Decision, config: ExceptionsConfig) -> 
 def vendor_blocked(facts: Facts, decision: Decision, blocked: Sequence[str]) -> _Found:
     """Articles below their reorder point whose vendor is blocked."""
     is_blocked = pc.is_in(facts["vendor_id"], value_set=pa.array(blocked, pa.string())).to_numpy(zero_copy_only=False)
-    rows = np.flatnonzero(is_blocked & decision.is_below & decision.is_known)
+    # Where another vendor offers it, it may be ordered all the same.
+    rows = np.flatnonzero(is_blocked & decision.is_below & decision.is_known & ~decision.may_order)
     need = np.maximum(decision.need[rows], 0.0)
     detail = joined(facts["vendor_id"].take(pa.array(rows)), " is blocked: nothing is ordered, ", spelled(need),
                     " are needed")  # fmt: skip
-    return "vendor_blocked", rows, detail, need * _margin(facts)[rows]
+    return "vendor_blocked", rows, detail, need * margin_of(facts)[rows]
 
 
 def over_capacity(facts: Facts, quantity: _Floats, capacity: Mapping[str, float]) -> _Found:
@@ -98,14 +99,14 @@ def over_capacity(facts: Facts, quantity: _Floats, capacity: Mapping[str, float]
     which = vendor[rows]
     detail = joined(facts["vendor_id"].take(pa.array(rows)), " can deliver ", spelled(most[which]),
                     ", all lines of tonight ask for ", spelled(asked[which]))  # fmt: skip
-    return "vendor_over_capacity", rows, detail, (share[which] * quantity[rows]) * _margin(facts)[rows]
+    return "vendor_over_capacity", rows, detail, (share[which] * quantity[rows]) * margin_of(facts)[rows]
 
 
 def _daily(facts: Facts) -> _Floats:
     return np.maximum(facts.number("expected_demand"), 0.0) / np.maximum(facts.number("protection_interval"), 1.0)
 
 
-def _margin(facts: Facts) -> _Floats:
+def margin_of(facts: Facts) -> _Floats:
     """(n,) what a unit not sold loses; where no price is known, what it costs."""
     cost, price = facts.number("unit_cost"), facts.number("unit_price")
     return np.where(price > cost, price - cost, cost)

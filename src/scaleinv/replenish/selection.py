@@ -82,17 +82,20 @@ def select(cost: Floats, allowed: NDArray[np.bool_], without: Floats, limits: Li
     """
     _check(cost, allowed, without, limits)
     n, m = cost.shape
-    kinds = len(limits.which)
     # The last column is to go without: it takes nothing of any limit.
     money = np.column_stack([np.where(allowed, cost, np.inf), without])
-    which = np.concatenate([limits.which, np.full((kinds, n, 1), -1)], axis=2)
-    use = np.concatenate([np.where(limits.which >= 0, limits.use, 0.0), np.zeros((kinds, n, 1))], axis=2)
-    problem = Choice(money, np.where(which >= 0, which, len(limits.most)), use, limits.most, limits.least)
-    price, bound, chosen = _priced(problem)
-    chosen = improved(problem, repaired(problem, chosen, price))
-    if n <= _SWAPPED:
-        chosen = swapped(problem, chosen)
-    used = problem.used(chosen)[:-1]
+    chosen, price = money.argmin(axis=1), np.zeros(len(limits.most))
+    bound = float(money[np.arange(n), chosen].sum())
+    rows = np.flatnonzero(_is_limited(limits, allowed))
+    if rows.size:
+        # What no limit can touch takes what is cheapest, and is in nobody's way.
+        bound -= float(money[rows, chosen[rows]].sum())
+        problem = _problem(money[rows], limits, rows)
+        price, least_cost, some = _priced(problem)
+        some = improved(problem, repaired(problem, some, price))
+        chosen[rows] = swapped(problem, some) if rows.size <= _SWAPPED else some
+        bound += least_cost
+    used = _used(limits, chosen, m)
     unmet = np.maximum(limits.least - used, 0.0)
     return Selection(
         choice=np.where(chosen == m, -1, chosen),
@@ -102,6 +105,38 @@ def select(cost: Floats, allowed: NDArray[np.bool_], without: Floats, limits: Li
         used=used,
         unmet=unmet,
     )
+
+
+def _is_limited(limits: Limits, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """(n_lines,) one of its candidates draws on a limit that says something."""
+    says = np.append(np.isfinite(limits.most) | (limits.least > 0), False)  # the last one is that of number -1
+    found = np.zeros(len(allowed), dtype=bool)
+    for which in limits.which:
+        found |= (says[which] & allowed).any(axis=1)
+    return found
+
+
+def _problem(money: Floats, limits: Limits, rows: Ints) -> Choice:
+    """Of these lines, and of the kinds of limits that say something."""
+    says = np.append(np.isfinite(limits.most) | (limits.least > 0), False)
+    kinds = [kind for kind, which in enumerate(limits.which) if says[which[rows]].any()] or [0]
+    none = np.full((rows.size, 1), len(limits.most))
+    which, use = [], []
+    for kind in kinds:
+        at, takes = limits.which[kind][rows], limits.use[kind][rows]
+        which.append(np.column_stack([np.where(at >= 0, at, len(limits.most)), none]))
+        use.append(np.column_stack([np.where(at >= 0, takes, 0.0), np.zeros(rows.size)]))
+    return Choice(money, np.stack(which), np.stack(use), limits.most, limits.least)
+
+
+def _used(limits: Limits, chosen: Ints, without: int) -> Floats:
+    """(n_limits,) what is taken of each."""
+    used = np.zeros(len(limits.most))
+    rows = np.flatnonzero(chosen < without)
+    for which, use in zip(limits.which, limits.use, strict=True):
+        at, amount = which[rows, chosen[rows]], use[rows, chosen[rows]]
+        used += np.bincount(at[at >= 0], amount[at >= 0], len(used))
+    return used
 
 
 def _check(cost: Floats, allowed: NDArray[np.bool_], without: Floats, limits: Limits) -> None:
@@ -128,8 +163,7 @@ def _priced(problem: Choice) -> tuple[Floats, float, Ints]:
     typical = np.zeros(n_limits)
     step, before = typical, np.zeros(n_limits)
     for number in range(_PASSES):
-        taken = problem.cheapest(price)
-        bound = problem.bound(price, taken)
+        taken, bound = problem.cheapest(price)
         if bound > best:
             best, best_price, chosen = bound, price, taken
         used = problem.used(taken)[:-1]

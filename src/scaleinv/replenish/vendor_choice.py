@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
+from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -10,14 +12,36 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
-from scaleinv.replenish.landed_cost import LandedCost, Offers, landed_cost
+from scaleinv.replenish.landed_cost import Discount, LandedCost, Offers, landed_cost
+from scaleinv.replenish.offer_terms import breaks_of, chances_of, lead_moments, numbers, places
 from scaleinv.replenish.selection import Limits, Selection, select
 from scaleinv.replenish.text import joined, spelled
 
 Floats = NDArray[np.float64]
+Flags = NDArray[np.bool_]
 Ints = NDArray[np.int64]
 
-_LANE = "\x1f"
+_SLACK: Final = 1e-9
+_PARTS: Final = tuple(field.name for field in fields(LandedCost) if field.name != "quantity")
+
+
+@dataclass(frozen=True)
+class Conditions:
+    """What counts beside offers, lead times and limits; nothing of it is needed."""
+
+    price_breaks: pa.Table | None = None
+    """silver/price_breaks."""
+    discount: Discount = "all_units"
+    records: pa.Table | None = None
+    """vendor_id, late, short: chance to be late, share that never comes; of a vendor that is not named 0."""
+    late_line_cost: float = 0.0
+    """Money that a late line costs beside what is short."""
+    holding_rate: float = 0.25
+    """Share of a unit's price for a year."""
+    closed: Sequence[str] = ()
+    """Vendors that take no orders tonight."""
+    blocked: Sequence[str] = ()
+    """Vendors that nothing may be ordered from, beside those that silver/vendors says so of."""
 
 
 @dataclass(frozen=True)
@@ -30,10 +54,16 @@ class VendorChoice:
     """row of ``silver/vendor_items``; -1: none"""
     quantity: Floats
     """units in whole packs of that vendor, at least its minimum; 0: none"""
+    lead_time: Floats
+    """mean days of that vendor on this lane; 0: none"""
     reason: pa.Array
     """why this vendor, in words"""
+    refused: pa.Array
+    """why there is none, a kind of exception; null: there is one"""
     candidates: Ints
     """(n, n_vendors) rows of ``silver/vendor_items``; -1: there are no more"""
+    allowed: Flags
+    """(n, n_vendors) it may deliver"""
     cost: LandedCost
     """of every candidate, in parts"""
     selection: Selection
@@ -47,59 +77,78 @@ def vendor_choice(
     *,
     safety_factor: Floats,
     stockout_cost: Floats,
-    holding_rate: float = 0.25,
+    conditions: Conditions | None = None,
 ) -> VendorChoice | None:
     """The cheapest vendor of each line by landed cost, within capacities and shares; ``None``: no article has several.
 
+    Candidates of one line are of one currency, that of its present vendor where that one may deliver: money of
+    different currencies says nothing of what is cheaper.
+
     Args:
-        lines: sku_id, location_id, need, mean_daily, sd_daily, review_period of what is to be ordered.
+        lines: sku_id, location_id, need, mean_daily, sd_daily, review_period of what is to be ordered; where they are
+            there, vendor_id, the present vendor, and most, the units that may be ordered (inf: any number).
         vendor_items: silver/vendor_items.
         vendors: silver/vendors: whether a vendor is blocked, and its capacity tonight.
         lead_times: gold/lead_times of the night.
         safety_factor: (n,) of each line's promise.
         stockout_cost: (n,) money per unit short.
-        holding_rate: share of a unit's price for a year.
+        conditions: what counts beside these.
 
     Raises:
         DataError: an article has no vendor in ``vendor_items``, or a vendor of it no lead times.
     """
     if not vendor_items.num_rows or not lines.num_rows:
         return None
+    also = conditions or Conditions()
     offer = _candidates(lines["sku_id"], vendor_items)
     is_there = offer >= 0
     at = np.maximum(offer, 0)
-    vendor = _places(vendor_items["vendor_id"], vendors["vendor_id"], "silver/vendors")[at]
-    blocked = pc.fill_null(vendors["is_blocked"], False).to_numpy().astype(bool)[vendor]
-    mean, sd = _lead_moments(lines["location_id"], vendor_items["vendor_id"], at, is_there, lead_times)
+    of_offer = places(vendor_items["vendor_id"], vendors["vendor_id"], "silver/vendors")
+    vendor = of_offer[at]
+    blocked, closed = _shut(vendors, also)
+    mean, sd = lead_moments(lines["location_id"], vendor_items["vendor_id"], at, is_there, lead_times)
+    late, short = chances_of(vendors["vendor_id"], also.records)
+    start, price = breaks_of(vendor_items, also.price_breaks)
     # What is not there is priced like the first offer, and is not allowed.
     cost = landed_cost(
         Offers(
-            unit_cost=_numbers(vendor_items, "unit_cost")[at],
-            min_order_quantity=_numbers(vendor_items, "min_order_quantity")[at],
-            order_multiple=_numbers(vendor_items, "order_multiple")[at],
-            freight_per_order=_numbers(vendor_items, "freight_per_order", 0.0)[at],
-            freight_per_unit=_numbers(vendor_items, "freight_per_unit", 0.0)[at], lead_time=mean, lead_time_sd=sd,
+            unit_cost=numbers(vendor_items, "unit_cost")[at],
+            min_order_quantity=numbers(vendor_items, "min_order_quantity")[at],
+            order_multiple=numbers(vendor_items, "order_multiple")[at],
+            break_quantity=None if start is None else start[at], break_cost=None if price is None else price[at],
+            discount=also.discount, freight_per_order=numbers(vendor_items, "freight_per_order", 0.0)[at],
+            freight_per_unit=numbers(vendor_items, "freight_per_unit", 0.0)[at], lead_time=mean, lead_time_sd=sd,
+            late=late[vendor], short=short[vendor],
         ),
-        need=_numbers(lines, "need"), mean_daily=_numbers(lines, "mean_daily"), sd_daily=_numbers(lines, "sd_daily"),
-        safety_factor=safety_factor, stockout_cost=stockout_cost, review_period=_numbers(lines, "review_period"),
-        holding_rate=holding_rate,
+        need=numbers(lines, "need"), mean_daily=numbers(lines, "mean_daily"), sd_daily=numbers(lines, "sd_daily"),
+        safety_factor=safety_factor, stockout_cost=stockout_cost, review_period=numbers(lines, "review_period"),
+        holding_rate=also.holding_rate, late_line_cost=also.late_line_cost,
     )  # fmt: skip
-    allowed = is_there & ~blocked
+    quantity, fits = _fitting(lines, vendor_items, at, cost.quantity)
+    is_open = is_there & ~blocked[vendor] & ~closed[vendor]
+    allowed, foreign = _of_one_currency(lines, vendor_items, vendors, vendor, at, is_open & fits)
     # To go without is the last resort: dearer than the dearest vendor and every unit short.
-    total = np.where(allowed, cost.total, 0.0)
-    without = total.max(axis=1) * 2.0 + stockout_cost * _numbers(lines, "need")
-    chosen = select(cost.total, allowed, without, _limits(lines, vendor_items, vendors, offer, vendor, cost.quantity))
+    total = cost.total
+    without = np.where(allowed, total, 0.0).max(axis=1) * 2.0 + stockout_cost * numbers(lines, "need")
+    chosen = select(total, allowed, without, _limits(lines, vendor_items, vendors, offer, vendor, quantity))
     rows = np.arange(lines.num_rows)
     has = chosen.choice >= 0
     column = np.maximum(chosen.choice, 0)
     taken = np.where(has, offer[rows, column], -1)
-    names = vendor_items["vendor_id"].combine_chunks() if vendor_items["vendor_id"].num_chunks else pa.array([])
+    names = vendor_items["vendor_id"].combine_chunks()
+    left_out = {
+        "a blocked vendor": is_there & blocked[vendor], "a vendor that takes no orders tonight":
+        is_there & ~blocked[vendor] & closed[vendor], "a vendor of another currency": foreign,
+    }  # fmt: skip
     return VendorChoice(
         vendor_id=names.take(pa.array(taken, mask=~has)),
         offer=taken,
-        quantity=np.where(has, cost.quantity[rows, column], 0.0),
-        reason=_reasons(chosen, cost.total, allowed, is_there & blocked, names, offer),
+        quantity=np.where(has, quantity[rows, column], 0.0),
+        lead_time=np.where(has, mean[rows, column], 0.0),
+        reason=_reasons(chosen, cost, total, allowed, left_out, names, offer),
+        refused=_refused(has, allowed, is_open),
         candidates=offer,
+        allowed=allowed,
         cost=cost,
         selection=chosen,
     )
@@ -108,7 +157,7 @@ def vendor_choice(
 def _candidates(skus: pa.ChunkedArray, vendor_items: pa.Table) -> Ints:
     """(n, most offers of an article) rows of ``vendor_items``, -1 where an article has fewer."""
     articles = pc.unique(vendor_items["sku_id"])
-    place = _places(skus, articles, "silver/vendor_items")
+    place = places(skus, articles, "silver/vendor_items")
     of_offer = pc.index_in(vendor_items["sku_id"], value_set=articles).to_numpy().astype(np.int64)
     order = np.argsort(of_offer, kind="stable")
     count = np.bincount(of_offer, minlength=len(articles))
@@ -118,50 +167,47 @@ def _candidates(skus: pa.ChunkedArray, vendor_items: pa.Table) -> Ints:
     return np.asarray(table[place], dtype=np.int64)
 
 
-def _places(keys: pa.ChunkedArray, known: pa.Array | pa.ChunkedArray, name: str) -> Ints:
-    found = pc.index_in(keys, value_set=known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known)
-    if found.null_count:
-        lost = pc.unique(keys.filter(pc.is_null(found)))
-        raise DataError(
-            explain(
-                f"{name} lacks rows", which=lost.slice(0, 6).to_pylist(), do="add them to the source, or leave it out"
-            )
-        )
-    return np.asarray(found.to_numpy(), dtype=np.int64)
+def _shut(vendors: pa.Table, also: Conditions) -> tuple[Flags, Flags]:
+    """(n_vendors,) it is blocked; it takes no orders tonight."""
+    blocked, closed = (
+        pc.is_in(vendors["vendor_id"], value_set=pa.array(names, pa.string())).to_numpy().astype(bool)
+        for names in (also.blocked, also.closed)
+    )
+    return blocked | pc.fill_null(vendors["is_blocked"], False).to_numpy().astype(bool), closed
 
 
-def _numbers(data: pa.Table, name: str, empty: float = np.nan) -> Floats:
-    column = pc.fill_null(data[name].cast(pa.float64()), empty)
-    return np.asarray(column.to_numpy(), dtype=np.float64)
+def _fitting(lines: pa.Table, vendor_items: pa.Table, at: Ints, quantity: Floats) -> tuple[Floats, Flags]:
+    """(n, n_vendors) units, in whole packs not above the most that may be ordered; and whether the minimum fits."""
+    if "most" not in lines.column_names:
+        return quantity, np.ones(quantity.shape, dtype=bool)
+    most = numbers(lines, "most")[:, None]
+    is_over = quantity > most + _SLACK * np.maximum(1.0, np.abs(most))
+    if not is_over.any():
+        return quantity, ~is_over
+    multiple = numbers(vendor_items, "order_multiple")[at]
+    packs = np.floor(np.where(is_over, most, 0.0) / multiple + _SLACK)
+    less = np.maximum(np.round(packs * multiple, 9), 0.0)
+    fits = (less > 0) & (less >= numbers(vendor_items, "min_order_quantity")[at] - _SLACK)
+    return np.where(is_over & fits, less, quantity), ~is_over | fits
 
 
-def _lead_moments(
-    locations: pa.ChunkedArray,
-    vendors: pa.ChunkedArray,
-    at: Ints,
-    is_there: NDArray[np.bool_],
-    lead_times: pa.Table,
-) -> tuple[Floats, Floats]:
-    """(n, n_vendors) mean and standard deviation of the lane's days, else of the vendor's."""
-    p = np.asarray(lead_times["probability"].to_pylist(), dtype=np.float64)
-    days = np.arange(p.shape[1])
-    mean = p @ days
-    sd = np.sqrt(np.maximum(p @ days**2 - mean**2, 0.0))
-    keys = pc.binary_join_element_wise(
-        lead_times["vendor_id"], pc.fill_null(lead_times["location_id"], ""), _LANE
-    ).combine_chunks()  # fmt: skip
-    name = vendors.take(pa.array(at.ravel()))
-    where = locations.take(pa.array(np.repeat(np.arange(at.shape[0]), at.shape[1])))
-    own = pc.index_in(pc.binary_join_element_wise(name, where, _LANE), value_set=keys)
-    any_ = pc.index_in(pc.binary_join_element_wise(name, pa.scalar(""), _LANE), value_set=keys)
-    row = pc.fill_null(pc.coalesce(own, any_), -1).to_numpy().astype(np.int64).reshape(at.shape)
-    missing = (row < 0) & is_there
-    if missing.any():
-        which = pc.unique(name.filter(pa.array(missing.ravel()))).slice(0, 6).to_pylist()
-        raise DataError(
-            explain("vendors without lead times in gold/lead_times", which=which, do="let them quote one, run features")
-        )
-    return mean[row], sd[row]
+def _of_one_currency(
+    lines: pa.Table, vendor_items: pa.Table, vendors: pa.Table, vendor: Ints, at: Ints, allowed: Flags
+) -> tuple[Flags, Flags]:
+    """What is left of ``allowed``, and what is taken off it."""
+    code = vendors["currency"].combine_chunks().dictionary_encode().indices.to_numpy(zero_copy_only=False)[vendor]
+    if (code == code.flat[0]).all():
+        return allowed, np.zeros(allowed.shape, dtype=bool)
+    mine = allowed
+    if "vendor_id" in lines.column_names:
+        known = pc.unique(vendor_items["vendor_id"])
+        present = pc.fill_null(pc.index_in(lines["vendor_id"], value_set=known), -1).to_numpy()
+        offering = pc.index_in(vendor_items["vendor_id"], value_set=known).to_numpy()[at]
+        own = allowed & (offering == present[:, None])
+        mine = np.where(own.any(axis=1)[:, None], own, allowed)
+    first = mine.argmax(axis=1)
+    same = code == code[np.arange(len(code)), first][:, None]
+    return allowed & same, allowed & ~same
 
 
 def _limits(
@@ -169,32 +215,40 @@ def _limits(
 ) -> Limits:
     """Capacity of each vendor tonight, and shares of each offer in its article's need; both in units."""
     is_there, n_vendors = offer >= 0, vendors.num_rows
-    need = _numbers(lines, "need")
+    need = numbers(lines, "need")
     skus = vendor_items["sku_id"]
     article = pc.index_in(skus, value_set=pc.unique(skus)).to_numpy().astype(np.int64)
     wanted = np.bincount(article[np.maximum(offer[:, 0], 0)], need, int(article.max()) + 1)[article]
-    least = _numbers(vendor_items, "min_share", 0.0) * wanted
-    share = _numbers(vendor_items, "max_share", 1.0)
+    least = numbers(vendor_items, "min_share", 0.0) * wanted
+    share = numbers(vendor_items, "max_share", 1.0)
     most = np.where(share < 1.0, share * wanted, np.inf)
     # A share is of the need: packs and minima are the vendor's, not the article's.
     needed = np.broadcast_to(need[:, None], offer.shape)
     return Limits(
         which=np.stack([np.where(is_there, vendor, -1), np.where(is_there, n_vendors + offer, -1)]),
         use=np.stack([quantity, needed]),
-        most=np.concatenate([_numbers(vendors, "capacity", np.inf), most]),
+        most=np.concatenate([numbers(vendors, "capacity", np.inf), most]),
         least=np.concatenate([np.zeros(n_vendors), least]),
     )
 
 
+def _refused(has: Flags, allowed: Flags, is_open: Flags) -> pa.Array:
+    """(n,) kind of exception of a line that nobody delivers."""
+    kinds = pa.array(["vendor_over_capacity", "minimum_above_maximum", "vendor_blocked"])
+    place = np.where(allowed.any(axis=1), 0, np.where(is_open.any(axis=1), 1, 2))
+    return kinds.take(pa.array(place, mask=has))
+
+
 def _reasons(
     chosen: Selection,
+    cost: LandedCost,
     total: Floats,
-    allowed: NDArray[np.bool_],
-    blocked: NDArray[np.bool_],
+    allowed: Flags,
+    left_out: dict[str, Flags],
     names: pa.Array,
     offer: Ints,
 ) -> pa.Array:
-    """(n,) "cheapest of 3: 12.30, next V2 13.10", or whom it would have been and what that would have saved."""
+    """(n,) "cheapest of 3: 12.3, next V2 13.1 (purchase 10, …)", or who would have been cheaper, and by how much."""
     rows = np.arange(len(total))
     has, column = chosen.choice >= 0, np.maximum(chosen.choice, 0)
     open_ = np.where(allowed, total, np.inf)
@@ -219,5 +273,30 @@ def _reasons(
     )  # fmt: skip
     said = pc.if_else(pa.array(has_other), best, "the only vendor that may deliver it")
     said = pc.if_else(pa.array(cheapest == column), said, full)
-    said = pc.if_else(pa.array(has), said, "no vendor that may deliver it has room")
-    return pc.if_else(pa.array(blocked.any(axis=1)), joined(said, "; a blocked vendor was left out"), said)
+    parts = [word for part in _PARTS
+             for word in (f", {part} ", spelled(np.round(getattr(cost, part)[rows, column], 2)))]  # fmt: skip
+    parts[0] = f" ({_PARTS[0]} "
+    said = pc.if_else(pa.array(has), joined(said, *parts, ")"), _nobody(allowed))
+    for who, flags in left_out.items():
+        if flags.any():
+            said = pc.if_else(pa.array(flags.any(axis=1)), joined(said, f"; {who} was left out"), said)
+    return said
+
+
+def _nobody(allowed: Flags) -> pa.Array:
+    full, none = "no vendor that may deliver it has room", "no vendor may deliver it"
+    return pc.if_else(pa.array(allowed.any(axis=1)), full, none)
+
+
+def check_offers(vendor_items: pa.Table) -> None:
+    """Nothing, if an article and vendor stand there once.
+
+    Raises:
+        DataError: they stand there more than once.
+    """
+    keys = pc.binary_join_element_wise(vendor_items["sku_id"], vendor_items["vendor_id"], "\x1f")
+    if pc.count_distinct(keys).as_py() != len(keys):
+        counts = pc.value_counts(keys.combine_chunks())
+        twice = counts.filter(pc.greater(counts.field(1), 1)).field(0).slice(0, 6).to_pylist()
+        which = [" of ".join(key.split("\x1f")) for key in twice]
+        raise DataError(explain("silver/vendor_items: an article has two offers of one vendor", which=which))

@@ -112,6 +112,8 @@ ORDERS = (
                    nullable=True),
             Column("order_unit", TEXT, "unit of order, UN/CEFACT Rec 20 or the vendor's word; null: as of stock",
                    nullable=True),
+            Column("vendor_reason", TEXT, "why this vendor, what it costs in parts, and who would be next; null: "
+                   "nobody else offers it", nullable=True),
         ),
         partitions=("as_of",),
     ),
