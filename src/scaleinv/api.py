@@ -105,9 +105,13 @@ class Data:
         return frame.select(*self.columns) if self.columns else frame
 
     def _repr_html_(self) -> str:
-        found = self.arrow()
-        few: str = found.slice(0, _SHOWN).to_pandas().to_html(index=False)
-        return f"{few}<p>{self.table.meaning} {found.num_rows:,} rows, {min(_SHOWN, found.num_rows)} shown.</p>"
+        if self.table.loads:
+            found: pa.Table = self.spark().limit(_SHOWN).toArrow()
+        else:
+            found = self.walk.lake.first_rows(self.table, _SHOWN, where=self.where, columns=self.columns)
+        few: str = found.to_pandas().to_html(index=False)
+        more = "" if found.num_rows < _SHOWN else "; there may be more: .arrow() reads them all"
+        return f"{few}<p>{self.table.meaning} {found.num_rows} rows shown{more}.</p>"
 
 
 class Night:

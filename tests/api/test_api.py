@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import scaleinv
-from scaleinv.api import Night, Page, Picture
+from scaleinv.api import Data, Night, Page, Picture
 from scaleinv.errors import ConfigError
 from scaleinv.lake import Lake
 from scaleinv.pipeline.charts import bars, lines
@@ -81,10 +81,15 @@ def test_polars_is_asked_for_by_name(night: Night, monkeypatch: pytest.MonkeyPat
         night.table("gold/export_log").polars()
 
 
-def test_a_notebook_shows_a_few_rows_and_says_how_many(night: Night) -> None:
+def test_a_notebook_shows_a_few_rows_and_reads_no_more(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Data, "arrow", lambda _: pytest.fail("all of it was read"))
     html = night.table("gold/export_log")._repr_html_()
     assert "2022-07-19-a.csv" in html
-    assert "2 rows, 2 shown" in html
+    assert "2 rows shown." in html
+    monkeypatch.setattr("scaleinv.api._SHOWN", 1)
+    html = night.table("gold/export_log")._repr_html_()
+    assert "1 rows shown; there may be more" in html
+    assert html.count("<tr") == 2
 
 
 def test_the_lake_lists_its_tables(night: Night) -> None:

@@ -35,7 +35,7 @@ def listed(items: Schema, most: int | None = None) -> Schema:
 V2_DATE: Schema = {"type": "string", "pattern": r"^/Date\([0-9]{12,14}\)/$"}
 DAY: Schema = {"type": "string", "pattern": r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]$"}
 NOON: Schema = {"type": "string", "pattern": r"^20[0-9]{2}-[01][0-9]-[0-3][0-9]T12:00:00Z$"}
-MIDNIGHT: Schema = {"type": "string", "pattern": r"^20[0-9]{2}-[01][0-9]-[0-3][0-9] 00:00:00$"}
+MIDDAY: Schema = {"type": "string", "pattern": r"^20[0-9]{2}-[01][0-9]-[0-3][0-9] 12:00:00$"}
 ID: Schema = objects(id=digits(18))
 VALUE: Schema = objects(value=digits(18))
 NUMBER: Schema = {"type": "number", "minimum": 0}
@@ -76,12 +76,12 @@ NETSUITE = objects(
         line=WHOLE, item=ID, quantity=POSITIVE, units=ID, rate=NUMBER, expectedReceiptDate=DAY))),
 )  # fmt: skip
 ODOO = objects(vals_list=listed(objects(
-    partner_id=WHOLE, partner_ref=text(255), currency_id=WHOLE, picking_type_id=WHOLE, date_order=MIDNIGHT,
+    partner_id=WHOLE, partner_ref=text(255), currency_id=WHOLE, picking_type_id=WHOLE, date_order=MIDDAY,
     order_line=listed({
         "type": "array", "minItems": 3, "maxItems": 3,
         "prefixItems": [{"const": 0}, {"const": 0}, objects(
             sequence=WHOLE, product_id=WHOLE, product_qty=POSITIVE, product_uom_id=WHOLE, price_unit=NUMBER,
-            date_planned=MIDNIGHT)],
+            date_planned=MIDDAY)],
     }),
 ), 1))  # fmt: skip
 ERPNEXT = objects(

@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-FUNCTIONS = {"time", "absent", "sum", "max", "min", "avg", "count", "rate", "clamp_max", "label_values"}
+FUNCTIONS = {"time", "absent", "sum", "max", "min", "avg", "count", "rate", "increase", "clamp_max", "label_values"}
 WORDS = {"by", "on", "and", "or", "unless", "without", "ignoring", "group_left", "group_right", "bool"}
 _TOKEN = re.compile(
-    r"\s*(?:(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)|(?P<number>\d+(?:\.\d+)?)|(?P<text>\"(?:[^\"\\]|\\.)*\")"
+    r"\s*(?:(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)|(?P<number>\d+(?:\.\d+)?)|(?P<range>\[\d+[smhd]\])|(?P<text>\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<sign>=~|!~|==|!=|<=|>=|[-+*/<>=(){},]))"
 )
 _PAIR = {"(": ")", "{": "}"}

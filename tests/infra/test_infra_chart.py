@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -122,7 +124,7 @@ def test_arguments_are_options_that_scaleinv_has_and_the_same_for_each_stage(
         monkeypatch.setenv(name, "somewhere")
     given = {" ".join(one["spec"]["arguments"]) for one in of_kind(size, "SparkApplication")}
     (ray,) = of_kind(size, "RayJob")
-    given.add(re.search(r"\$stage\.py (.+); done", ray["spec"]["entrypoint"])[1])  # type: ignore[index]
+    given.add(" ".join(shlex.split(ray["spec"]["entrypoint"])[4:]))
     (arguments,) = given
     words = arguments.split()
     assert words[:4] == ["--env", "prod", "--as-of", "AS_OF"]
@@ -132,9 +134,29 @@ def test_arguments_are_options_that_scaleinv_has_and_the_same_for_each_stage(
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_a_shell_reads_nothing_of_an_override(size: str, tmp_path: Path) -> None:
+    (ray,) = of_kind(size, "RayJob")
+    program = tmp_path / "python"
+    program.write_text('#!/bin/sh\nprintf "%s\\n" "$@"\n')
+    program.chmod(0o755)
+    override = "export.name=$(id);`id`&|x*"  # values.schema.json lets it through
+    entrypoint = ray["spec"]["entrypoint"].replace("schedule.reuse=true", override)
+    assert entrypoint != ray["spec"]["entrypoint"]
+    done = subprocess.run(
+        ["/bin/sh", "-c", entrypoint],
+        env={"PATH": f"{tmp_path}:/bin:/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines().count(override) == 8
+    assert done.stdout.splitlines()[0] == "/opt/scaleinv/jobs/train.py"
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_workers_that_are_asked_for_fit_into_the_pools(size: str) -> None:
     (ray,) = of_kind(size, "RayJob")
-    options = dict(re.findall(r"--set ray\.(\w+)=([\d.]+)", ray["spec"]["entrypoint"]))
+    options = dict(re.findall(r"'--set' 'ray\.(\w+)=([\d.]+)'", ray["spec"]["entrypoint"]))
     workers, cpus, gpus = (
         int(options["num_workers"]),
         float(options["cpus_per_worker"]),

@@ -54,7 +54,9 @@ class Handler(BaseHTTPRequestHandler):
         states = self.server.states.get(self.path.rpartition("/")[2], ["COMPLETED"])
         state = states.pop(0) if len(states) > 1 else states[0]
         spark = {"applicationState": {"state": state}}
-        ray = {"jobStatus": state, "jobDeploymentStatus": "Running"}
+        ends = {"SUCCEEDED": "Complete", "STOPPED": "Complete", "FAILED": "Failed"}
+        job, _, deployment = state.partition("/")
+        ray = {"jobStatus": job, "jobDeploymentStatus": deployment or ends.get(job, "Running")}
         return self._answer(200, {**thing, "kind": "", "status": spark if "spark" in self.path else ray})
 
     def do_POST(self) -> None:
@@ -116,6 +118,21 @@ def test_parts_are_created_in_order_with_the_day_filled_in(api: Api, folder: Pat
     assert api.asked == ["create lake-20260131", "create ray-20260131"]
     assert api.things[f"{SPARK}/lake-20260131"]["spec"]["arguments"] == ["--as-of", "2026-01-31"]
     assert done.stdout.splitlines()[-1] == "the night of 2026-01-31 is done"
+
+
+def test_what_is_tried_again_has_not_ended(api: Api, folder: Path) -> None:
+    api.states = {
+        "lake-20260131": ["SUBMISSION_FAILED", "RUNNING", "COMPLETED"],
+        "ray-20260131": ["FAILED/Retrying", "RUNNING", "SUCCEEDED"],
+    }
+    done = lead(api, folder)
+    assert done.returncode == 0, done.stderr
+    assert api.asked == ["create lake-20260131", "create ray-20260131"]
+
+
+def test_a_job_that_was_stopped_is_not_done(api: Api, folder: Path) -> None:
+    api.states = {"ray-20260131": ["STOPPED"]}
+    assert "2.json failed" in lead(api, folder).stderr
 
 
 def test_a_part_that_fails_ends_the_night(api: Api, folder: Path) -> None:

@@ -117,3 +117,12 @@ def test_the_crontab_has_five_fields_a_user_and_programs_that_are_there() -> Non
         assert fields[5] == "scaleinv"
         for path in re.findall(r"/opt/scaleinv/(infra/\S+)", fields[6]):
             assert os.access(ROOT / path, os.X_OK)
+
+
+def test_maintain_runs_with_the_settings_and_without_any(machine: dict[str, str], tmp_path: Path) -> None:
+    (line,) = [line for line in (ROOT / "infra/cron/scaleinv.cron").read_text().splitlines() if "maintain -" in line]
+    command = line.split(maxsplit=6)[6]
+    for settings, env in (("env", "shop"), ("none", "prod")):
+        here = command.replace("/etc/scaleinv/env", str(tmp_path / settings))
+        subprocess.run(["/bin/sh", "-c", here], env=machine | {"SCALEINV_RETAILER": ""}, check=True, timeout=30)
+        assert asked(machine)[-1].startswith(f"maintain --env {env} ")

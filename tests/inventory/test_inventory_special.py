@@ -122,6 +122,9 @@ def test_gamma_at_the_edges() -> None:
     assert found[:2].tolist() == [0.0, np.inf]
     assert np.isnan(found[2:]).all()
     assert gamma.gamma_cdf(0.0, 2.0) == 0.0
+    assert gamma.gamma_cdf(np.inf, 2.0) == 1.0
+    for x, shape in ((1.0, np.nan), (np.nan, 2.0), (1.0, 0.0), (1.0, -1.0), (1.0, np.inf)):
+        assert np.isnan(gamma.gamma_cdf(x, shape))
 
 
 def _exact_upper(k: int, mean: float, excess: float) -> tuple[mp.mpf, mp.mpf]:

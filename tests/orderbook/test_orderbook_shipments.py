@@ -18,8 +18,15 @@ from tests.postgres_server import postgres_binaries, postgres_server
 
 from scaleinv.errors import EngineError
 from scaleinv.orderbook import Book, opened
-from scaleinv.orderbook.shipment_intake import record
-from scaleinv.orderbook.shipment_reads import expected_arrivals, refused_events, shipment, shipments, store_arrivals
+from scaleinv.orderbook.shipment_intake import _record, record
+from scaleinv.orderbook.shipment_reads import (
+    expected_arrivals,
+    lane_history,
+    refused_events,
+    shipment,
+    shipments,
+    store_arrivals,
+)
 from scaleinv.orderbook.shipment_state import add, unknown
 from scaleinv.orderbook.shipment_tables import EVENTS, LINES, REFUSED, SHIPMENTS
 from scaleinv.schema.shipping import Notice, Refusal, ShipmentEvent, ShippedLine
@@ -112,6 +119,79 @@ def test_the_latest_announcement_stands(book: Book) -> None:
     found = shipment(book, "S")
     assert found is not None
     assert [line["quantity"] for line in found["lines"]] == ["5.000", "6.000"]
+
+
+def test_the_day_of_an_arrival_is_a_day_where_the_shops_are(book: Book) -> None:
+    evening = datetime.datetime(2026, 9, 4, 23, tzinfo=datetime.UTC)
+    take(book, said("n", "announced", 0, notice=notice(5, planned_arrival=evening)))
+    for zone, day in (("UTC", 4), ("Europe/Berlin", 5), ("America/New_York", 4), ("Pacific/Kiritimati", 5)):
+        assert expected_arrivals(book, time_zone=zone)["expected_date"].to_pylist() == [datetime.date(2026, 9, day)]
+
+
+def test_the_past_of_lanes_and_what_has_ended_reach_back_so_far(book: Book) -> None:
+    for name, hours in (("old", 0), ("new", 100)):
+        take(book, said(f"d{name}", "departed", hours, of=name), said(f"a{name}", "arrived", hours + 9, of=name))
+    take(book, said("away", "departed", 100, of="away"), said("lost", "lost", 101, of="gone"))
+    since = T0 + 50 * HOUR
+    past = lane_history(book, since=since)
+    assert past["departed_at"].to_pylist() == [T0 + 100 * HOUR]
+    assert past.column_names == ["origin", "destination", "carrier", "mode", "departed_at", "arrived_at"]
+    assert shipments(book, ended=True, since=since)["shipment_id"].to_pylist() == ["gone", "new"]
+    assert shipments(book, ended=True)["shipment_id"].to_pylist() == ["gone", "new", "old"]
+
+
+def of_order(order_id: str, *quantities: int) -> Notice:
+    return Notice(lines=tuple(ShippedLine(order_id, Decimal(quantity), line=1) for quantity in quantities))
+
+
+def test_a_shipment_of_two_orders_keeps_the_lines_of_both(book: Book) -> None:
+    # A notice is read order by order; the second may come in later, or have come earlier.
+    take(book, said("n:O1", "announced", 2, notice=of_order("O1", 7)))
+    take(book, said("n:O2", "announced", 2, notice=of_order("O2", 3)))
+    take(book, said("m:O2", "announced", 1, notice=of_order("O2", 9)))
+    found = shipment(book, "S")
+    assert found is not None
+    assert [(line["order_id"], line["quantity"]) for line in found["lines"]] == [("O1", "7.000"), ("O2", "3.000")]
+    take(book, said("v", "void", 3, voids="n:O2"))
+    found = shipment(book, "S")
+    assert found is not None
+    assert {line["order_id"]: line["quantity"] for line in found["lines"]} == {"O1": "7.000", "O2": "9.000"}
+
+
+@pytest.mark.parametrize("kind", ["delayed", "diverted", "lost"])
+def test_another_departure_ends_a_delay_a_diversion_and_a_loss(book: Book, kind: str) -> None:
+    take(book, said("again", "departed", 5), said("first", "departed", 1))
+    more = {"destination": "DC2"} if kind == "diverted" else {}
+    take(book, said("k", kind, 3, **more))
+    found = shipment(book, "S")
+    assert found is not None
+    assert (found["status"], found["departed_at"]) == ("departed", (T0 + HOUR).isoformat())
+    take(book, said("k2", kind, 6, **more))
+    assert shipment(book, "S")["status"] == kind  # type: ignore[index]
+
+
+def test_a_void_is_not_voided(book: Book) -> None:
+    take(book, said("w", "arrived", 9), said("v", "void", 9, voids="w"))
+    assert take(book, said("u", "void", 9, voids="v")) == ["conflict"]
+    assert "is a void itself" in refused_events(book)[0]["reason"]
+    take(book, said("u2", "void", 9, voids="v2", of="T"))  # before what it names: accepted, and without effect
+    take(book, said("x", "arrived", 9, of="T"), said("y", "departed", 1, of="T"))
+    take(book, said("v2", "void", 9, voids="x", of="T"))
+    assert shipment(book, "T")["status"] == "departed"  # type: ignore[index]
+
+
+def test_a_void_and_its_event_by_two_writers_at_once(postgres_url: str) -> None:
+    """The second writer waits for the first: neither would see what the other one has not committed yet."""
+    with opened(postgres_url) as book:
+        event, void = said("race", "arrived", 9, of="R"), said("race#error", "void", 9, voids="race", of="R")
+        with book.writing() as connection:
+            _record(connection, [event], T0)
+            other = threading.Thread(target=take, args=(book, void))
+            other.start()
+            other.join(0.5)
+            assert other.is_alive()
+        other.join()
+        assert shipment(book, "R")["status"] == "announced"  # type: ignore[index]
 
 
 def test_order_lines_are_expected_when_their_shipments_are(book: Book) -> None:

@@ -27,7 +27,7 @@ from scaleinv.pipeline.lineage import event_of
 from scaleinv.pipeline.metrics import METRICS, exposition
 from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.records import Record, keep, nights_with_records, records_of
-from scaleinv.pipeline.stages import STAGES, Stage
+from scaleinv.pipeline.stages import STAGE_NAMES, STAGES, Stage
 from scaleinv.pipeline.status import status
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.schema import table
@@ -267,6 +267,10 @@ def test_the_age_of_a_forecast_is_that_of_the_day_it_knows() -> None:
     keep(walk.lake, replace(base, state="failed"))
     failed = sample(exposition(walk.config, walk.lake))
     assert not [name for name in failed if "as_of" in name or "success" in name]
+    keep(walk.lake, replace(base, as_of="2026-01-30"))
+    keep(walk.lake, replace(base, as_of="2026-01-29"))
+    older = sample(exposition(walk.config, walk.lake))
+    assert older['scaleinv_forecast_as_of_timestamp_seconds{env="test"}'] == 1769817600 - 86400
 
 
 def test_each_metric_is_explained_once_and_labels_are_as_declared() -> None:
@@ -484,7 +488,22 @@ def test_status_tells_a_killed_stage_from_one_at_work() -> None:
     for other in ({}, {"host": "elsewhere", "pid": 2**22 + 1}):
         keep(walk.lake, record("train", **other))
         assert status(walk.config, walk.lake).killed == ()
+        assert status(walk.config, walk.lake).is_well == (not other), "of another machine's process nobody can tell"
         assert "wait: a run is under way" in status(walk.config, walk.lake).text()
+
+
+def test_a_night_that_was_not_gone_on_with_is_not_well() -> None:
+    walk = make()
+    for stage in STAGE_NAMES[:3]:
+        keep(walk.lake, record(stage, state="done"))
+    assert "not begun: " in "".join(status(walk.config, walk.lake).troubles)
+    for stage in STAGE_NAMES:
+        keep(walk.lake, record(stage, state="done"))
+    assert status(walk.config, walk.lake).is_well
+    keep(walk.lake, record("track", host="elsewhere"))
+    assert "nobody here can tell" in "".join(status(walk.config, walk.lake).troubles)
+    with lease(walk.lake, "track"):
+        assert status(walk.config, walk.lake).is_well
 
 
 def test_status_names_failures_sources_and_groups() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import gzip
 import time
 from pathlib import Path
@@ -164,6 +165,65 @@ def test_too_much_and_compressed_is_refused(server: Server) -> None:
     packed = headers(body) | {"Content-Encoding": "gzip"}
     assert server.client.post("/v1/shipments/events", content=body, headers=packed).status_code == 415
     assert server.get("/v1/shipments").json()["shipments"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"X-Scaleinv-Sender": "nobody"}, 401),
+        ({"X-Scaleinv-Timestamp": str(NOW - 301)}, 401),
+        ({"X-Scaleinv-Signature": ""}, 401),
+        ({"Content-Length": "20001"}, 413),
+    ],
+)
+def test_who_cannot_be_let_in_is_sent_away_before_the_message_is_read(
+    server: Server, change: dict[str, str], status: int
+) -> None:
+    asked = []
+
+    async def receive() -> dict[str, object]:
+        asked.append(1)
+        return {"type": "http.request", "body": b"{}", "more_body": False}
+
+    assert call(server, headers(b"{}") | change, receive) == status
+    assert asked == []
+
+
+def test_a_message_that_does_not_come_is_not_waited_for(tmp_path: Path) -> None:
+    async def receive() -> dict[str, object]:
+        await asyncio.sleep(60)
+        return {}
+
+    config = ShipmentsConfig.model_validate(CONFIG | {"body_seconds": 0.05})
+    clock = Clock()
+    with opened(f"sqlite:///{tmp_path}/book.db") as book, TestClient(app(book, config, clock=clock)) as client:
+        assert call(Server(book, client, clock), headers(b"{}"), receive) == 408
+
+
+def test_messages_on_their_way_in_have_so_many_bytes_together(tmp_path: Path) -> None:
+    config = ShipmentsConfig.model_validate(CONFIG | {"max_waiting_bytes": 100})
+    clock = Clock()
+    with opened(f"sqlite:///{tmp_path}/book.db") as book, TestClient(app(book, config, clock=clock)) as client:
+        server = Server(book, client, clock)
+        assert server.post(b" " * 101).status_code == 429
+        assert server.post(b"{}").status_code == 422, "what was sent away waits no more"
+
+
+def call(server: Server, given: dict[str, str], receive: Any) -> int:
+    """A request whose body comes by ``receive``; the status of its answer."""
+    said: list[Any] = []
+
+    async def send(message: Any) -> None:
+        said.append(message)
+
+    scope = {
+        "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": "POST", "scheme": "http",
+        "path": "/v1/shipments/events", "raw_path": b"/v1/shipments/events", "query_string": b"", "root_path": "",
+        "headers": [(name.lower().encode(), value.encode()) for name, value in given.items()],
+        "client": ("127.0.0.1", 1), "server": ("127.0.0.1", 2),
+    }  # fmt: skip
+    asyncio.run(server.client.app(scope, receive, send))
+    return int(said[0]["status"])
 
 
 def test_a_carriers_own_message_is_read_as_configured(server: Server) -> None:

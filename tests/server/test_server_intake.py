@@ -94,6 +94,20 @@ def test_more_than_may_wait_is_sent_away_and_a_request_given_up_is_not_written()
         intake.put([said("7")])
 
 
+def test_what_waits_has_so_many_bytes_together() -> None:
+    record = Slow()
+    intake = Intake(record, limit=100, heaviest=3)
+    intake.put([said("1")])
+    assert record.begun.wait(30)
+    waits = intake.put([said("2")])
+    with pytest.raises(FullError):
+        intake.put([said("3")])
+    record.go.set()
+    assert waits.result(30) == ["accepted"]
+    assert intake.put([said("4")]).result(30) == ["accepted"]
+    intake.close()
+
+
 def test_a_full_queue_is_429_and_a_book_that_fails_503(tmp_path: Path) -> None:
     config = ShipmentsConfig.model_validate(CONFIG | {"max_waiting": 2})
     clock = Clock()

@@ -60,6 +60,19 @@ def test_overdue_far_beyond_its_lane_it_counts_as_stuck() -> None:
     assert arrival(row, elapsed=200.0).expected[0] == pytest.approx(14 * np.log(2), abs=0.2)
 
 
+def test_what_the_carrier_foresaw_and_is_over_gives_its_weight_back_to_the_lane() -> None:
+    row = lane(**{f"d{day}": 1 / 30 for day in range(30)})
+    by_lane = arrival(row, elapsed=10.0)
+    # Said three days before: the spread is half a day, so after 1.5 days nothing of it is left.
+    over = arrival(row, elapsed=10.0, eta=-1.6, eta_age=3.0)
+    assert over.quantiles[0] == pytest.approx(by_lane.quantiles[0])
+    medians = [arrival(row, elapsed=10.0, eta=-late, eta_age=3.0).expected[0] for late in (0.0, 0.5, 1.0, 1.4, 1.6)]
+    assert medians == sorted(medians)
+    assert medians[-2] < medians[-1] == by_lane.expected[0]
+    # Where the lane has no past, what was foreseen is all that there is.
+    assert np.isfinite(arrival(row, known=0.0, elapsed=10.0, eta=-1.6, eta_age=3.0).expected[0])
+
+
 def test_the_carriers_word_moves_it_and_counts_less_the_older_it_is() -> None:
     row = lane(**{f"d{day}": 1 / 20 for day in range(20)})
     fresh = arrival(row, elapsed=2.0, eta=10.0, eta_age=0.0)

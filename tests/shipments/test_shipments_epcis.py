@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from scaleinv.config.shipments import ShipmentsConfig
 from scaleinv.errors import DataError
 from scaleinv.schema.shipping import Refusal, ShipmentEvent
 from scaleinv.shipments.epcis import events
+from scaleinv.shipments.files import events_in
 
 SSCC = "https://id.gs1.org/00/006141411234567890"
 
@@ -127,3 +131,43 @@ def test_other_documents_are_none(document: Any) -> None:
         events(document, sender="fast", source="test", limit=5)
     with pytest.raises(DataError, match="too many"):
         read(*[said()] * 6, limit=5)
+
+
+def test_what_was_sent_is_kept_once_however_many_pallets_it_names() -> None:
+    pallets = [f"https://id.gs1.org/00/{n:018d}" for n in range(150)]
+    found = [event for event in read(said(epcList=pallets)) if isinstance(event, ShipmentEvent)]
+    assert len({event.digest for event in found}) == len(found) == 150
+    assert "epcList" in found[0].payload
+    assert sum(len(event.payload) for event in found[1:]) < 150 * 60
+
+
+def test_too_many_pallets_are_counted_before_any_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("scaleinv.shipments.epcis.read", lambda *_, **__: pytest.fail("one was read"))
+    pallets = [f"https://id.gs1.org/00/{n:018d}" for n in range(201)]
+    with pytest.raises(DataError, match="too many shipments"):
+        read(said(epcList=pallets))
+
+
+def test_a_number_of_400_digits_is_refused() -> None:
+    (found,) = read(said(**warm(10**400, "CEL")))
+    assert isinstance(found, Refusal)
+    assert "too large" in found.reason
+
+
+def test_a_file_that_no_machine_reads_to_its_end_is_refused_and_not_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    document = {"type": "EPCISDocument", "epcisBody": {"eventList": [said()]}}
+    file = tmp_path / "events.jsonl"
+    file.write_text(json.dumps(document))
+    for error in (RecursionError, OverflowError):
+        monkeypatch.setattr("scaleinv.shipments.epcis.events", _raising(error))
+        ((found,),) = events_in(file, ShipmentsConfig(), sender="fast", carrier=None)
+        assert isinstance(found, Refusal)
+
+
+def _raising(error: type[Exception]) -> Any:
+    def raising(*_: Any, **__: Any) -> None:
+        raise error
+
+    return raising

@@ -24,7 +24,7 @@ def status(
 ) -> None:
     """The last night, stage by stage: states, versions, failures, who is at work, what to do next.
 
-    Ends with 1 where something failed, was killed or is not complete, so that a monitor may ask.
+    Ends with 1 where something failed, was killed or is not done and nobody is seen to be at it: a monitor may ask.
     """
     from scaleinv.pipeline.status import status as found_of
 

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import zoneinfo
 from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from scaleinv.config.section import Positive, Probability, Section
 from scaleinv.schema.shipping import EventKind
@@ -112,6 +113,10 @@ class ArrivalConfig(Section):
     """A shipment that is late with at least this probability is an exception."""
     every_seconds: Annotated[float, Field(gt=0)] | None = 300.0
     """The server makes arrivals anew so often; ``None``: never, `scaleinv shipments update` does."""
+    lane_days: Positive = 400
+    """Arrivals of so many days say how long a lane takes."""
+    ended_days: Positive = 90
+    """A shipment that has ended, and of which nothing was heard for so long, is no exception any more."""
     lost_after_days: Positive = 30
     """A shipment that was expected, and nothing was heard of, for so long counts as lost."""
 
@@ -136,12 +141,29 @@ class ShipmentsConfig(Section):
     """A signature is good for so long, before and after its time."""
     ahead_seconds: Positive = 86_400
     """An event may lie so far in the future: clocks and time zones of others are wrong."""
+    time_zone: str = "UTC"
+    """Where the shops are, such as ``Europe/Berlin``: the day on which something is expected is a day there."""
     max_body_bytes: Positive = 2_000_000
     max_events: Positive = 1_000
     """Events in one message."""
     max_waiting: Positive = 20_000
     """Events that wait to be written; more are sent away (429)."""
+    max_waiting_bytes: Positive = 100_000_000
+    """Bytes of messages that are being read, and of events that wait; more are sent away (429)."""
+    max_connections: Positive = 1_000
+    """Connections and requests at once; more are sent away (503)."""
+    body_seconds: Annotated[float, Field(gt=0)] = 20.0
+    """A message must be here after so long (408)."""
     arrival: ArrivalConfig = ArrivalConfig()
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, name: str) -> str:
+        try:
+            zoneinfo.ZoneInfo(name)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"there is no time zone {name}: name one as in Europe/Berlin") from None
+        return name
 
     @model_validator(mode="after")
     def _known_senders(self) -> Self:

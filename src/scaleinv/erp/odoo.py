@@ -10,7 +10,8 @@ from scaleinv.erp.requests import RequestFormat, Values
 from scaleinv.erp.texts import moment, plain, whole
 from scaleinv.erp.view import View
 
-_MIDNIGHT: Final = " 00:00:00"
+_MIDDAY: Final = " 12:00:00"
+"""Odoo keeps moments in UTC and shows them where the user is: at midnight a day would be the one before in the west."""
 _WANTS: Final = tuple(Want(kind, required=True) for kind in ("vendor", "location", "sku", "unit", "currency"))
 
 
@@ -20,7 +21,7 @@ def _order(view: View) -> Values:
         "partner_ref": view.head("order_id"),
         "currency_id": view.head("currency_code"),
         "picking_type_id": view.head("location_code"),
-        "date_order": moment(view.head("order_date"), _MIDNIGHT),
+        "date_order": moment(view.head("order_date"), _MIDDAY),
     }
     return {f"vals_list[0].{name}": value for name, value in values.items()}
 
@@ -32,7 +33,7 @@ def _line(view: View) -> Values:
         "product_qty": plain(view.line("quantity")),
         "product_uom_id": view.line("unit_code"),
         "price_unit": plain(view.line("unit_cost")),
-        "date_planned": moment(view.line("delivery_date"), _MIDNIGHT),
+        "date_planned": moment(view.line("delivery_date"), _MIDDAY),
     }
 
 

@@ -156,10 +156,12 @@ class _Sink:
 
 
 def _zip(config: OracleConfig, columns: dict[str, tuple[str, ...]], view: View) -> Iterator[bytes]:
+    # Deflated: the same bytes with the same zlib only, the same content with any. Stored entries would do with any, but
+    # one that is written without going back has its length behind it, which Java's ZipInputStream does not read.
     sink = _Sink()
     with zipfile.ZipFile(sink, "w", zipfile.ZIP_DEFLATED) as archive:  # type: ignore[call-overload]
         for name, segment in FILES.items():
-            entry = zipfile.ZipInfo(f"{segment.name}.csv", _EPOCH)  # the same bytes at any time, on any system
+            entry = zipfile.ZipInfo(f"{segment.name}.csv", _EPOCH)  # no time of day, no system
             entry.compress_type, entry.external_attr, entry.create_system = zipfile.ZIP_DEFLATED, _READABLE, 3
             with archive.open(entry, "w") as file:
                 for first, piece in view.orders.pieces():

@@ -24,13 +24,19 @@ _LARGE = 10.0
 _NEAR = 0.72
 """Half the square of eta up to which thirty terms of the expansion have 15 digits."""
 _STEPS = 60
+_TERMS = 10_000
+"""Rounds of the series at the most; it ends after some dozens."""
 
 
 @fused
 def gamma_cdf(x: float, shape: float) -> float:
-    """``P(shape, x)``: chance that a gamma of scale 1 is at most x."""
-    if not x > 0.0:
+    """``P(shape, x)``: chance that a gamma of scale 1 is at most x; nan where one is nan, or the shape not above 0."""
+    if math.isnan(x) or not 0.0 < shape < np.inf:
+        return np.nan
+    if x <= 0.0:
         return 0.0
+    if x == np.inf:
+        return 1.0
     lower, upper, _ = gamma_tails(x, shape)
     return lower if lower <= upper else 1.0 - upper
 
@@ -115,13 +121,14 @@ def gamma_tails(x: float, shape: float) -> tuple[float, float, float]:
 def _series(x: float, shape: float) -> float:
     """``1 + x / (a + 1) + x^2 / ((a + 1) (a + 2)) + …``, four terms at a time."""
     term, total, n = 1.0, 1.0, shape
-    while True:
+    for _ in range(_TERMS):
         r1, r2, r3, r4 = x / (n + 1.0), x / (n + 2.0), x / (n + 3.0), x / (n + 4.0)
         total += term * (r1 * (1.0 + r2 * (1.0 + r3 * (1.0 + r4))))
         term *= (r1 * r2) * (r3 * r4)
         n += 4.0
-        if term < 1e-16 * total:
-            return total
+        if not term >= 1e-16 * total:
+            break
+    return total
 
 
 @fused

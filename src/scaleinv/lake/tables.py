@@ -141,6 +141,26 @@ class Lake:
         schema = pa.schema([table.schema.field(name) for name in chosen])
         return pa.concat_tables(parts).combine_chunks() if parts else schema.empty_table()
 
+    def first_rows(
+        self, table: Table, n: int, *, where: Mapping[str, object] | None = None, columns: Sequence[str] | None = None
+    ) -> pa.Table:
+        """Up to ``n`` rows, as they happen to lie there; no more files are opened than that takes.
+
+        Raises:
+            LakeError: as :meth:`read`.
+        """
+        wanted = wanted_values(table, where)
+        chosen = list(columns) if columns is not None else table.names
+        wanted_values(table, dict.fromkeys(chosen))
+        names = [name for name in chosen if name not in table.partitions]
+        names = names or [next(name for name in table.names if name not in table.partitions)]
+        parts = [pa.schema([table.schema.field(name) for name in chosen]).empty_table()]
+        for file in data_files(self._open(table), table, wanted):
+            if sum(part.num_rows for part in parts) >= n:
+                break
+            parts.append(self._part(table, file, names, _filter(table, wanted), chosen))
+        return pa.concat_tables(parts).slice(0, n)
+
     def open_files(
         self, table: Table, *, version: int | None = None, where: Mapping[str, object] | None = None
     ) -> list[IO[bytes]]:

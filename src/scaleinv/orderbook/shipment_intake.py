@@ -15,7 +15,7 @@ from sqlalchemy.exc import OperationalError
 
 from scaleinv.errors import EngineError, explain
 from scaleinv.orderbook.database import Book
-from scaleinv.orderbook.shipment_rows import event_row, events_of, line_rows
+from scaleinv.orderbook.shipment_rows import event_row, events_of, line_rows, notices_of
 from scaleinv.orderbook.shipment_state import State, add, key, unknown
 from scaleinv.orderbook.shipment_tables import EVENTS, LINES, REFUSED, SHIPMENTS
 from scaleinv.schema.shipping import Outcome, Refusal, ShipmentEvent
@@ -32,7 +32,8 @@ def record(
     """Takes events; what becomes of each, in their order. Keeps ``refusals``, the same once.
 
     All of it is committed, and on disk, before this returns. An event whose id is known is a ``duplicate`` and changes
-    nothing; with another content it is a ``conflict``, and kept among the refused ones. Killed between two pieces of
+    nothing; with another content it is a ``conflict``, and kept among the refused ones, as is one that would void a
+    void. Killed between two pieces of
     many events, it has taken the first ones: given again, these are duplicates.
 
     Raises:
@@ -61,9 +62,12 @@ def _record(
 ) -> list[Outcome]:
     if not events:
         return []
+    _in_turn(connection, events)
+    voids = _voids(connection, events)
     first: dict[_Name, ShipmentEvent] = {}
     for event in events:
-        first.setdefault((event.sender, event.event_id), event)
+        if (event.sender, event.voids) not in voids:
+            first.setdefault((event.sender, event.event_id), event)
     new = _inserted(connection, first, received_at)
     known = _digests(connection, [name for name in first if name not in new])
     known.update({name: first[name].digest for name in new})
@@ -72,7 +76,10 @@ def _record(
     uncounted = set(new)
     for event in events:
         name = (event.sender, event.event_id)
-        if name in uncounted:
+        if (event.sender, event.voids) in voids:
+            outcomes.append("conflict")
+            conflicts.append(_refused_row(_void_of_void(event), received_at))
+        elif name in uncounted:
             uncounted.remove(name)
             outcomes.append("accepted")
         elif known[name] == event.digest:
@@ -87,9 +94,40 @@ def _record(
     return outcomes
 
 
+def _in_turn(connection: sa.Connection, events: Sequence[ShipmentEvent]) -> None:
+    """Lets nobody write events of a sender while one of its events is declared wrong.
+
+    Else neither of two writers sees what the other one writes, the event and what voids it, and the void is lost.
+    SQLite has one writer at a time anyway.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    voiding = {event.sender for event in events if event.voids is not None}
+    for sender in sorted({event.sender for event in events}):  # in order: nobody waits for one who waits for it
+        number = int.from_bytes(hashlib.sha256(f"events of {sender}".encode()).digest()[:8], signed=True)
+        lock = sa.func.pg_advisory_xact_lock if sender in voiding else sa.func.pg_advisory_xact_lock_shared
+        connection.execute(sa.select(lock(sa.cast(number, sa.BigInteger))))
+
+
+def _voids(connection: sa.Connection, events: Sequence[ShipmentEvent]) -> set[tuple[str, str | None]]:
+    """What these events would void and is a void itself: that cannot be taken back, only said anew."""
+    wanted = {(event.sender, event.voids) for event in events if event.voids is not None}
+    if not wanted:
+        return set()
+    given = {(event.sender, event.event_id) for event in events if event.voids is not None}
+    known = connection.execute(
+        sa.select(EVENTS.c.sender, EVENTS.c.event_id).where(
+            sa.tuple_(EVENTS.c.sender, EVENTS.c.event_id).in_(list(wanted)), EVENTS.c.kind == "void"
+        )
+    )
+    return (wanted & given) | {(row.sender, row.event_id) for row in known}
+
+
 def _inserted(
     connection: sa.Connection, events: dict[_Name, ShipmentEvent], received_at: datetime.datetime
 ) -> set[_Name]:
+    if not events:
+        return set()
     # In order, so that two writers of the same events never wait for each other.
     rows = [event_row(event, received_at) for _, event in sorted(events.items())]
     statement = _insert(connection, EVENTS).on_conflict_do_nothing().returning(EVENTS.c.sender, EVENTS.c.event_id)
@@ -118,14 +156,10 @@ def _fold(connection: sa.Connection, events: list[ShipmentEvent]) -> None:
     for shipment_id in anew:
         states[shipment_id] = unknown(shipment_id)
         said[shipment_id] = events_of(connection, shipment_id)
-    notices: dict[str, ShipmentEvent | None] = dict.fromkeys(anew)
     for shipment_id, new in said.items():
-        state = add(states[shipment_id], new)
-        for event in new:
-            if event.notice is not None and key(event) == state["notice_key"]:
-                notices[shipment_id] = event
+        add(states[shipment_id], new)
     _store(connection, list(states.values()))
-    _store_lines(connection, notices)
+    _store_lines(connection, sorted(anew | {event.shipment_id for event in events if event.notice is not None}))
 
 
 def _void(connection: sa.Connection, events: list[ShipmentEvent]) -> set[str]:
@@ -138,7 +172,7 @@ def _void(connection: sa.Connection, events: list[ShipmentEvent]) -> set[str]:
     )
     declared.update({(row.sender, row.voids): row.event_id for row in connection.execute(earlier)})
     for (sender, event_id), by in declared.items():
-        wrong = (EVENTS.c.sender == sender) & (EVENTS.c.event_id == event_id)
+        wrong = (EVENTS.c.sender == sender) & (EVENTS.c.event_id == event_id) & (EVENTS.c.kind != "void")
         marked = sa.update(EVENTS).where(wrong).values(voided_by=by).returning(EVENTS.c.shipment_id)
         anew.update(connection.execute(marked).scalars())
     return anew
@@ -159,17 +193,26 @@ def _store(connection: sa.Connection, states: list[State]) -> None:
     connection.execute(statement.on_conflict_do_update(index_elements=["shipment_id"], set_=changed), states)
 
 
-def _store_lines(connection: sa.Connection, notices: dict[str, ShipmentEvent | None]) -> None:
-    if not notices:
+def _store_lines(connection: sa.Connection, shipment_ids: list[str]) -> None:
+    """Lines of shipments anew, from all of their announcements: they may come in any order."""
+    if not shipment_ids:
         return
-    connection.execute(sa.delete(LINES).where(LINES.c.shipment_id.in_(list(notices))))
-    rows = [row for event in notices.values() if event is not None for row in line_rows(event)]
+    connection.execute(sa.delete(LINES).where(LINES.c.shipment_id.in_(shipment_ids)))
+    notices: dict[str, list[ShipmentEvent]] = {}
+    for event in sorted(notices_of(connection, shipment_ids), key=key):
+        notices.setdefault(event.shipment_id, []).append(event)
+    rows = [row for said in notices.values() for row in line_rows(said)]
     if rows:
         connection.execute(sa.insert(LINES), rows)
 
 
 def _conflict(event: ShipmentEvent) -> Refusal:
     reason = f"event id {event.event_id} is known with another content"
+    return Refusal(event.sender, "shipment_events", reason, event.payload, event.event_id)
+
+
+def _void_of_void(event: ShipmentEvent) -> Refusal:
+    reason = f"{event.voids} is a void itself, which cannot be voided; send what happened under another id"
     return Refusal(event.sender, "shipment_events", reason, event.payload, event.event_id)
 
 

@@ -18,6 +18,10 @@ from scaleinv.schema.shipping import ENDED, ShipmentStatus
 
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 _PIECE: Final = 1_000
+_ROWS: Final = 10_000
+_LANE: Final = ("origin", "destination", "carrier", "mode", "departed_at", "arrived_at")
+_MOST_PAST: Final = 500_000
+"""Arrivals that say how long lanes take."""
 _KEYS: Final = tuple(column.name for column in SHIPMENTS.columns if column.name.endswith("_key"))
 _SHOWN: Final = [column for column in SHIPMENTS.columns if column.name not in _KEYS]
 _EVENT: Final = ("payload", "notice", "digest")
@@ -52,12 +56,38 @@ ARRIVALS: Final = pa.schema(
 )
 
 
-def shipments(book: Book, *, ended: bool) -> pa.Table:
-    """All shipments that have ended (arrived, lost), or all that have not: the columns of ``shipments``."""
+def shipments(book: Book, *, ended: bool, since: datetime.datetime | None = None) -> pa.Table:
+    """All shipments that have ended (arrived, lost), or all that have not: the columns of ``shipments``.
+
+    ``since``: only those of which something happened from then on.
+    """
     wanted = SHIPMENTS.c.status.in_(ENDED) if ended else SHIPMENTS.c.status.not_in(ENDED)
+    if since is not None:
+        wanted &= SHIPMENTS.c.last_event_at >= since
     with book.reading() as connection:
         rows = connection.execute(sa.select(*_SHOWN).where(wanted).order_by(SHIPMENTS.c.shipment_id)).mappings()
         return pa.Table.from_pylist([dict(row) for row in rows], schema=_SHIPMENT_SCHEMA)
+
+
+def lane_history(book: Book, *, since: datetime.datetime) -> pa.Table:
+    """``origin, destination, carrier, mode, departed_at, arrived_at`` of what arrived from ``since`` on.
+
+    The last ones, where there are very many.
+    """
+    columns = [SHIPMENTS.c[name] for name in _LANE]
+    chosen = (
+        sa.select(*columns)
+        .where(SHIPMENTS.c.status == "arrived", SHIPMENTS.c.arrived_at >= since, SHIPMENTS.c.departed_at.is_not(None))
+        .order_by(SHIPMENTS.c.arrived_at.desc(), SHIPMENTS.c.shipment_id)
+        .limit(_MOST_PAST)
+    )
+    schema = pa.schema([_SHIPMENT_SCHEMA.field(name) for name in _LANE])
+    with book.reading() as connection:
+        rows = connection.execution_options(yield_per=_ROWS).execute(chosen).mappings()
+        parts = [
+            pa.RecordBatch.from_pylist([dict(row) for row in piece], schema=schema) for piece in rows.partitions(_ROWS)
+        ]
+    return pa.Table.from_batches(parts, schema=schema)
 
 
 def shipment_page(book: Book, *, status: ShipmentStatus | None, after: str, limit: int) -> list[dict[str, Any]]:
@@ -85,11 +115,12 @@ def shipment(book: Book, shipment_id: str, *, events: int = 1_000) -> dict[str, 
         }
 
 
-def expected_arrivals(book: Book, *, order_ids: Sequence[str] | None = None) -> pa.Table:
+def expected_arrivals(book: Book, *, order_ids: Sequence[str] | None = None, time_zone: str = "UTC") -> pa.Table:
     """When order lines on their way come: ``order_id, line, expected_date, quantity`` and where to.
 
     Of each line as many rows as shipments carry it; these dates supersede those of the order. A line whose shipment is
     lost has no date: nothing of it is to come. What has arrived is not here, and what no date is known of neither.
+    Dates are days in ``time_zone``.
     """
     to = sa.func.coalesce(SHIPMENTS.c.diverted_to, SHIPMENTS.c.destination).label("location_id")
     columns = (LINES.c.order_id, LINES.c.line, LINES.c.quantity, LINES.c.sku_id, LINES.c.gtin)
@@ -108,7 +139,8 @@ def expected_arrivals(book: Book, *, order_ids: Sequence[str] | None = None) -> 
         rows = connection.execute(chosen).mappings()
         found = pa.Table.from_pylist([dict(row) for row in rows], schema=given)
     gone = pc.equal(found["status"], "lost")
-    date = pc.if_else(gone, pa.scalar(None, pa.date32()), pc.cast(found["expected"], pa.date32()))
+    there = pc.local_timestamp(pc.cast(found["expected"], pa.timestamp("us", tz=time_zone)))
+    date = pc.if_else(gone, pa.scalar(None, pa.date32()), pc.cast(pc.floor_temporal(there, unit="day"), pa.date32()))
     return found.drop_columns(["expected"]).append_column("expected_date", date).select(ARRIVALS.names).cast(ARRIVALS)
 
 

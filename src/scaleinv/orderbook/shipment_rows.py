@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+from collections.abc import Iterator
 from decimal import Decimal
 from typing import Any
 
@@ -26,13 +27,23 @@ def event_row(event: ShipmentEvent, received_at: datetime.datetime) -> dict[str,
     return row
 
 
-def line_rows(event: ShipmentEvent) -> list[dict[str, Any]]:
-    """The rows of ``shipment_lines`` that an announcement makes."""
-    assert event.notice is not None
-    return [
-        {"shipment_id": event.shipment_id, "position": n, **_line_values(line)}
-        for n, line in enumerate(event.notice.lines)
+def line_rows(events: list[ShipmentEvent]) -> list[dict[str, Any]]:
+    """The rows of ``shipment_lines`` that the announcements of a shipment make, the earliest first.
+
+    A notice often speaks of one order, and a shipment carries several: of each order the latest that names it counts.
+    """
+    of_order = {}
+    for event in events:
+        assert event.notice is not None
+        of_order.update({line.order_id: event for line in event.notice.lines})
+    lines = [
+        line
+        for event in events
+        if event.notice is not None
+        for line in event.notice.lines
+        if of_order[line.order_id] is event
     ]
+    return [{"shipment_id": events[0].shipment_id, "position": n, **_line_values(line)} for n, line in enumerate(lines)]
 
 
 def events_of(connection: sa.Connection, shipment_id: str) -> list[ShipmentEvent]:
@@ -40,6 +51,13 @@ def events_of(connection: sa.Connection, shipment_id: str) -> list[ShipmentEvent
     valid = (EVENTS.c.shipment_id == shipment_id) & EVENTS.c.voided_by.is_(None)
     rows = connection.execute(sa.select(EVENTS).where(valid)).mappings()
     return [ShipmentEvent(**{name: row[name] for name in _PLAIN}, notice=_notice(row["notice"])) for row in rows]
+
+
+def notices_of(connection: sa.Connection, shipment_ids: list[str]) -> Iterator[ShipmentEvent]:
+    """The announcements of shipments but those declared wrong."""
+    valid = EVENTS.c.shipment_id.in_(shipment_ids) & EVENTS.c.notice.is_not(None) & EVENTS.c.voided_by.is_(None)
+    for row in connection.execute(sa.select(EVENTS).where(valid)).mappings():
+        yield ShipmentEvent(**{name: row[name] for name in _PLAIN}, notice=_notice(row["notice"]))
 
 
 def _line_values(line: ShippedLine) -> dict[str, Any]:

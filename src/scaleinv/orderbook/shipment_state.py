@@ -27,6 +27,7 @@ _LATEST: Final = {
     "eta_key": ("eta", "eta_said_at"),
     "diverted_key": ("diverted_to",),
     "arrived_key": ("arrived_place",),
+    "departed_key": (),
 }
 
 
@@ -48,17 +49,19 @@ def add(state: State, events: Iterable[ShipmentEvent]) -> State:
 def status(state: State) -> ShipmentStatus:
     """What a shipment is. Where it arrived it is there; where it was seen after it was lost it is found again.
 
-    A position does not end a delay or a diversion; another departure does.
+    A position does not end a delay or a diversion; another departure does, and it ends a loss, too.
     """
     if state["arrived_at"] is not None:
         return "arrived"
-    moved = [state[name] for name in ("departed_at", "seen_at", "delayed_at", "diverted_at") if state[name] is not None]
+    left = _last_departure(state)
+    moved = [moment for name in ("seen_at", "delayed_at", "diverted_at") if (moment := state[name]) is not None]
+    moved += [] if left is None else [left]
     if state["lost_at"] is not None and all(moment <= state["lost_at"] for moment in moved):
         return "lost"
-    if state["diverted_at"] is not None:
-        return "diverted"
-    if state["delayed_at"] is not None:
-        return "delayed"
+    for name in ("diverted", "delayed"):
+        since = state[f"{name}_at"]
+        if since is not None and (left is None or left <= since):
+            return name
     if state["seen_at"] is not None:
         return "in_transit"
     return "departed" if state["departed_at"] is not None else "announced"
@@ -68,6 +71,12 @@ def key(event: ShipmentEvent) -> str:
     """Orders events by their time, and those of one moment by their name."""
     moment = event.event_time.astimezone(datetime.UTC).isoformat(timespec="microseconds")
     return f"{moment} {event.sender} {event.event_id}"
+
+
+def _last_departure(state: State) -> datetime.datetime | None:
+    """``departed_at`` is the first one; the moment of the last one is in its key."""
+    known = state["departed_key"]
+    return None if known is None else datetime.datetime.fromisoformat(known.split(" ", 1)[0])
 
 
 def _add(state: State, event: ShipmentEvent) -> None:
@@ -89,6 +98,8 @@ def _add(state: State, event: ShipmentEvent) -> None:
         _keep(state, "diverted_key", name, [event.destination])
     if event.kind == "arrived":
         _keep(state, "arrived_key", name, [event.place])
+    if event.kind == "departed":
+        _keep(state, "departed_key", name, [])
     _temperature(state, event)
 
 

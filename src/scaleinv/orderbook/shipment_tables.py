@@ -56,6 +56,7 @@ SHIPMENTS: Final = sa.Table(
     sa.Column("eta_said_at", Moment),
     sa.Column("diverted_key", KEY),
     sa.Column("diverted_to", ID),
+    sa.Column("departed_key", KEY),
     sa.Column("arrived_key", KEY),
     sa.Column("arrived_place", ID),
     sa.Column("lowest_temperature", sa.Float),
@@ -105,7 +106,7 @@ LINES: Final = sa.Table(
     sa.Column("unit", sa.String(3)),
     sa.Column("lot", ID),
 )
-"""What a shipment carries, by its latest announcement."""
+"""What a shipment carries: of each order by the latest announcement that names it."""
 
 REFUSED: Final = sa.Table(
     "refused_events",

@@ -153,8 +153,8 @@ def _arrivals(rows: pa.Table, shipments: pa.Table, lost: Any, places: dict[str, 
     has_arrived = pc.equal(rows["status"], "arrived")
     elsewhere = pc.not_equal(pc.coalesce(arrived, to), rows["location_id"])
     # What has arrived elsewhere is stock there; what has arrived where it was meant to is waiting to be booked.
-    gone = pc.or_(pc.is_in(rows["shipment_id"], value_set=lost.combine_chunks()),
-                  pc.and_(has_arrived, pc.fill_null(elsewhere, False)))  # fmt: skip
+    is_lost = pc.or_(pc.is_in(rows["shipment_id"], value_set=lost.combine_chunks()), pc.equal(rows["status"], "lost"))
+    gone = pc.or_(is_lost, pc.and_(has_arrived, pc.fill_null(elsewhere, False)))
     at = pc.index_in(rows["shipment_id"], value_set=shipments["shipment_id"].combine_chunks())
     coming = pc.coalesce(*(shipments[name] for name in ("expected_arrival", "eta", "planned_arrival")))
     day = pc.cast(coming, pa.date32()).combine_chunks().take(at.combine_chunks())

@@ -18,7 +18,7 @@ from urllib.parse import quote
 import scaleinv
 from scaleinv.config import Config
 from scaleinv.lake import Lake
-from scaleinv.pipeline.records import Record, nights_with_records, records_of
+from scaleinv.pipeline.records import Record, nights_with_records, record_of, records_of
 from scaleinv.schema import table
 
 Sample = tuple[dict[str, str], float]
@@ -101,9 +101,13 @@ def _info(config: Config, lake: Lake, night: date, records: Mapping[str, Record]
 
 
 def _as_of(config: Config, lake: Lake, night: date, records: Mapping[str, Record]) -> Iterator[Sample]:
-    done = {name for name, record in records.items() if record.state in ("done", "incomplete")}
-    if "forecast" in done:
-        yield {}, _seconds(f"{night.isoformat()}T00:00:00+00:00")
+    """Of the newest night that has one: it must go on growing old where a night fails before its forecast."""
+    nights = [night, *(earlier for earlier in nights_with_records(lake) if earlier < night)]
+    for one in nights:
+        found = records.get("forecast") if one == night else record_of(lake, one, "forecast")
+        if found is not None and found.state in ("done", "incomplete"):
+            yield {}, _seconds(f"{one.isoformat()}T00:00:00+00:00")
+            return
 
 
 def _stage_seconds(config: Config, lake: Lake, night: date, records: Mapping[str, Record]) -> Iterator[Sample]:

@@ -68,14 +68,14 @@ def write_scorecard(walk: Walk, path: Path, vendor: str | None = None) -> int:
 
 def _rows(walk: Walk, vendor: str | None) -> list[dict[str, Any]]:
     contract = table("gold/vendor_scorecards")
-    if not walk.lake.exists(contract) or not (every := walk.read(contract.name)).num_rows:
+    if not walk.lake.exists(contract) or not (every := walk.read(contract.name, columns=["vendor_id"])).num_rows:
         raise LakeError(
             explain(f"{contract.name} has nothing of {walk.as_of}", do="run features, with purchase orders, for it")
         )
-    rows = every.sort_by([("vendor_id", "ascending"), ("month", "ascending")]).to_pylist()
-    mine = [row for row in rows if vendor in (None, row["vendor_id"])]
+    found = walk.read(contract.name, **({} if vendor is None else {"vendor_id": vendor}))
+    mine = found.sort_by([("vendor_id", "ascending"), ("month", "ascending")]).to_pylist()
     if not mine:
-        names = sorted({row["vendor_id"] for row in rows})
+        names = sorted(every["vendor_id"].unique().to_pylist())
         raise DataError(
             explain(f"vendor {vendor} has no scorecard", expected="one of those that had orders", which=names)
         )

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scaleinv.config.shipments import ShipmentsConfig
 from scaleinv.orderbook import Book
 from scaleinv.orderbook.shipment_intake import record
-from scaleinv.orderbook.shipment_reads import lines_on_the_way, shipments, store_arrivals
+from scaleinv.orderbook.shipment_reads import lane_history, lines_on_the_way, shipments, store_arrivals
 from scaleinv.schema.shipping import Refusal, ShipmentEvent
 from scaleinv.shipments.arrival import Arrival, Floats, Progress, arrivals, distance
 from scaleinv.shipments.files import events_in
@@ -56,16 +56,16 @@ def update_arrivals(book: Book, config: ShipmentsConfig, *, at: datetime.datetim
     rows = shipments(book, ended=False)
     if not rows.num_rows:
         return 0
-    found = _foreseen(rows, shipments(book, ended=True), config, at)
+    found = _foreseen(book, rows, config, at)
     store_arrivals(book, _stored(rows["shipment_id"], found, config.arrival.quantile_levels, at))
     return int(np.isfinite(found.expected).sum())
 
 
 def shipments_at(book: Book, config: ShipmentsConfig, *, at: datetime.datetime) -> pa.Table:
-    """All shipments, those on their way as they are foreseen at ``at``; nothing is written."""
-    rows, past = shipments(book, ended=False), shipments(book, ended=True)
+    """Shipments on their way as they are foreseen at ``at``, and those that ended of late; nothing is written."""
+    rows = shipments(book, ended=False)
     if rows.num_rows:
-        found = _foreseen(rows, past, config, at)
+        found = _foreseen(book, rows, config, at)
         after = pa.array(np.nan_to_num(found.expected) * 1e6 * _DAY).cast(pa.int64(), safe=False)
         moments = pc.add(pa.scalar(at, pa.timestamp("us", tz="UTC")), after.cast(pa.duration("us")))
         values = {
@@ -74,12 +74,16 @@ def shipments_at(book: Book, config: ShipmentsConfig, *, at: datetime.datetime) 
         }
         for name, column in values.items():
             rows = rows.set_column(rows.schema.get_field_index(name), rows.schema.field(name), column)
-    return pa.concat_tables([rows, past])
+    return pa.concat_tables([rows, _ended(book, config, at)])
 
 
-def _foreseen(rows: pa.Table, past: pa.Table, config: ShipmentsConfig, at: datetime.datetime) -> Arrival:
-    """When ``rows`` arrive, by what ``past`` ones took."""
-    past = past.filter(pc.and_(pc.equal(past["status"], "arrived"), pc.is_valid(past["departed_at"])))
+def _ended(book: Book, config: ShipmentsConfig, at: datetime.datetime) -> pa.Table:
+    return shipments(book, ended=True, since=at - datetime.timedelta(days=config.arrival.ended_days))
+
+
+def _foreseen(book: Book, rows: pa.Table, config: ShipmentsConfig, at: datetime.datetime) -> Arrival:
+    """When ``rows`` arrive, by what those before them took."""
+    past = lane_history(book, since=at - datetime.timedelta(days=config.arrival.lane_days))
     took = _days_between(past["departed_at"], past["arrived_at"])
     past, took = past.filter(pa.array(took >= 0)), took[took >= 0]
     wide, narrow = _lane_codes(past, rows)
@@ -95,7 +99,7 @@ def shipment_findings(
 
     ``costs``: ``order_id, line, unit_cost`` of the order lines; without it no shipment has a value.
     """
-    rows = pa.concat_tables([shipments(book, ended=ended) for ended in (False, True)])
+    rows = pa.concat_tables([shipments(book, ended=False), _ended(book, config, at)])
     return findings(rows, _values(lines_on_the_way(book), costs), config.arrival, places=config.places, at=at)
 
 
@@ -127,7 +131,7 @@ def _progress(rows: pa.Table, config: ShipmentsConfig, at: datetime.datetime) ->
     start, end = _points(rows["origin"], config), _points(to, config)
     with np.errstate(invalid="ignore", divide="ignore"):
         way_left = np.clip(distance(*here, *end) / distance(*start, *end), 0.0, 1.0)
-    diverted = pc.fill_null(pc.equal(rows["status"], "diverted"), False).to_numpy()
+    diverted = pc.is_valid(rows["diverted_at"]).to_numpy()
     # The plan of a diverted shipment was another way's.
     planned = np.where(diverted, np.nan, _days_between(now, rows["planned_arrival"]))
     return Progress(
@@ -155,7 +159,7 @@ def _points(names: Any, config: ShipmentsConfig) -> tuple[Floats, Floats]:
 
 def _lane_codes(past: pa.Table, rows: pa.Table) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(m, n_levels) and (n, n_levels): the lanes of both by the same numbers."""
-    both = pa.concat_tables([past, rows]).combine_chunks()
+    both = pa.concat_tables([past.select(_LANES[0]), rows.select(_LANES[0])]).combine_chunks()
     codes = []
     for names in _LANES:
         parts = [pc.fill_null(both[name].cast(pa.string()), "") for name in names]

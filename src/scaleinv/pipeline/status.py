@@ -50,7 +50,7 @@ class Status:
 
     @property
     def is_well(self) -> bool:
-        """Whether every stage is done and nothing waits for a person."""
+        """Whether every stage is done, or somebody is seen to be at it, and nothing waits for a person."""
         return not self.troubles
 
     def plain(self) -> dict[str, Any]:
@@ -100,7 +100,12 @@ def status(config: Config, lake: Lake, night: date | None = None) -> Status:
         for row, lives in holders(lake)
     )
     killed = tuple(name for name, record in stages.items() if _is_killed(record))
-    troubles = [*_stage_troubles(stages, killed), *_load_troubles(lake), *_group_troubles(lake, chosen, stages)]
+    troubles = [
+        *_stage_troubles(stages, killed),
+        *_unfinished(stages, killed, leases),
+        *_load_troubles(lake),
+        *_group_troubles(lake, chosen, stages),
+    ]
     age = (datetime.now(UTC).date() - chosen).days
     return Status(
         env=config.env, lake=config.lake.root, night=chosen, age_days=age, stages=stages, killed=killed, leases=leases,
@@ -132,6 +137,21 @@ def _stage_troubles(stages: Mapping[str, Record], killed: tuple[str, ...]) -> li
             groups = f" ({record.groups['failed']:,} groups failed)" if record.groups.get("failed") else ""
             found.append(f"{name} is not complete{groups}")
     return found
+
+
+def _unfinished(stages: Mapping[str, Record], killed: tuple[str, ...], leases: tuple[Lease, ...]) -> list[str]:
+    """What is not done, where nobody is seen to be at it: a process of this machine, or who holds the stage's lease."""
+    running = [record for name, record in stages.items() if record.state == "running" and name not in killed]
+    held = {lease.work for lease in leases if lease.lives}
+    unseen = [record for record in running if record.host != socket.gethostname() and record.stage not in held]
+    if len(unseen) < len(running):
+        return []
+    found = [
+        f"{record.stage} began at {record.started} on {record.host}, and nobody here can tell whether it goes on"
+        for record in unseen
+    ]
+    missing = [name for name in STAGE_NAMES if name not in stages]
+    return [*found, f"not begun: {', '.join(missing)}"] if missing else found
 
 
 def _load_troubles(lake: Lake) -> list[str]:

@@ -26,7 +26,8 @@ EventKind = Literal[
 EVENT_KINDS: Final[tuple[EventKind, ...]] = get_args(EventKind)
 
 Outcome = Literal["accepted", "duplicate", "conflict"]
-"""Of an event that was given: it is new; it was known; its id is known, but with another content."""
+"""Of an event that was given: it is new; it was known; its id is known, but with another content, or it would
+void a void."""
 
 ShipmentProblem = Literal["shipment_late", "shipment_diverted", "shipment_lost", "temperature_incident"]
 SHIPMENT_PROBLEMS: Final[tuple[ShipmentProblem, ...]] = get_args(ShipmentProblem)
@@ -47,7 +48,7 @@ class ShippedLine:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What an announcement says; of several the latest stands."""
+    """What an announcement says; of several the latest stands, of the lines the latest that names their order."""
 
     vendor_id: str | None = None
     origin: str | None = None

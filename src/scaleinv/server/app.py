@@ -28,6 +28,7 @@ def app(book: Book, config: ShipmentsConfig, *, clock: Callable[[], float] = tim
     intake = Intake(
         lambda found, refused: record(book, found, refused, received_at=datetime.fromtimestamp(clock(), UTC)),
         limit=config.max_waiting,
+        heaviest=config.max_waiting_bytes,
     )
 
     @asynccontextmanager

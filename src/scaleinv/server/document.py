@@ -87,6 +87,7 @@ _WRONG: Final = {
     401: "Nobody who may do this.",
     404: "There is no such thing.",
     409: "The id is known with another content.",
+    408: "It did not come in time.",
     413: "Too large.",
     415: "Compressed.",
     422: "It cannot be used.",
@@ -112,7 +113,7 @@ def signed(body: str) -> dict[str, Any]:
     if body == "CarrierMessage":
         parameters.insert(0, {"name": "carrier", "in": "path", "required": True, "schema": {"type": "string"}})
     extra = {"requestBody": {"required": True, "content": content}, "parameters": parameters}
-    return {"openapi_extra": extra, "responses": problems(401, 404, 409, 413, 415, 422, 429, 503)}
+    return {"openapi_extra": extra, "responses": problems(401, 404, 408, 409, 413, 415, 422, 429, 503)}
 
 
 def problems(*statuses: int) -> dict[int | str, dict[str, Any]]:

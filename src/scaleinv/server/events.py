@@ -17,25 +17,30 @@ from scaleinv.server.answers import Taken
 from scaleinv.server.document import signed
 from scaleinv.server.intake import FullError, Intake
 from scaleinv.server.problems import ProblemError
-from scaleinv.server.signatures import SENDER, check_signature
+from scaleinv.server.signatures import SENDER, check_sender, check_signature
 from scaleinv.shipments.messages import carrier_events, epcis_events, own_events
 from scaleinv.shipments.own_form import as_text, refusal, too_early
 
 Found = list[ShipmentEvent | Refusal]
 
-_CONFLICT: Final = "this event id is known with another content"
+_CONFLICT: Final = "this event id is known with another content, or what it voids is a void itself"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Door:
     """What an endpoint needs to take a message."""
 
     config: ShipmentsConfig
     intake: Intake
     clock: Callable[[], float]
+    reading: int = 0
+    """Bytes of messages that are on their way in."""
 
     async def take(self, request: Request, sender: str | None, reading: Callable[[bytes, str, str], Found]) -> Response:
         """Checks, reads and stores a message, and answers when it is on disk."""
+        if request.headers.get("content-encoding", "identity").lower() != "identity":
+            raise ProblemError(415, "encoding", "a message is not compressed")
+        check_sender(self.config, sender, request.headers, now=self.clock())
         body = await self._body(request)
         known = check_signature(self.config, sender, request.headers, body, now=self.clock())
         source = request.url.path
@@ -49,22 +54,46 @@ class Door:
         try:
             outcomes = await asyncio.wrap_future(self.intake.put(events, refusals))
         except FullError:
-            raise ProblemError(429, "busy", "too many events wait; try again", headers={"Retry-After": "1"}) from None
+            raise _busy() from None
         return _answer(found, outcomes)
 
     def _in_time(self, one: ShipmentEvent | Refusal, source: str) -> ShipmentEvent | Refusal:
         return too_early(one, self.clock() + self.config.ahead_seconds, source) or one
 
     async def _body(self, request: Request) -> bytes:
-        if request.headers.get("content-encoding", "identity").lower() != "identity":
-            raise ProblemError(415, "encoding", "a message is not compressed")
+        """The bytes, while there is room for them and they come in time."""
         largest = self.config.max_body_bytes
+        told = request.headers.get("content-length", "")
+        if told.isdecimal() and (len(told) > 15 or int(told) > largest):
+            raise _too_large(largest)
         body = bytearray()
-        async for piece in request.stream():
-            body += piece
-            if len(body) > largest:
-                raise ProblemError(413, "too-large", f"a message has at most {largest} bytes")
+        try:
+            async with asyncio.timeout(self.config.body_seconds):
+                async for piece in request.stream():
+                    body += piece
+                    self.reading += len(piece)
+                    if len(body) > largest:
+                        raise _too_large(largest)
+                    if self.reading > self.config.max_waiting_bytes:
+                        raise _busy()
+        except TimeoutError:
+            raise ProblemError(
+                408,
+                "slow",
+                f"a message must be here after {self.config.body_seconds:g} s",
+                headers={"Connection": "close"},
+            ) from None
+        finally:
+            self.reading -= len(body)
         return bytes(body)
+
+
+def _too_large(largest: int) -> ProblemError:
+    return ProblemError(413, "too-large", f"a message has at most {largest} bytes")
+
+
+def _busy() -> ProblemError:
+    return ProblemError(429, "busy", "too many events wait; try again", headers={"Retry-After": "1"})
 
 
 def routes(door: Door) -> APIRouter:

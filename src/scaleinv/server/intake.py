@@ -9,6 +9,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Final
 
 from scaleinv.errors import ScaleinvError
@@ -17,6 +18,8 @@ from scaleinv.schema.shipping import Outcome, Refusal, ShipmentEvent
 _LOG = logging.getLogger(__name__)
 _GROUP: Final = 2_000
 """Events in one commit."""
+
+_HEAVIEST: Final = 100_000_000
 
 Record = Callable[[Sequence[ShipmentEvent], Sequence[Refusal]], list[Outcome]]
 
@@ -44,6 +47,10 @@ class _Waiting:
     def size(self) -> int:
         return len(self.events) + len(self.refusals)
 
+    @cached_property
+    def weight(self) -> int:
+        return sum(len(one.payload) for one in self.events) + sum(len(one.payload) for one in self.refusals)
+
 
 class FullError(Exception):
     """More waits than may."""
@@ -52,11 +59,12 @@ class FullError(Exception):
 class Intake:
     """A queue before the book. While one commit is on its way to the disk, the next group gathers."""
 
-    def __init__(self, record: Record, *, limit: int) -> None:
+    def __init__(self, record: Record, *, limit: int, heaviest: int = _HEAVIEST) -> None:
+        """``limit``: events that may wait; ``heaviest``: how long their texts may be together."""
         self.counts = Counts()
-        self._record, self._limit = record, limit
+        self._record, self._limit, self._heaviest = record, limit, heaviest
         self._waiting: deque[_Waiting] = deque()
-        self._size = 0
+        self._size = self._weight = 0
         self._closed = False
         self._changed = threading.Condition()
         self._thread = threading.Thread(target=self._write, name="shipment events", daemon=True)
@@ -80,10 +88,12 @@ class Intake:
         """
         one = _Waiting(events, refusals)
         with self._changed:
-            if self._closed or self._size + one.size > self._limit:
+            heavy = self._waiting and self._weight + one.weight > self._heaviest
+            if self._closed or self._size + one.size > self._limit or heavy:
                 raise FullError
             self._waiting.append(one)
             self._size += one.size
+            self._weight += one.weight
             self._changed.notify()
         return one.answer
 
@@ -113,6 +123,7 @@ class Intake:
             while self._waiting and (not size or size + self._waiting[0].size <= _GROUP):
                 one = self._waiting.popleft()
                 size += one.size
+                self._weight -= one.weight
                 # From here on the answer cannot be given up; a request that was given up before is not written.
                 if one.answer.set_running_or_notify_cancel():
                     group.append(one)

@@ -64,7 +64,7 @@ def routes(book: Book, config: ShipmentsConfig) -> APIRouter:
     @router.get("/v1/orders/{order_id:path}/arrivals", **_READ)
     def arrivals(order_id: Id) -> list[OnTheWay]:
         """What is on its way of an order, and when it is expected."""
-        found = expected_arrivals(book, order_ids=[order_id]).to_pylist()
+        found = expected_arrivals(book, order_ids=[order_id], time_zone=config.time_zone).to_pylist()
         return [OnTheWay(**{**row, "quantity": str(row["quantity"])}) for row in found]
 
     # Behind its arrivals, whose path would be an id, too.

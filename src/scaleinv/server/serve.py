@@ -36,5 +36,6 @@ def serve(config: ShipmentsConfig, url: str, *, host: str, port: int) -> None:
             log_level="warning",
             access_log=False,
             server_header=False,
+            limit_concurrency=config.max_connections,
             timeout_graceful_shutdown=_STOP_SECONDS,
         )

@@ -17,6 +17,7 @@ SIGNATURE: Final = "X-Scaleinv-Signature"
 
 _SECONDS: Final = re.compile(r"^[0-9]{1,12}$")
 _HEX: Final = re.compile(r"^v1=([0-9a-f]{64})$")
+_UNSIGNED: Final = "no key of this sender signed this message"
 _NOBODY: Final = ("nobody has this key",)
 
 
@@ -25,28 +26,37 @@ def signature(key: str, timestamp: int, body: bytes) -> str:
     return "v1=" + hmac.new(key.encode(), b"%d.%b" % (timestamp, body), hashlib.sha256).hexdigest()
 
 
-def check_signature(
-    config: ShipmentsConfig, sender: str | None, headers: Mapping[str, str], body: bytes, *, now: float
-) -> str:
-    """The sender, if one of its keys signed these bytes a moment ago.
+def check_sender(config: ShipmentsConfig, sender: str | None, headers: Mapping[str, str], *, now: float) -> None:
+    """Sends away who cannot be let in whatever the message is, before it is read.
 
-    An unknown sender takes as long to refuse as a wrong signature.
+    Whether a name is known can be found out by that: the names of senders are no secrets, their keys are.
 
     Raises:
         ProblemError: 401.
     """
     known = config.senders.get(sender or "")
-    keys = known.secrets() if known else ()
+    if known is None or not known.secrets() or not headers.get(SIGNATURE):
+        raise ProblemError(401, "unauthorized", _UNSIGNED)
     timestamp = headers.get(TIMESTAMP, "")
-    given = [found[1] for part in headers.get(SIGNATURE, "").split(",")[:8] if (found := _HEX.match(part.strip()))]
-    seconds = int(timestamp) if _SECONDS.match(timestamp) else 0
-    if not _matches(keys or _NOBODY, given, seconds, body) or not keys:
-        raise ProblemError(401, "unauthorized", "no key of this sender signed this message")
-    if abs(now - seconds) > config.window_seconds:
+    if not _SECONDS.match(timestamp) or abs(now - int(timestamp)) > config.window_seconds:
         raise ProblemError(
             401, "unauthorized", f"{TIMESTAMP} is more than {config.window_seconds} s from the server's time"
         )
+
+
+def check_signature(
+    config: ShipmentsConfig, sender: str | None, headers: Mapping[str, str], body: bytes, *, now: float
+) -> str:
+    """The sender, if one of its keys signed these bytes a moment ago: :func:`check_sender`, and the signature.
+
+    Raises:
+        ProblemError: 401.
+    """
+    check_sender(config, sender, headers, now=now)
     assert sender is not None
+    given = [found[1] for part in headers.get(SIGNATURE, "").split(",")[:8] if (found := _HEX.match(part.strip()))]
+    if not _matches(config.senders[sender].secrets(), given, int(headers[TIMESTAMP]), body):
+        raise ProblemError(401, "unauthorized", _UNSIGNED)
     return sender
 
 

@@ -23,6 +23,8 @@ _PIECE: Final = 20_000
 _EARTH: Final = 6_371.0
 _LEAST_DAYS: Final = 0.25
 """Nobody foresees an arrival to less than this, in days."""
+_OVERDUE: Final = 3.0
+"""Spreads after what the carrier foresaw from which on that says nothing more."""
 _LEAST_DONE: Final = 0.05
 """Share of the way from which on the speed says something."""
 
@@ -97,7 +99,7 @@ def _piece(lane: Floats, known: NDArray[np.bool_], progress: Progress, config: A
     begin = np.maximum(first[:, None] + step - progress.elapsed[:, None], 0.0)  # (n, bins) days from now
     end = first[:, None] + step + 1 - progress.elapsed[:, None]
     share = end - begin  # 1, less in the day that has begun
-    keeps, survives, foreseen = _keeping(lane, known, progress, (begin + end) / 2, share, config)
+    keeps, survives, foreseen = _trusting(lane, known, progress, (begin + end) / 2, share, config)
     hazard = 1.0 / config.stuck_days
     stuck = np.exp(-hazard * begin) - np.exp(-hazard * end)
     stuck[:, -1] += np.exp(-hazard * end[:, -1])
@@ -110,6 +112,35 @@ def _piece(lane: Floats, known: NDArray[np.bool_], progress: Progress, config: A
     quantiles = np.stack([_quantile(cdf, begin, end, level) for level in config.quantile_levels], axis=1)
     late = 1 - _below(cdf, begin, end, progress.planned + config.grace_days)
     return Arrival(_quantile(cdf, begin, end, 0.5), quantiles.reshape(n, -1), late)
+
+
+def _trusting(
+    lane: Floats, known: NDArray[np.bool_], progress: Progress, middle: Floats, share: Floats, config: ArrivalConfig
+) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+    """As :func:`_keeping`; what a carrier foresaw that is over counts the less for it, where the lane has a past.
+
+    It was wrong, and says no more than that: else a shipment that its lane does not find late would count as stuck.
+    """
+    keeps, survives, foreseen = _keeping(lane, known, progress, middle, share, config)
+    overdue = -progress.eta / _spread(progress.eta, progress.eta_age, config)
+    trust = np.where(known & (overdue > 0), np.clip(1 - overdue / _OVERDUE, 0.0, 1.0), 1.0)
+    rows = np.flatnonzero(trust < 1)
+    if len(rows):
+        some = {name: value[rows] for name, value in vars(progress).items()}
+        without = Progress(**{**some, "eta": np.full(len(rows), np.nan)})
+        by_lane, still, _ = _keeping(lane[rows], known[rows], without, middle[rows], share[rows], config)
+        part = trust[rows]
+        # Each counts by how likely it is that the shipment is still on its way, and by what it is trusted.
+        alive, other = part * survives[rows], (1 - part) * still
+        whole = alive + other
+        of_eta = np.where(whole > 0, alive / np.where(whole > 0, whole, 1.0), part)[:, None]
+        keeps[rows] = of_eta * keeps[rows] + (1 - of_eta) * by_lane
+        survives[rows] = whole
+    return keeps, survives, foreseen
+
+
+def _spread(eta: Floats, age: Floats, config: ArrivalConfig) -> Floats:
+    return np.maximum(config.eta_spread * np.maximum(eta + age, 0.0), 2 * _LEAST_DAYS)
 
 
 def _keeping(
@@ -144,7 +175,7 @@ def _foretold(
     plan = np.where(known, np.nan, progress.planned)
     eta = np.where(np.isnan(progress.eta), plan, progress.eta)
     age = np.where(np.isnan(progress.eta), progress.elapsed, progress.eta_age)
-    spread = np.maximum(config.eta_spread * np.maximum(eta + age, 0.0), 2 * _LEAST_DAYS)
+    spread = _spread(eta, age, config)
     told = ~np.isnan(eta)
     exponent = np.where(told[:, None], -0.5 * ((middle - eta[:, None]) / spread[:, None]) ** 2, 0.0)
     survives = np.where(told, ndtr(eta / spread), 1.0)

@@ -39,8 +39,8 @@ def events(document: Any, *, sender: str, source: str, limit: int) -> list[Shipm
     """What an EPCIS document says of shipments, and what of it cannot be used.
 
     A shipment is named by its bill of lading or despatch advice, else by its SSCC, GSIN or GINC. An event that
-    names several shipments is one event for each. ``errorDeclaration`` voids the event of the same id, or, where it has
-    none, of the same content.
+    names several shipments is one event for each; the first of them keeps what was sent. ``errorDeclaration`` voids
+    the event of the same id, or, where it has none, of the same content.
 
     Raises:
         DataError: it is no EPCIS document, or has more than ``limit`` events.
@@ -51,29 +51,34 @@ def events(document: Any, *, sender: str, source: str, limit: int) -> list[Shipm
         raise DataError(explain("this is no EPCIS document", expected="type EPCISDocument, epcisBody.eventList"))
     if len(listed) > limit:
         raise DataError(explain("too many events in one document", expected=f"at most {limit}", found=len(listed)))
-    found = [event for said in listed for event in _events(said, sender, source)]
-    if len(found) > 2 * limit:
-        raise DataError(explain("too many shipments in one document", expected=f"at most {2 * limit}"))
+    found: list[ShipmentEvent | Refusal] = []
+    for said in listed:
+        found += _events(said, sender, source, room=2 * limit - len(found))
     return found
 
 
-def _events(said: Any, sender: str, source: str) -> Iterator[ShipmentEvent | Refusal]:
+def _events(said: Any, sender: str, source: str, *, room: int) -> Iterator[ShipmentEvent | Refusal]:
     payload = json.dumps(said, allow_nan=False)
     try:
         plain = _plain(said)
         numbers = sorted(_shipments(said))
         if not numbers:
             raise ValueError("it names no shipment: no bol or desadv in bizTransactionList, no SSCC, GSIN or GINC")
-    except (ValueError, TypeError, AttributeError, KeyError) as error:
+    except (ValueError, TypeError, AttributeError, KeyError, OverflowError) as error:
         yield refusal(sender, source, str(error), payload)
         return
+    if len(numbers) > room:
+        raise DataError(explain("too many shipments in one document", expected="at most two for each event allowed"))
+    content = hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()
     for n, number in enumerate(numbers):
         named = plain | {"shipment_id": number}
         if len(numbers) > 1:
             named["event_id"] = f"{plain['event_id']}#{n}"
             if "voids" in plain:
                 named["voids"] = f"{plain['voids']}#{n}"
-        digest = hashlib.sha256(json.dumps([number, said], sort_keys=True).encode()).hexdigest()
+            if n:  # an event may name thousands: what was sent is kept with the first one
+                payload = json.dumps({"sent_with": f"{plain['event_id']}#0"})
+        digest = hashlib.sha256(json.dumps([number, content]).encode()).hexdigest()
         yield read(json.dumps(named), sender, source, payload=payload, digest=digest)
 
 

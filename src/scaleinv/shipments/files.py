@@ -14,7 +14,7 @@ from scaleinv.errors import DataError, explain
 from scaleinv.schema.shipping import EVENT_KINDS
 from scaleinv.shipments import carrier as carriers
 from scaleinv.shipments import epcis
-from scaleinv.shipments.messages import Found, own_events, parsed
+from scaleinv.shipments.messages import Found, deep, own_events, parsed
 from scaleinv.shipments.own_form import refusal
 
 _PIECE: Final = 1_000
@@ -82,10 +82,10 @@ def _message(body: bytes, hook: WebhookConfig, sender: str, source: str, carrier
     try:
         content: Any = parsed(body)
         if isinstance(content, dict) and content.get("type") == "EPCISDocument":
-            return epcis.events(content, sender=sender, source=source, limit=_MOST)
+            return deep(lambda: epcis.events(content, sender=sender, source=source, limit=_MOST))
         if carrier is not None:
-            return carriers.events(content, hook, sender=sender, source=source, limit=_MOST)
-        return own_events(json.dumps(content).encode(), sender=sender, source=source, limit=_MOST)
+            return deep(lambda: carriers.events(content, hook, sender=sender, source=source, limit=_MOST))
+        return deep(lambda: own_events(json.dumps(content).encode(), sender=sender, source=source, limit=_MOST))
     except DataError as error:
         if whole:
             raise

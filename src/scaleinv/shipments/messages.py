@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, Final
 
 from pydantic import TypeAdapter, ValidationError
@@ -41,7 +42,7 @@ def epcis_events(body: bytes, *, sender: str, source: str, limit: int) -> Found:
     Raises:
         DataError: it is no JSON or no such document, or has more than ``limit`` events.
     """
-    return _deep(lambda: epcis.events(parsed(body), sender=sender, source=source, limit=limit))
+    return deep(lambda: epcis.events(parsed(body), sender=sender, source=source, limit=limit))
 
 
 def carrier_events(body: bytes, config: ShipmentsConfig, name: str, *, source: str) -> Found:
@@ -51,7 +52,7 @@ def carrier_events(body: bytes, config: ShipmentsConfig, name: str, *, source: s
         DataError: it is no JSON, holds no events, or more than ``max_events``.
     """
     hook, limit = config.webhooks[name], config.max_events
-    return _deep(lambda: carrier.events(parsed(body), hook, sender=hook.sender, source=source, limit=limit))
+    return deep(lambda: carrier.events(parsed(body), hook, sender=hook.sender, source=source, limit=limit))
 
 
 def parsed(body: bytes) -> Any:
@@ -73,15 +74,21 @@ def _one_by_one(body: bytes, sender: str, source: str, limit: int) -> Found:
     _check_number(len(listed), limit)
     if not isinstance(found, list):
         return [read(body, sender, source, payload=None)]
-    return _deep(lambda: [read(json.dumps(item), sender, source) for item in listed])
+    return deep(lambda: [read(json.dumps(item), sender, source) for item in listed])
 
 
-def _deep(events: Any) -> Found:
+def deep(events: Callable[[], Found]) -> Found:
+    """What ``events`` makes of a message.
+
+    Raises:
+        DataError: it is nested too deeply, or has a number that is too large.
+    """
     try:
-        found: Found = events()
+        return events()
     except RecursionError:
         raise DataError(explain("the message is nested too deeply")) from None
-    return found
+    except OverflowError:
+        raise DataError(explain("a number of the message is too large")) from None
 
 
 def _check_number(found: int, limit: int) -> None:

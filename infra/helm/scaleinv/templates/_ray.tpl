@@ -93,7 +93,9 @@ workerGroupSpecs:
 {{- end }}
 
 {{- define "scaleinv.ray" -}}
-{{- $arguments := join " " (include "scaleinv.arguments" . | fromJsonArray) }}
+{{- /* Each in quotes: the shell reads none of them. values.schema.json lets no quote into an override. */}}
+{{- $arguments := list }}
+{{- range include "scaleinv.arguments" . | fromJsonArray }}{{ $arguments = append $arguments (printf "'%s'" .) }}{{ end }}
 apiVersion: ray.io/v1
 kind: RayJob
 metadata:
@@ -103,7 +105,7 @@ metadata:
 spec:
   entrypoint: >-
     sh -ec 'for stage in train forecast evaluate optimize replenish export reconcile track; do
-    python /opt/scaleinv/jobs/$stage.py {{ $arguments }}; done'
+    python /opt/scaleinv/jobs/$stage.py "$@"; done' night {{ join " " $arguments }}
   submissionMode: K8sJobMode
   shutdownAfterJobFinishes: true
   ttlSecondsAfterFinished: 600

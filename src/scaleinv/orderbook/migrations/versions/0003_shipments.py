@@ -36,6 +36,7 @@ def upgrade() -> None:
         sa.Column("eta_said_at", _MOMENT),
         sa.Column("diverted_key", _KEY),
         sa.Column("diverted_to", _ID),
+        sa.Column("departed_key", _KEY),
         sa.Column("arrived_key", _KEY),
         sa.Column("arrived_place", _ID),
         sa.Column("lowest_temperature", sa.Float),
