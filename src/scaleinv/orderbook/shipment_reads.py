@@ -61,9 +61,9 @@ def shipments(book: Book, *, ended: bool, since: datetime.datetime | None = None
 
     ``since``: only those of which something happened from then on.
     """
-    wanted = SHIPMENTS.c.status.in_(ENDED) if ended else SHIPMENTS.c.status.not_in(ENDED)
+    wanted: sa.ColumnElement[bool] = SHIPMENTS.c.status.in_(ENDED) if ended else SHIPMENTS.c.status.not_in(ENDED)
     if since is not None:
-        wanted &= SHIPMENTS.c.last_event_at >= since
+        wanted = wanted & (SHIPMENTS.c.last_event_at >= since)
     with book.reading() as connection:
         rows = connection.execute(sa.select(*_SHOWN).where(wanted).order_by(SHIPMENTS.c.shipment_id)).mappings()
         return pa.Table.from_pylist([dict(row) for row in rows], schema=_SHIPMENT_SCHEMA)
