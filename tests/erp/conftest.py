@@ -30,7 +30,7 @@ _DEFAULTS: dict[str, Any] = {
     "sku_id": "TG11", "quantity": 48.0, "unit": "EA", "unit_cost": 3.25, "currency": "EUR", "gtin": None,
     "order_date": AS_OF, "delivery_date": date(2026, 9, 27), "inventory_position": 1.0,
     "reorder_point": 2.0, "order_up_to_level": 3.0, "reason": "position 1 below 2", "disposition": "approve",
-    "rule": None, "rules": None, "queue": None, "order_quantity": None, "order_unit": None,
+    "rule": None, "rules": None, "queue": None, "vendor_reason": None, "order_quantity": None, "order_unit": None,
     "need": 48.0, "rounding": 0.0,
     "constraint_change": 0.0, "constraint": None,
 }  # fmt: skip

@@ -72,8 +72,8 @@ def _rows(walk: Walk, vendor: str | None) -> list[dict[str, Any]]:
         raise LakeError(
             explain(f"{contract.name} has nothing of {walk.as_of}", do="run features, with purchase orders, for it")
         )
-    found = walk.read(contract.name, **({} if vendor is None else {"vendor_id": vendor}))
-    mine = found.sort_by([("vendor_id", "ascending"), ("month", "ascending")]).to_pylist()
+    found = walk.read(contract.name) if vendor is None else walk.read(contract.name, vendor_id=vendor)
+    mine: list[dict[str, Any]] = found.sort_by([("vendor_id", "ascending"), ("month", "ascending")]).to_pylist()
     if not mine:
         names = sorted(every["vendor_id"].unique().to_pylist())
         raise DataError(
