@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from tests.orderbook.nights import (
     assert_conserved,
     assert_explained,
@@ -25,12 +26,14 @@ from scaleinv.orderbook import (
     Counts,
     apply,
     change,
+    claim,
     edit,
     history,
     kept_answers,
     open_lines,
 )
 from scaleinv.orderbook.answers import answer_of, content_of
+from scaleinv.orderbook.tables import ANSWERS
 from scaleinv.schema.life import OPEN_LINES, Answer, AnswerKind, AnswerLine
 
 ONE = {"lines": {"s1": 10, "s2": 4}}
@@ -101,7 +104,7 @@ def test_received_before_acknowledged_and_confirmed_after_shipped(out: Book) -> 
 
 
 def test_parts_add_up(out: Book) -> None:
-    told(out, says("confirmed", line("accepted", 6)), says("confirmed", line("backordered", 4, date=night(9))))
+    told(out, says("confirmed", line("accepted", 6), line("backordered", 4, date=night(9))))
     assert lines(out, ID)[1][1] == 10
     assert history(out, ID).lines[0]["expected_date"] == night(9)
     assert told(out, says("shipped", line("shipped", 4)), says("received", line("received", 4))) == "shipped"
@@ -310,3 +313,133 @@ def test_an_answer_is_kept_with_all_it_says() -> None:
     )
     whole = Answer("m", "shipped", ID, dt.datetime(2026, 2, 1, tzinfo=dt.UTC), "45", "S1", (said,), "because")
     assert answer_of(content_of(whole)) == whole
+
+
+# --- answers that others cross ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_exported_only", [True, False])
+def test_an_order_that_the_erp_has_is_neither_held_nor_sent_again(out: Book, is_exported_only: bool) -> None:
+    if not is_exported_only:
+        told(out, says("taken"))
+    before = open_lines(out)
+    refused = change(out, [ID], "held", **P).refused[0]
+    assert refused.problem == "not_allowed"
+    assert "hold it there" in refused.detail
+    assert open_lines(out) == before
+    assert change(out, [ID], "cancelled", **P).done == (ID,)
+
+
+@pytest.mark.parametrize("to", ["approved", "proposed"])
+@pytest.mark.parametrize("kind", ["taken", "failed", "confirmed", "shipped", "received", "cancelled"])
+def test_an_answer_finds_an_order_that_waits_to_go_out_again(out: Book, to: Any, kind: AnswerKind) -> None:
+    told(out, says("failed"))
+    change(out, [ID], to, **P)
+    other = Answer("other", "taken", key(0, place="L9"))
+    assert apply(out, [says(kind), other]) == Counts(applied=1, unknown_order=1)
+    assert_explained(out, ID)
+    assert_conserved(out, ID)
+    expected = {"taken": "acknowledged", "failed": "held", "confirmed": "acknowledged"}.get(kind, kind)
+    assert status(out, ID) == expected
+    exported(out)
+    assert history(out, ID).order["exports"] == 1, "the ERP has it: it does not go out once more"
+
+
+def test_an_answer_of_an_order_whose_documents_are_written_again_waits_for_them(out: Book) -> None:
+    told(out, says("failed"))
+    change(out, [ID], "approved", **P)
+    claim(out, "r", night(0))
+    assert apply(out, [says("taken")]) == Counts(out_of_order=1)
+    assert status(out, ID) == "approved"
+    exported(out)
+    assert status(out, ID) == "acknowledged"
+
+
+def test_one_answer_that_cannot_be_read_stops_no_other(book: Book) -> None:
+    apply(book, [says("taken"), says("shipped", line("shipped", 6))])
+    with book.writing() as connection:
+        taken = sa.and_(ANSWERS.c.order_id == ID, ANSWERS.c.kind == "taken")
+        connection.execute(sa.update(ANSWERS).where(taken).values(content={"kind": "taken"}))
+    registered(book, 0, ONE)
+    exported(book)
+    assert status(book, ID) == "shipped"
+    assert "cannot be read" in kept_answers(book, outcome="refused")[0]["detail"]
+
+
+@pytest.mark.parametrize(
+    ("said", "kept"), [("0.34565", "0.3457"), ("0.34564999", "0.3456"), ("2", "2"), ("-1", None), ("NaN", None)]
+)
+def test_a_price_has_four_decimals(out: Book, said: str, kept: str | None) -> None:
+    found = apply(out, [says("confirmed", line("accepted", 10, unit_cost=Decimal(said))), says("taken")])
+    assert found == (Counts(applied=2) if kept else Counts(applied=1, refused=1))
+    assert history(out, ID).lines[0]["confirmed_cost"] == (kept and Decimal(kept))
+
+
+@pytest.mark.parametrize("quantity", ["1E+999999999", "1E-999999999", "sNaN", "Infinity", "999999999999.9999999"])
+def test_a_number_that_nobody_means_is_refused(out: Book, quantity: str) -> None:
+    said = AnswerLine("received", 1, quantity=Decimal(quantity))
+    assert apply(out, [says("received", said), says("taken")]) == Counts(applied=1, refused=1)
+
+
+def test_a_notice_of_the_same_shipment_takes_the_place_of_the_one_before(out: Book) -> None:
+    for _ in range(2):
+        told(out, says("shipped", line("shipped", 4), line("shipped", 2), shipment_id="A"))
+        assert lines(out, ID)[1][2] == 6
+    told(out, says("shipped", line("shipped", 3), shipment_id="B"))
+    assert lines(out, ID)[1][2] == 9
+    told(out, says("shipped", line("shipped", 5), shipment_id="A"))
+    assert lines(out, ID)[1][2] == 8
+    for _ in range(2):
+        told(out, says("shipped", shipment_id="C"))
+        assert [lines(out, ID)[n][2] for n in (1, 2)] == [10, 4]
+    assert status(out, ID) == "shipped"
+
+
+def test_the_later_of_two_statements_of_the_erp_counts(out: Book) -> None:
+    early, late = (dt.datetime(2026, 2, 1, hour, tzinfo=dt.UTC) for hour in (8, 9))
+    told(out, says("taken", at=late))
+    assert apply(out, [says("failed", at=early, reason="old")]) == Counts(out_of_order=1)
+    assert (status(out, ID), history(out, ID).order["problem"]) == ("acknowledged", None)
+    assert told(out, says("failed", at=late.replace(hour=10), reason="new")) == "held"
+    assert apply(out, [says("taken", at=late)]) == Counts(out_of_order=1)
+    assert history(out, ID).order["problem"] == "new"
+
+
+def test_what_no_database_keeps_as_a_text_stops_no_other_answer(out: Book) -> None:
+    bad = "a\0b\ud800"
+    long = "x" * 300_000
+    answers = [
+        Answer("1" + bad, "failed", ID, erp_number=bad, shipment_id=bad, reason=bad),
+        Answer("2", "taken", "no" + bad),
+        Answer(long, "taken", long),
+        Answer(long, "taken", long),
+        Answer("3", "received", ID, lines=(AnswerLine("received", sku_id=bad),)),
+        Answer("4", "taken", ID, at=dt.datetime(2026, 2, 1)),
+    ]
+    assert apply(out, answers) == Counts(applied=2, unknown_order=2, duplicate=1, refused=1)
+    assert apply(out, answers) == Counts(duplicate=5, refused=1)
+    assert status(out, ID) == "acknowledged"
+    assert history(out, ID).order["erp_number"] == "a\ufffdb\ufffd"
+
+
+@pytest.mark.parametrize("before", ["cancelled", "rejected"])
+def test_a_whole_receipt_of_what_was_given_up_is_not_lost(out: Book, before: str) -> None:
+    rejections = says("confirmed", line("rejected"), line("rejected", None, 2))
+    assert told(out, says("cancelled") if before == "cancelled" else rejections) == before
+    assert told(out, says("received")) == "received"
+    assert lines(out, ID) == {1: (10, None, 0, 10, 0), 2: (4, None, 0, 4, 0)}
+
+
+def test_a_whole_receipt_has_not_what_the_vendor_will_not_send(out: Book) -> None:
+    told(out, says("confirmed", line("changed", 8)))
+    for _ in range(2):
+        assert told(out, says("received")) == "received"
+        assert lines(out, ID)[1] == (10, 8, 0, 8, 2)
+
+
+def test_a_later_confirmation_takes_the_place_of_the_one_before(out: Book) -> None:
+    for _ in range(2):
+        told(out, says("confirmed", line("accepted", 4)))
+        assert lines(out, ID)[1][1] == 4
+    told(out, says("confirmed", line("accepted", 4), line("backordered", 3)))
+    assert lines(out, ID)[1][1] == 7

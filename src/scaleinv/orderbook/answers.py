@@ -14,15 +14,24 @@ from typing import Any, Final, Literal
 
 import sqlalchemy as sa
 
+from scaleinv.orderbook.border import cleaned, key_of
 from scaleinv.orderbook.database import Book, alone
-from scaleinv.orderbook.effects import CannotApplyError, apply_to
+from scaleinv.orderbook.effects import CannotApplyError, OutdatedError, apply_to
 from scaleinv.orderbook.state import Order, Row, insert_many, load, now, pieces, plain, write
 from scaleinv.orderbook.tables import ANSWERS, CONTROL_NUMBERS, ORDERS
 from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
 
 Outcome = Literal["applied", "duplicate", "unknown_order", "out_of_order", "refused"]
 _AT_ONCE: Final = 500
-_RANK: Final[dict[OrderStatus, int]] = {"exported": 0, "held": 0, "acknowledged": 1, "shipped": 2, "received": 3}
+_RANK: Final[dict[OrderStatus, int]] = {
+    "proposed": 0,
+    "approved": 0,
+    "exported": 0,
+    "held": 0,
+    "acknowledged": 1,
+    "shipped": 2,
+    "received": 3,
+}
 _STEP: Final = {"taken": 1, "failed": 1, "confirmed": 1, "rejected": 1, "shipped": 2, "received": 3, "cancelled": 3}
 
 
@@ -77,7 +86,7 @@ def retry_in(connection: sa.Connection, order_ids: Iterable[str], at: datetime.d
             continue
         orders = load(connection, {row["order_id"] for row in waiting})
         for row in waiting:
-            outcome, detail, is_waiting = _apply_one(orders, answer_of(row["content"]), at)
+            outcome, detail, is_waiting = _apply_kept(orders, row["content"], at)
             n_taken += not is_waiting
             _set(connection, row["message_id"], outcome=outcome, detail=detail, is_waiting=is_waiting)
         write(connection, orders.values())
@@ -105,18 +114,20 @@ def kept_answers(book: Book, *, outcome: Outcome | None = None, limit: int = 1_0
 
 
 def _take_in(connection: sa.Connection, answers: list[Answer], at: datetime.datetime) -> Iterator[Outcome]:
-    known = _known(connection, [answer.message_id for answer in answers])
+    answers = list(map(cleaned, answers))
+    known = _known(connection, [key_of(answer.message_id) for answer in answers])
     orders = load(connection, {answer.order_id for answer in answers})
     rows: dict[str, Row] = {}
     for answer in answers:
-        before = rows.get(answer.message_id) or known.get(answer.message_id)
+        key = key_of(answer.message_id)
+        before = rows.get(key) or known.get(key)
         if before is not None and before["outcome"] != "refused":
             before["repeats"] += 1
             yield "duplicate"
             continue
         outcome, detail, is_waiting = _apply_one(orders, answer, at)
-        rows[answer.message_id] = {
-            "message_id": answer.message_id, "received_at": at, "kind": answer.kind, "order_id": answer.order_id,
+        rows[key] = {
+            "message_id": key, "received_at": at, "kind": answer.kind, "order_id": key_of(answer.order_id),
             "outcome": outcome, "is_waiting": is_waiting, "repeats": before["repeats"] + 1 if before else 0,
             "detail": detail, "content": content_of(answer),
         }  # fmt: skip
@@ -140,6 +151,14 @@ def _set(connection: sa.Connection, message_id: str, **values: Any) -> None:
     connection.execute(sa.update(ANSWERS).where(ANSWERS.c.message_id == message_id).values(values))
 
 
+def _apply_kept(orders: dict[str, Order], content: Row, at: datetime.datetime) -> tuple[Outcome, str, bool]:
+    try:
+        answer = answer_of(content)
+    except (LookupError, TypeError, ValueError, ArithmeticError) as error:
+        return "refused", f"what was kept of it cannot be read: {type(error).__name__}: {error}", False
+    return _apply_one(orders, answer, at)
+
+
 def _apply_one(orders: dict[str, Order], answer: Answer, at: datetime.datetime) -> tuple[Outcome, str, bool]:
     """What became of it, why, and whether it waits; the order's rows are changed, not written."""
     order = orders.get(answer.order_id)
@@ -147,11 +166,19 @@ def _apply_one(orders: dict[str, Order], answer: Answer, at: datetime.datetime) 
         return "unknown_order", "the book has no such order", True
     if not order.head["exports"]:
         return "out_of_order", f"the order is {order.status}: it was not exported yet", True
+    if order.status == "approved" and order.head["set_number"] is not None:
+        return "out_of_order", "the order is going out again: its documents are being written", True
     trial = Order(dict(order.head), {number: dict(line) for number, line in order.lines.items()})
     try:
         to = apply_to(trial, answer)
+    except OutdatedError as error:
+        return "out_of_order", str(error), False
     except CannotApplyError as error:
         return "refused", str(error), False
+    except (ArithmeticError, ValueError) as error:  # one answer never stops the others
+        return "refused", f"{type(error).__name__}: {error}", False
+    if to != order.status and not order.may_become(to):
+        return "refused", f"the order is {order.status}: it cannot become {to}", False
     is_late = _RANK.get(order.status, 3) > _STEP[answer.kind]
     order.head, order.lines = trial.head, trial.lines
     order.record(to, who=f"answer:{answer.message_id}", why=_why(answer), at=at)

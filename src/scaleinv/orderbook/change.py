@@ -173,11 +173,25 @@ def _conflict(
     if to is None:
         is_free = order.status in _EDITABLE and not order.head["exports"]
         return None if is_free else _told(order, "not_allowed", f"it is {order.status}, and its documents are out")
+    out = _out(order, to)
+    if out:
+        return _told(order, "not_allowed", out)
     if to not in TRANSITIONS[order.status] or (order.status == "cancelled" and order.head["exports"]):
-        expected_steps = ", ".join(TRANSITIONS[order.status]) or "nothing"
+        expected_steps = ", ".join(s for s in TRANSITIONS[order.status] if s in PERSON_STATUSES) or "nothing"
         detail = f"it is {order.status} ({_last(connection, order)}), which {expected_steps} may follow"
         return _told(order, "not_allowed", detail)
     return None
+
+
+def _out(order: Order, to: OrderStatus) -> str:
+    """Why not, of an order that the ERP has: a hold takes its goods out of the position, an approval doubles them."""
+    if not order.head["exports"] or to == "cancelled":
+        return ""
+    if order.status in ("exported", "acknowledged"):
+        return f"it is {order.status}, the ERP has it: hold it there, or cancel it"
+    if order.status == "held" and not order.head["problem"]:
+        return "the ERP has it, and has said of no problem: it would be ordered twice"
+    return ""
 
 
 def _told(order: Order, problem: Problem, detail: str) -> Conflict:

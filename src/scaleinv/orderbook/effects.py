@@ -7,13 +7,13 @@ Of each line, whatever the answers and in whatever order they come: ``ordered`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import Decimal
+from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from typing import Final
 
 from scaleinv.errors import ScaleinvError
 from scaleinv.orderbook.register import cancel_all
-from scaleinv.orderbook.state import ZERO, Order, Row
+from scaleinv.orderbook.state import ZERO, Order, Row, plain
 from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
 from scaleinv.schema.units import conversion
 
@@ -21,11 +21,17 @@ _DENOMINATOR: Final = 1_000_000
 _GTIN: Final = 14
 """Digits of the longest GTIN: a shorter one has zeros before it."""
 _SMALLEST: Final = Decimal("0.000001")
+_SMALLEST_COST: Final = Decimal("0.0001")
+_MOST_DIGITS: Final = 50
 _LARGEST: Final = Decimal(10) ** 12
 
 
 class CannotApplyError(Exception):
     """An answer says something that cannot be understood of this order."""
+
+
+class OutdatedError(Exception):
+    """An answer says what a later one of the same sender has said otherwise."""
 
 
 def apply_to(order: Order, answer: Answer) -> OrderStatus:
@@ -34,13 +40,18 @@ def apply_to(order: Order, answer: Answer) -> OrderStatus:
     Raises:
         CannotApplyError: a line is not there or not the only one, or a quantity cannot be converted exactly. The order
             may be half changed: it is not to be written.
+        OutdatedError: the ERP has said since whether it took the order.
     """
+    _keep_latest(order, answer)
     found = [(_line_of(order, said), said) for said in answer.lines]
     if answer.erp_number is not None:
         order.head["erp_number"] = answer.erp_number
     _EFFECTS[answer.kind](order, answer, [(line, said, _quantity(line, said)) for line, said in found])
     for line in order.lines.values():
         line["cancelled"] = min(line["cancelled"], max(ZERO, line["ordered"] - max(line["shipped"], line["received"])))
+    for number, line in order.lines.items():
+        if max(line["confirmed"] or ZERO, line["shipped"], line["received"]) >= _LARGEST:
+            raise CannotApplyError(f"line {number}: together with what was said before it is no quantity")
     return _status(order, answer)
 
 
@@ -56,6 +67,15 @@ def on_the_way(order: Order, answer: Answer) -> Iterator[tuple[Row, AnswerLine, 
             quantity = line["shipped"] - line["received"]
         if quantity > ZERO:
             yield line, said, quantity
+
+
+def _keep_latest(order: Order, answer: Answer) -> None:
+    if answer.kind not in ("taken", "failed") or answer.at is None:
+        return
+    known = order.head["said_at"]
+    if known is not None and answer.at < known:
+        raise OutdatedError(f"it was made before what is known: {known:%Y-%m-%d %H:%M:%S} UTC")
+    order.head["said_at"] = answer.at
 
 
 _Said = list[tuple[Row, AnswerLine, Decimal | None]]
@@ -77,8 +97,14 @@ def _confirmed(order: Order, answer: Answer, said: _Said) -> None:
         _dates(line, parts)
         costs = [part.unit_cost for part, _ in parts if part.unit_cost is not None]
         if costs:
-            line["confirmed_cost"] = costs[-1]
+            line["confirmed_cost"] = _cost(line, costs[-1])
         _confirm(line, parts, is_final=is_final)
+
+
+def _cost(line: Row, cost: Decimal) -> Decimal:
+    if not cost.is_finite() or not 0 <= cost < _LARGEST:
+        raise CannotApplyError(f"line {line['line']}: {cost} is no price")
+    return cost.quantize(_SMALLEST_COST, rounding=ROUND_HALF_UP)
 
 
 def _confirm(line: Row, parts: list[tuple[AnswerLine, Decimal | None]], *, is_final: bool) -> None:
@@ -89,9 +115,7 @@ def _confirm(line: Row, parts: list[tuple[AnswerLine, Decimal | None]], *, is_fi
         whole = line["ordered"] if any(quantity is None for _, quantity in others) else None
         said = sum((quantity or ZERO for _, quantity in others), ZERO)
         is_changed = any(status == "changed" and quantity is not None for status, quantity in others)
-        total = said if is_changed else said + (line["confirmed"] or ZERO)
-        # What adds up to more than was ordered is the same, said again.
-        line["confirmed"] = whole if whole is not None else total if total <= line["ordered"] else said
+        line["confirmed"] = said if whole is None else whole  # vendors confirm anew, not what is to be added
         if is_changed and not is_final:
             line["cancelled"] = max(ZERO, line["ordered"] - max(line["confirmed"], gone))
     if rejected and not is_final:
@@ -112,13 +136,23 @@ def _shipped(order: Order, answer: Answer, said: _Said) -> None:
         said = [(line, AnswerLine("shipped"), None) for line in order.lines.values()]
     for line, parts in _by_line(said):
         _dates(line, parts)
-        for _, quantity in parts:
+        before = Decimal(line["shipments"].get(answer.shipment_id, 0))
+        quantities = [quantity for _, quantity in parts]
+        if None in quantities:  # all that is left, on top of what this shipment has already
             rest = max(ZERO, line["ordered"] - line["cancelled"] - max(line["shipped"], line["received"]))
-            line["shipped"] += rest if quantity is None else quantity
+            total = max(before + rest, sum(filter(None, quantities), ZERO))
+        else:
+            total = sum(filter(None, quantities), ZERO)
+        line["shipped"] = max(ZERO, line["shipped"] + total - before)
+        if answer.shipment_id is not None:  # another notice of the same shipment takes this one's place
+            line["shipments"] = line["shipments"] | {answer.shipment_id: plain(total)}
 
 
 def _received(order: Order, answer: Answer, said: _Said) -> None:
-    if not said:
+    if not said and order.status in ("cancelled", "rejected"):  # all of it came, though it was given up
+        for line in order.lines.values():
+            line["received"] = max(line["received"], line["ordered"])
+    elif not said:
         said = [(line, AnswerLine("received"), None) for line in order.lines.values()]
     for line, parts in _by_line(said):
         for _, quantity in parts:
@@ -202,12 +236,18 @@ def _known_as(line: Row, column: str) -> str | None:
     return value.zfill(_GTIN) if column == "gtin" and value else value
 
 
+def _is_too_fine(quantity: Decimal) -> bool:
+    """More digits than anybody means: exact arithmetic with them would not end."""
+    exponent = quantity.as_tuple().exponent
+    return isinstance(exponent, int) and exponent < -_MOST_DIGITS
+
+
 def _quantity(line: Row, said: AnswerLine) -> Decimal | None:
     """In the order's unit, exactly."""
     quantity = said.quantity
     if quantity is None:
         return None
-    if not quantity.is_finite() or quantity < 0 or quantity >= _LARGEST:
+    if not quantity.is_finite() or quantity < 0 or quantity >= _LARGEST or _is_too_fine(quantity):
         raise CannotApplyError(f"line {line['line']}: {quantity} is no quantity")
     if said.unit is None or said.unit == line["unit"]:
         exact = Fraction(quantity)

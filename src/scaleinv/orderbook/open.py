@@ -1,19 +1,16 @@
-"""What is open in the book: supply that is to come, and proposals that are not decided."""
+"""What is open in the book: supply that is to come."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.state import ROWS_AT_ONCE, ZERO
-from scaleinv.orderbook.tables import ORDER_EVENTS, ORDER_LINES, ORDERS
+from scaleinv.orderbook.tables import ORDER_LINES, ORDERS
 from scaleinv.schema.life import OPEN_LINES, OPEN_STATUSES
 
 
@@ -63,57 +60,3 @@ def _open(ordered: object, confirmed: object, shipped: object, received: object,
     if isinstance(confirmed, Decimal):
         wanted = min(wanted, confirmed)
     return max(wanted - received, shipped - received, ZERO)
-
-
-@dataclass(frozen=True)
-class Hold:
-    """Why goods are not to go out by themselves."""
-
-    why: str
-    is_decided: bool
-    """A person said so; otherwise the ERP failed to take an order of them."""
-
-
-@dataclass(frozen=True)
-class Predecessors:
-    """Undecided orders of earlier nights with goods that a night proposes again."""
-
-    lines: dict[str, set[int]] = field(default_factory=dict)
-    """order_id -> the lines that it has in common with the night."""
-    holds: dict[str, Hold] = field(default_factory=dict)
-    """unique_id -> why its goods are held, where a person holds them, or the ERP failed to take them."""
-
-
-def predecessors(book: Book, retailer: str, as_of: date, unique_ids: pa.ChunkedArray) -> Predecessors:
-    """What an order of the night ``as_of`` would double."""
-    found = Predecessors()
-    held: dict[str, tuple[str, bool]] = {}
-    with book.reading() as connection:
-        for part in _undecided(connection, retailer, as_of):
-            rows = part.filter(pc.is_in(part["unique_id"], value_set=unique_ids.combine_chunks()))
-            for row in rows.to_pylist():
-                found.lines.setdefault(row["order_id"], set()).add(row["line"])
-                if row["status"] == "held" and (row["is_decided"] or row["exports"]):
-                    held[row["unique_id"]] = row["order_id"], not row["exports"]
-        reasons = {order_id: _last(connection, order_id) for order_id in {order_id for order_id, _ in held.values()}}
-    for name, (order_id, is_decided) in held.items():
-        found.holds[name] = Hold(f"order {order_id} of the same goods is held: {reasons[order_id]}", is_decided)
-    return found
-
-
-def _undecided(connection: sa.Connection, retailer: str, as_of: date) -> Iterator[pa.Table]:
-    line, order = ORDER_LINES.c, ORDERS.c
-    names = (line.order_id, line.line, line.unique_id, order.status, order.is_decided, order.exports)
-    query = sa.select(*names).join(ORDERS, order.order_id == line.order_id)
-    query = query.where(order.status.in_(["proposed", "held"]), order.retailer == retailer, order.as_of < as_of)
-    result = connection.execute(query.where(line.ordered > ZERO))
-    for rows in result.partitions(ROWS_AT_ONCE):
-        yield pa.table(list(zip(*rows, strict=True)), names=[column.name for column in names])
-
-
-def _last(connection: sa.Connection, order_id: str) -> str:
-    """The last word of an order's history."""
-    event = ORDER_EVENTS.c
-    asked = sa.select(event.who, event.why).where(event.order_id == order_id).order_by(event.version.desc()).limit(1)
-    who, why = connection.execute(asked).one()
-    return f"{who}, {why}"

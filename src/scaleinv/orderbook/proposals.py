@@ -62,20 +62,28 @@ def _row(line: Row) -> Row:
     return {
         "order_id": line["order_id"], "line": line["line"], "unique_id": line["unique_id"], "sku_id": line["sku_id"],
         "gtin": line["gtin"], "unit": line["unit"], "ordered": line["quantity"], "confirmed": None, "shipped": ZERO,
-        "received": ZERO, "cancelled": ZERO, "unit_cost": line["unit_cost"], "confirmed_cost": None,
+        "shipments": {}, "received": ZERO, "cancelled": ZERO, "unit_cost": line["unit_cost"], "confirmed_cost": None,
         "value": line["value"], "delivery_date": line["delivery_date"], "expected_date": line["delivery_date"],
         "reason": line["reason"], "rule": line["rule"],
     }  # fmt: skip
 
 
-def proposed(lines: pa.Table, *, retailer: str, as_of: date) -> Proposed:
+def proposed(lines: pa.Table, *, retailer: str, as_of: date, keeps: pa.ChunkedArray | None = None) -> Proposed:
     """The orders of ``gold/order_proposals``; the order of the rows does not matter.
+
+    Args:
+        lines: proposals of one night.
+        retailer: whose.
+        as_of: the night.
+        keeps: (n_lines,) another order that has a line's goods already: such lines are left out.
 
     Raises:
         DataError: a number has more digits than the book keeps, or a row is of another night.
     """
     if any(night != as_of for night in pc.unique(lines["as_of"]).to_pylist()):
         raise DataError(explain("proposals of another night", expected=as_of, do="register one as_of"))
+    if keeps is not None:
+        lines = lines.filter(pc.is_null(keeps))
     lines = lines.sort_by([("order_id", "ascending"), ("line", "ascending")]).combine_chunks()
     try:
         for name, kind in _EXACT.items():
@@ -107,6 +115,7 @@ def _heads(lines: pa.Table, starts: NDArray[np.int64], retailer: str) -> list[Ro
             "retailer": retailer, "delivery_date": delivery, "value": Decimal(value).scaleb(-2), "rule": rule,
             "content": content, "disposition": DISPOSITIONS[rank], "is_edited": False, "is_decided": False,
             "set_number": None, "exports": 0, "erp_number": None, "problem": None,
+            "said_at": None,
         }  # fmt: skip
     return heads
 

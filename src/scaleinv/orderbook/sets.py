@@ -18,8 +18,7 @@ import sqlalchemy as sa
 from scaleinv.orderbook.answers import retry_in
 from scaleinv.orderbook.database import Book, alone
 from scaleinv.orderbook.outbox import FOLDER
-from scaleinv.orderbook.register import WE
-from scaleinv.orderbook.state import ROWS_AT_ONCE, ZERO, Row, insert_many, load, now, pieces, write
+from scaleinv.orderbook.state import ROWS_AT_ONCE, WE, ZERO, Row, insert_many, load, now, pieces, write
 from scaleinv.orderbook.tables import CONTROL_NUMBERS, DOCUMENT_ORDERS, DOCUMENT_SETS, ORDER_LINES, ORDERS, OUTBOX
 
 _SETS = DOCUMENT_SETS.c

@@ -10,11 +10,15 @@ from typing import Any, Final
 
 import sqlalchemy as sa
 
+from scaleinv.errors import DataError, explain
 from scaleinv.orderbook.tables import ORDER_EVENTS, ORDER_LINES, ORDERS
 from scaleinv.schema.life import TRANSITIONS, OrderStatus
 
 Row = dict[str, Any]
 ZERO: Final = Decimal(0)
+WE: Final = "scaleinv"
+"""Who does what no person, rule or answer does."""
+_MOST_DIGITS: Final = 50
 AT_ONCE: Final = 1_000
 """Orders that one statement names."""
 ROWS_AT_ONCE: Final = 20_000
@@ -22,6 +26,7 @@ ROWS_AT_ONCE: Final = 20_000
 
 _OF_HEAD: Final = (
     "value", "delivery_date", "rule", "is_edited", "is_decided", "set_number", "exports", "erp_number", "problem",
+    "said_at",
 )  # fmt: skip
 _OF_LINE: Final = (
     "unique_id", "sku_id", "gtin", "unit", "ordered", "confirmed", "shipped", "received", "cancelled", "unit_cost",
@@ -39,6 +44,10 @@ def pieces(items: Sequence[Any], size: int = AT_ONCE) -> Iterator[Sequence[Any]]
     """At most ``size`` at once."""
     for first in range(0, len(items), size):
         yield items[first : first + size]
+
+
+class StepError(DataError):
+    """A step that is not legal."""
 
 
 @dataclass
@@ -77,8 +86,14 @@ class Order:
         return to in TRANSITIONS[self.status]
 
     def record(self, to: OrderStatus, *, who: str, why: str, at: datetime.datetime) -> None:
-        """One event: the step, and all that was changed since the last one."""
-        assert to == self.status or self.may_become(to), f"{self.order_id}: {self.status} -> {to}"
+        """One event: the step, and all that was changed since the last one.
+
+        Raises:
+            StepError: it is not legal.
+        """
+        if to != self.status and not self.may_become(to):
+            expected = ", ".join(TRANSITIONS[self.status])
+            raise StepError(explain(f"order {self.order_id} is {self.status}", expected=expected, found=to))
         changes = self._changes()
         old = self.status
         self.head["status"] = to
@@ -112,6 +127,8 @@ def _differences(old: Row, new: Row, names: Sequence[str]) -> Row:
 def plain(value: Any) -> Any:
     """As JSON has it: a number without digits that say nothing, a date as text."""
     if isinstance(value, Decimal):
+        if not value.is_finite() or abs(value.adjusted()) > _MOST_DIGITS:
+            return str(value)
         return f"{value.normalize():f}" if value else "0"
     return value.isoformat() if isinstance(value, datetime.date) else value
 

@@ -30,6 +30,7 @@ ORDERS: Final = sa.Table(
     sa.Column("exports", sa.Integer, nullable=False, comment="how often it was given to the ERP"),
     sa.Column("erp_number", sa.Text, comment="the number that the ERP gave it"),
     sa.Column("problem", sa.Text, comment="what the ERP said of it when it failed"),
+    sa.Column("said_at", Moment, comment="when the ERP made its newest statement of taking it or not; null: unknown"),
     sa.Index(None, "retailer", "as_of"),
 )  # fmt: skip
 
@@ -44,6 +45,7 @@ ORDER_LINES: Final = sa.Table(
     sa.Column("ordered", Exact(6), nullable=False),
     sa.Column("confirmed", Exact(6), comment="by the vendor; null: it has not said"),
     sa.Column("shipped", Exact(6), nullable=False, comment="announced and not given up as lost"),
+    sa.Column("shipments", Json, nullable=False, comment='what each shipment has of it: {"S9": "4"}'),
     sa.Column("received", Exact(6), nullable=False),
     sa.Column("cancelled", Exact(6), nullable=False, comment="will not come"),
     sa.Column("unit_cost", Exact(4), nullable=False),
@@ -59,7 +61,7 @@ ORDER_EVENTS: Final = sa.Table(
     "order_events", METADATA,
     sa.Column("order_id", sa.String(40), sa.ForeignKey(ORDERS.c.order_id), primary_key=True),
     sa.Column("version", sa.Integer, primary_key=True, autoincrement=False, comment="from 1, without a gap"),
-    sa.Column("at", Moment, nullable=False),
+    sa.Column("at", Moment, nullable=False, index=True),
     sa.Column("who", sa.Text, nullable=False),
     sa.Column("old_status", sa.String(16), comment="null: it was made"),
     sa.Column("new_status", sa.String(16), nullable=False),
@@ -70,10 +72,10 @@ ORDER_EVENTS: Final = sa.Table(
 
 ANSWERS: Final = sa.Table(
     "answers", METADATA,
-    sa.Column("message_id", sa.String(200), primary_key=True),
+    sa.Column("message_id", sa.Text, primary_key=True),
     sa.Column("received_at", Moment, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),
-    sa.Column("order_id", sa.String(80), nullable=False, index=True),
+    sa.Column("order_id", sa.Text, nullable=False, index=True),
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("is_waiting", sa.Boolean, nullable=False, index=True, comment="tried again when the order is exported"),
     sa.Column("repeats", sa.Integer, nullable=False, comment="how often it came again"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,12 +74,15 @@ def is_registered(walk: Walk) -> bool:
         return bool(counts(book, walk.config.retailer, walk.as_of))
 
 
-def register_tonight(walk: Walk, lines: pa.Table) -> Registered:
-    """Tonight's proposals enter the book; says what became of them."""
+def register_tonight(walk: Walk, lines: pa.Table, *, since: datetime.datetime | None = None) -> Registered:
+    """Tonight's proposals enter the book; says what became of them.
+
+    ``since``: when the night looked at what is open; what persons decided after that is looked at again.
+    """
     from scaleinv.orderbook import register
 
     with order_book(walk.config) as book:
-        found = register(book, lines, retailer=walk.config.retailer, as_of=walk.as_of)
+        found = register(book, lines, retailer=walk.config.retailer, as_of=walk.as_of, since=since)
     walk.progress.say(
         f"order book: {found.new:,} new orders, {found.updated:,} proposed otherwise, {found.withdrawn:,} withdrawn, "
         f"{found.superseded:,} of earlier nights superseded"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -25,7 +25,7 @@ _BESIDE = ("gold/features", {"demand_mean_7": "recent_demand", "days_since_sale"
 
 def work(walk: Walk) -> Outcome:
     """Proposes tonight's orders."""
-    limits = LimitsOfTheNight(walk)
+    limits, began = LimitsOfTheNight(walk), datetime.now(UTC)
     shipments_follow(walk)
     proposals = propose(
         parts_of(walk),
@@ -43,7 +43,7 @@ def work(walk: Walk) -> Outcome:
     walk.overwrite("gold/order_proposals", proposals.lines)
     walk.overwrite("gold/exceptions", proposals.exceptions)
     walk.overwrite("gold/transfer_proposals", proposals.transfers)
-    register_tonight(walk, proposals.lines)
+    register_tonight(walk, proposals.lines, since=began)
     _say(walk, proposals.lines)
     if proposals.n_waiting:
         walk.progress.say(f"{proposals.n_waiting:,} series wait for their vendor's next review day (review_date)")

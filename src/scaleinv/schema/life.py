@@ -14,9 +14,9 @@ OrderStatus = Literal[
 ]
 ORDER_STATUSES: Final[tuple[OrderStatus, ...]] = get_args(OrderStatus)
 TRANSITIONS: Final[dict[OrderStatus, tuple[OrderStatus, ...]]] = {
-    "proposed": ("held", "approved", "cancelled"),
+    "proposed": ("held", "approved", "cancelled", "acknowledged", "rejected", "shipped", "received"),
     "held": ("proposed", "approved", "cancelled", "acknowledged", "rejected", "shipped", "received"),
-    "approved": ("proposed", "held", "exported", "cancelled"),
+    "approved": ("proposed", "held", "exported", "cancelled", "acknowledged", "rejected", "shipped", "received"),
     "exported": ("held", "acknowledged", "rejected", "shipped", "received", "cancelled"),
     "acknowledged": ("held", "rejected", "shipped", "received", "cancelled"),
     "shipped": ("received", "cancelled"),
@@ -26,10 +26,10 @@ TRANSITIONS: Final[dict[OrderStatus, tuple[OrderStatus, ...]]] = {
 }
 """Status -> those that may follow. Goods may come without a word before; an order lost on its way is cancelled.
 
-What the ERP could not take is held until a person has looked: sent again at once it would fail again. That held order
-may yet be posted in the ERP by hand, so answers move it on. Goods that come although they were cancelled or rejected,
-or on top of what was received, are on their way all the same. What was cancelled before it was ever exported may be
-proposed again.
+What the ERP could not take is held until a person has looked: sent again at once it would fail again. That order may
+yet be posted in the ERP by hand, so answers move it on, also when it was released and waits to go out again. Goods that
+come although they were cancelled or rejected, or on top of what was received, are on their way all the same. What was
+cancelled before it was ever exported may be proposed again.
 """
 PERSON_STATUSES: Final[tuple[OrderStatus, ...]] = ("proposed", "held", "approved", "cancelled")
 """What a person may make of an order; the rest follows from documents and answers."""

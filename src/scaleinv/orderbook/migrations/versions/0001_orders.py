@@ -37,6 +37,7 @@ def upgrade() -> None:
         sa.Column("exports", sa.Integer, nullable=False),
         sa.Column("erp_number", sa.Text),
         sa.Column("problem", sa.Text),
+        sa.Column("said_at", Moment),
         sa.Index(None, "retailer", "as_of"),
     )  # fmt: skip
     op.create_table(
@@ -50,6 +51,7 @@ def upgrade() -> None:
         sa.Column("ordered", Exact(6), nullable=False),
         sa.Column("confirmed", Exact(6)),
         sa.Column("shipped", Exact(6), nullable=False),
+        sa.Column("shipments", Json, nullable=False),
         sa.Column("received", Exact(6), nullable=False),
         sa.Column("cancelled", Exact(6), nullable=False),
         sa.Column("unit_cost", Exact(4), nullable=False),
@@ -64,7 +66,7 @@ def upgrade() -> None:
         "order_events",
         sa.Column("order_id", sa.String(40), sa.ForeignKey("orders.order_id"), primary_key=True),
         sa.Column("version", sa.Integer, primary_key=True, autoincrement=False),
-        sa.Column("at", Moment, nullable=False),
+        sa.Column("at", Moment, nullable=False, index=True),
         sa.Column("who", sa.Text, nullable=False),
         sa.Column("old_status", sa.String(16)),
         sa.Column("new_status", sa.String(16), nullable=False),
@@ -73,10 +75,10 @@ def upgrade() -> None:
     )  # fmt: skip
     op.create_table(
         "answers",
-        sa.Column("message_id", sa.String(200), primary_key=True),
+        sa.Column("message_id", sa.Text, primary_key=True),
         sa.Column("received_at", Moment, nullable=False),
         sa.Column("kind", sa.String(16), nullable=False),
-        sa.Column("order_id", sa.String(80), nullable=False, index=True),
+        sa.Column("order_id", sa.Text, nullable=False, index=True),
         sa.Column("outcome", sa.String(16), nullable=False),
         sa.Column("is_waiting", sa.Boolean, nullable=False, index=True),
         sa.Column("repeats", sa.Integer, nullable=False),
