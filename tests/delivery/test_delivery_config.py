@@ -71,6 +71,9 @@ def test_a_secret_that_is_written_out_is_refused_and_not_shown(
         ({**HTTP, "verify": False}, "Extra inputs are not permitted"),
         ({"kind": "http", "base_url": "https://erp.example"}, "give a folder `responses`"),
         ({"kind": "http", "base_url": "https://e", "send": "file", "when_unsure": "stop"}, "give a folder `responses`"),
+        ({**HTTP, "when_unsure": "send"}, "send needs keeps_keys: true, or lookup"),
+        ({**HTTP, "when_unsure": "send", "lookup": {"order": "/o"}}, "send needs keeps_keys: true, or lookup"),
+        ({**HTTP, "when_unsure": "send", "send": "file", "lookup": {"order": "/o", "line": "/l"}}, "send needs keeps"),
         ({"kind": "ftp"}, "does not match any of the expected tags"),
         ({"kind": "store", "uri": "s3://key:secret@bucket"}, "without a user"),
         ({"kind": "folder"}, "Field required"),
@@ -79,3 +82,9 @@ def test_a_secret_that_is_written_out_is_refused_and_not_shown(
 def test_a_destination_that_contradicts_itself_is_refused(destination: dict[str, Any], words: str) -> None:
     with pytest.raises(ValidationError, match=words):
         DeliveryConfig.model_validate({"destinations": {"erp": destination}})
+
+
+def test_what_may_have_arrived_is_not_sent_again_unless_the_receiver_keeps_keys() -> None:
+    assert HttpConfig.model_validate(HTTP).when_unsure == "stop"
+    for more in ({"keeps_keys": True}, {"lookup": {"order": "/o", "line": "/l"}}):
+        assert HttpConfig.model_validate({**HTTP, "when_unsure": "send", **more}).when_unsure == "send"

@@ -25,6 +25,7 @@ from scaleinv.config.delivery import BackoffConfig
 from scaleinv.delivery import Clock, Item, Receipt, RejectedError, Result, TryAgainError, deliver, next_try
 
 NOW = datetime(2026, 9, 20, 22, tzinfo=UTC)
+KEEPS = {"when_unsure": "send", "keeps_keys": True}
 CLOCK = Clock(now=lambda: NOW)
 
 
@@ -64,6 +65,15 @@ def test_one_that_fails_does_not_stop_the_others() -> None:
     assert found["b"].next_try is not None
     assert NOW + timedelta(seconds=15) <= found["b"].next_try <= NOW + timedelta(seconds=30)
     assert (found["b"].reason, found["c"].reason) == ("busy", "no")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError("no such file"), UnicodeEncodeError("ascii", "ü", 0, 1, "no"), KeyError("x")]
+)
+def test_what_nobody_has_thought_of_fails_one_document_only(error: Exception) -> None:
+    found = run([item_of(key) for key in "abc"], Place(b=error))
+    assert [result.state for result in found.values()] == ["delivered", "failed", "delivered"]
+    assert type(error).__name__ in (found["b"].reason or "")
 
 
 def test_where_nobody_answers_the_rest_is_not_tried() -> None:
@@ -151,7 +161,7 @@ def box(folder: Path) -> Path:
 def test_killed_while_it_posts(tmp_path: Path) -> None:
     with web_server() as server:
         server.delay = 0.005
-        config = {"kind": "http", "base_url": server.url, "send": "file", "path": "/in/{name}"}
+        config = {"kind": "http", "base_url": server.url, "send": "file", "path": "/in/{name}", **KEEPS}
         kills = killed_again_and_again(box(tmp_path / "box"), config, lambda: len(server.taken))
         assert kills >= 3
         assert server.taken == {f"{n:03d}": b"%d\n" % n * 500 for n in range(N)}
@@ -163,7 +173,7 @@ def test_killed_in_the_middle_of_a_document_of_requests(tmp_path: Path) -> None:
     line = '{"key":"K%d","method":"POST","path":"/o","body":{"n":%d}}\n'
     with web_server() as server:
         server.delay = 0.002
-        config = {"kind": "http", "base_url": server.url, "responses": str(tmp_path / "kept")}
+        config = {"kind": "http", "base_url": server.url, "responses": str(tmp_path / "kept"), **KEEPS}
         (tmp_path / "box" / "todo").mkdir(parents=True)
         (tmp_path / "box" / "todo" / "all").write_text("".join(line % (n, n) for n in range(N)))
         kills = killed_again_and_again(tmp_path / "box", config, lambda: len(server.taken))

@@ -32,6 +32,9 @@ def server() -> Iterator[WebServer]:
         yield running
 
 
+KEEPS = {"when_unsure": "send", "keeps_keys": True}
+
+
 class Naps:
     """A clock on which only sleeping is quick."""
 
@@ -53,7 +56,7 @@ def document(*keys: str) -> Item:
 
 
 def send(server: WebServer, item: Item, folder: Path, naps: Naps | None = None, **options: Any) -> Receipt:
-    config = {"kind": "http", "base_url": server.url, "responses": str(folder), "timeout": 0.5, **options}
+    config = {"kind": "http", "base_url": server.url, "responses": str(folder), "timeout": 0.5, **KEEPS, **options}
     http = Http(HttpConfig.model_validate(config), clock=(naps or Naps()).clock())
     try:
         return http.send(item)
@@ -80,6 +83,21 @@ def test_what_fails_once_is_tried_again_and_taken_once(server: WebServer, tmp_pa
     server.script = [step]
     assert kinds(send(server, document("A", "B"), tmp_path)) == {"A": "taken 45A", "B": "taken 45B"}
     assert set(server.taken) == {"A", "B"}
+
+
+def test_an_answer_that_cannot_be_decoded_is_none(server: WebServer, tmp_path: Path) -> None:
+    broken = (201, {"Content-Encoding": "gzip"})
+    server.script = [broken]
+    assert kinds(send(server, document("A", "B"), tmp_path)) == {"A": "taken 45A", "B": "taken 45B"}
+    server.script = [broken]
+    with pytest.raises(RejectedError, match="DecodingError: it may have arrived"):
+        send(server, document("C"), tmp_path, when_unsure="stop")
+
+
+def test_a_key_of_other_letters_is_sent_in_ascii(server: WebServer, tmp_path: Path) -> None:
+    for key in ("r/Köln/a b.csv", "r/K%C3%B6ln/a b.csv"):
+        send(server, item_of(b"x", "a.csv", key), tmp_path, send="file")
+    assert list(server.arrived) == ["r/K%C3%B6ln/a b.csv", "r/K%25C3%25B6ln/a b.csv"]
 
 
 def test_waits_grow_and_end(server: WebServer, tmp_path: Path) -> None:

@@ -40,7 +40,23 @@ def orders() -> list[dict[str, Any]]:
             "quantity": 1.5 + n % 7,
         }
         for n, (day, promised, received) in enumerate([*made, *ahead])
-    ]  # fmt: skip
+    ] + since_the_count()  # fmt: skip
+
+
+def since_the_count() -> list[dict[str, Any]]:
+    """Of a SKU that was counted two days ago: what came then, what came since, and what is to come."""
+    one = {
+        "line": 1, "vendor_id": "V1", "sku_id": "new", "location_id": "S1", "order_date": AS_OF - dt.timedelta(days=5),
+        "promised_date": AS_OF + dt.timedelta(days=1), "received_date": None, "quantity": 10.0,
+    }  # fmt: skip
+    counted, since = AS_OF - dt.timedelta(days=2), AS_OF - dt.timedelta(days=1)
+    return [
+        one | {"order_id": "n1", "received_date": counted},
+        one | {"order_id": "n2", "received_date": since, "received_quantity": 6.0, "rejected_quantity": 1.0},
+        one | {"order_id": "n3", "received_date": AS_OF},
+        one | {"order_id": "n4", "received_quantity": 6.0},
+        one | {"order_id": "n5", "received_quantity": 12.0},
+    ]
 
 
 def transfers() -> list[dict[str, Any]]:
@@ -53,6 +69,10 @@ def transfers() -> list[dict[str, Any]]:
         inward | {"transfer_id": "t2", "quantity": 5.0, "received_date": AS_OF, "shipped_date": day},
         outward | {"transfer_id": "t3", "quantity": 2.0},
         outward | {"transfer_id": "t4", "quantity": 7.0, "shipped_date": day},  # it has left the shelf's count
+        inward | {"transfer_id": "t5", "quantity": 1.5, "sku_id": "new", "shipped_date": day, "received_date": AS_OF},
+        outward
+        | {"transfer_id": "t6", "quantity": 0.5, "sku_id": "new", "shipped_date": AS_OF, "received_date": AS_OF},
+        outward | {"transfer_id": "t7", "quantity": 4.0, "sku_id": "new", "shipped_date": day, "received_date": day},
     ]
 
 
@@ -62,6 +82,8 @@ def test_the_position_against_a_plain_loop(spark: SparkSession) -> None:
     from scaleinv.features import build
 
     rows = retailer() | {"purchase_orders": orders(), "transfers": transfers()}
+    counted = {"sku_id": "new", "location_id": "S1", "date": AS_OF - dt.timedelta(days=2), "on_hand": 3.0}
+    rows["stock"] = [r for r in rows["stock"] if r["sku_id"] != "new"] + [rows["stock"][0] | counted]
     silver = frames(spark, rows, shuffled=True)
     kept: list[Any] = []
 
@@ -111,5 +133,7 @@ def test_the_position_against_a_plain_loop(spark: SparkSession) -> None:
         assert row["supply_dates"] == sorted(ahead)
     assert found["steady@S1"]["transfer_out"] == 2.0
     assert found["steady@S1"]["reserved"] == 1.0 + 2.0
-    assert found["new@S1"]["supply_dates"] == []
-    assert found["new@S1"]["on_order"] == 0.0
+    since = found["new@S1"]
+    assert since["on_hand"] == counted["on_hand"] + 5.0 + 10.0 + 1.5, "what came after the count is there"
+    assert (since["on_order"], since["supply_units"]) == (4.0, [4.0]), "of an open line the rest, of a closed one none"
+    assert since["transfer_out"] == 0.5, "what left after the count is gone, although it has arrived"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -41,6 +41,8 @@ def test_the_last_decision_counts_and_all_are_kept(book: Book) -> None:
     assert [(r["kind"], r["decision"], r["quantity"]) for r in rows] == [
         ("data_gap", "snooze", None), ("price_jump", "override", 7.250001),
     ]  # fmt: skip
+    assert rows[1]["decided_at"] < rows[0]["decided_at"]
+    assert abs(datetime.now(UTC) - rows[0]["decided_at"]) < timedelta(minutes=5)
     history = decision_history(book, "A@S1", "price_jump")
     assert [(r["version"], r["decision"], r["who"]) for r in history] == [(1, "snooze", "ada"), (2, "override", "ada")]
     assert history[1]["quantity"] == Decimal("7.250001")

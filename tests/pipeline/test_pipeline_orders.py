@@ -22,13 +22,14 @@ from scaleinv.cli import app
 from scaleinv.config import load_config
 from scaleinv.erp import write_documents
 from scaleinv.errors import ConfigError, DataError
-from scaleinv.orderbook import Book, counts, files_of, history, sets_of
+from scaleinv.orderbook import Book, apply, counts, files_of, history, sets_of
 from scaleinv.pipeline import export, replenish
 from scaleinv.pipeline.answer import answer_files
 from scaleinv.pipeline.register import address_of, order_book, register_tonight
 from scaleinv.pipeline.stages import STAGES
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
+from scaleinv.schema.life import Answer
 
 ONE = {"lines": {"s1": 10, "s2": 4}}
 LATER = {"vendor": "V2", "lines": {"s9": 2}, "disposition": "propose"}
@@ -183,9 +184,14 @@ def test_what_no_format_can_say_is_given_up_and_can_be_mended(home: Path) -> Non
     walk = replenished(0, {"lines": {"s1": 0.12345}}, {**ONE, "place": "L2"})
     with pytest.raises(DataError, match="too many decimals"):
         export.work(walk)
-    assert not orders_in(files(home))
+    assert orders_in(files(home)) == {key(0, place="L2"): 1}, "the others go out"
+    with order_book(walk.config) as book:
+        assert counts(book, "r") == {"exported": 1, "held": 1}
+        assert "too many decimals" in history(book, key(0)).events[-1]["why"]
+    assert export.is_intact(walk), "the rest is for a person"
     said = command("orders", "edit", "--env", "test", key(0), "--line", "1", "--quantity", "0.123", "--why", "grams")
     assert "1 changed" in said
+    command("orders", "approve", "--env", "test", key(0), "--who", "ann")
     export.work(walk)
     assert orders_in(files(home)) == {key(0): 1, key(0, place="L2"): 1}
 
@@ -206,6 +212,35 @@ def test_documents_that_are_lost_are_written_again_as_they_were(home: Path) -> N
         export.work(other)
     assert files(home).items() < before.items(), "what is left stays"
     export.work(walk)
+    assert files(home) == before
+
+
+def test_one_set_that_cannot_be_written_does_not_stop_the_others(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    replenished(0, ONE)
+    replenished(1, {**ONE, "place": "L2"})
+
+    def refuse_the_first(lines: Any, *given: Any, **options: Any) -> Any:
+        if options["as_of"] == NIGHT:
+            raise DataError("nobody is named")
+        return write_documents(lines, *given, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(export, "write_documents", refuse_the_first)
+        with pytest.raises(DataError, match="nobody is named"):
+            export.work(walk_of(1))
+    assert orders_in(files(home)) == {key(1, place="L2"): 1}
+    export.work(walk_of(1))
+    assert orders_in(files(home)) == {key(0): 1, key(1, place="L2"): 1}
+
+
+def test_documents_that_were_answered_are_not_written_otherwise(home: Path) -> None:
+    walk = replenished(0, ONE)
+    export.work(walk)
+    before = files(home)
+    with order_book(walk.config) as book:
+        apply(book, [Answer(message_id="m1", kind="taken", order_id=key(0))])
+        assert counts(book, "r") == {"acknowledged": 1}
+    export.work(Walk(load_config("test", overrides=["retailer=r", "export.formats=[csv]"]), NIGHT))
     assert files(home) == before
 
 

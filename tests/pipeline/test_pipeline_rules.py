@@ -11,6 +11,7 @@ import pytest
 from tests.pipeline.test_pipeline_groups import rows
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, by_name, made
 
+from scaleinv.config import load_config
 from scaleinv.config.rules_file import changed_rules
 from scaleinv.errors import ConfigError
 from scaleinv.orderbook import change, register
@@ -81,6 +82,21 @@ def test_an_override_of_tomorrow_does_not_change_tonight(night: Walk) -> None:
     assert by_name(night, "gold/order_proposals") == before
     night_after = replenish.known_beside(Walk(night.config, AS_OF + timedelta(days=1)))
     assert [r["quantity"] for r in night_after.decisions.to_pylist() if r["decision"] == "override"] == [8.0]
+
+
+def test_what_was_away_for_some_nights_is_the_same_exception(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SCALEINV_HOME", str(tmp_path))
+    walk, contract = Walk(load_config("test"), AS_OF), table("gold/exceptions")
+    nights = [AS_OF - timedelta(days=n) for n in (20, 1, 3)]
+    names = {1: ["a"], 3: ["a", "b"], 20: ["c"]}
+    for n, series in names.items():
+        old = AS_OF - timedelta(days=n)
+        found = [{"unique_id": name, "kind": "data_gap", "as_of": old, "first_seen": old} for name in series]
+        walk.lake.overwrite(contract, rows(contract, *found), where={"as_of": old})
+    monkeypatch.setattr(replenish, "nights_of", lambda *_: nights)
+    known = replenish._seen_before(walk)
+    assert known is not None
+    assert sorted((r["unique_id"], r["first_seen"]) for r in known.to_pylist()) == [("a", nights[1]), ("b", nights[2])]
 
 
 def test_the_stage_run_twice_leaves_the_same_tables(night: Walk) -> None:

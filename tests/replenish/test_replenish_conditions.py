@@ -285,3 +285,12 @@ def test_the_version_changes_with_the_meaning_alone() -> None:
 def test_a_number_that_is_none_matches_nothing() -> None:
     rows = [{"on_hand": math.nan, "value": 1.0}]
     assert vectorised("on_hand < 1 or on_hand >= 1 or on_hand = on_hand", rows) == [False]
+
+
+@pytest.mark.parametrize("sign", ["+", "-", "*", "/"])
+def test_a_calculation_without_end_is_refused_and_a_long_one_is_reckoned(sign: str) -> None:
+    with pytest.raises(ConfigError, match="too many calculations"):
+        str(parsed("need" + f"{sign}1" * 990 + ">0"))
+    with pytest.raises(ConfigError, match="too many calculations"):
+        parsed("need+1" + "".join(f"{sign}(1{sign}1)" for _ in range(150)) + ">0")
+    assert vectorised("on_hand" + f"{sign}1" * 200 + " > -1000", [{"on_hand": 1.0, "value": 1.0}]) == [True]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -142,6 +142,28 @@ def test_an_override_stands_above_caps_and_limits_of_rules() -> None:
 def test_what_nothing_can_be_ordered_by_is_not_ordered_by_a_person_either() -> None:
     assert night({"problem": "bad_lead_time"}).propose(known=override(24.0)).lines.num_rows == 0
     assert night({"review": 7}).propose(known=override(24.0)).lines.num_rows == 0  # its vendor takes none tonight
+
+
+@pytest.mark.parametrize("kinds", [("data_gap", "supply_shortage"), ("supply_shortage", "data_gap")])
+def test_of_two_overrides_of_a_series_the_latest_counts(kinds: tuple[str, str]) -> None:
+    at = datetime(2026, 9, 19, 12, tzinfo=UTC)
+    rows = [
+        decided("override", AS_OF, kind=kind, quantity=quantity, decided_at=at + hour * timedelta(hours=1))
+        for hour, (kind, quantity) in enumerate(zip(kinds, (24.0, 7.0), strict=True))
+    ]
+    (line,) = night({}).propose(known=Known(decisions=pa.concat_tables(rows))).lines.to_pylist()
+    assert line["quantity"] == 7.0
+
+
+def test_of_several_nights_before_the_newest_row_counts() -> None:
+    first = _night(0).exceptions
+    second = _night(2, first, on_hand=30.0, on_order=0.0, recent_demand=9.0).exceptions
+    found = _night(3, pa.concat_tables([first, second])).exceptions.to_pylist()
+    assert [(r["kind"], r["first_seen"]) for r in found] == [("negative_stock", AS_OF)], "away for two nights"
+    again = first.set_column(0, first.schema.field(0), pa.array([AS_OF + ONE_DAY], pa.date32()))
+    again = again.set_column(6, "first_seen", pa.array([AS_OF + ONE_DAY], pa.date32())).cast(first.schema)
+    found = _night(3, pa.concat_tables([first, again])).exceptions.to_pylist()
+    assert [r["first_seen"] for r in found] == [AS_OF + ONE_DAY]
 
 
 def test_an_override_ends_and_says_so() -> None:

@@ -180,6 +180,13 @@ def test_limits_of_approval(approval: dict[str, Any], proposed: str) -> None:
         assert row["rule"].startswith("approval_" if row["sku_id"] in proposed else "base@")
 
 
+def test_what_has_no_class_does_not_go_out_by_itself_where_only_some_classes_do() -> None:
+    assert night({"abc": None}).propose(approval={"classes": ["A", "B"]}).lines["disposition"].to_pylist() == [
+        "propose"
+    ]
+    assert night({"abc": None}).propose().lines["disposition"].to_pylist() == ["approve"]
+
+
 def test_a_rule_of_a_higher_priority_overrules_a_limit_of_approval() -> None:
     trusted = {"name": "trusted", "when": "vendor_id = 'V1'", "do": "order", "priority": 5}
     made = night({}, {"sku": "B", "vendor": "V2"}).propose(trusted, approval={"max_line_value": 1})

@@ -133,9 +133,11 @@ class HttpConfig(_Destination):
     """SAP: a path that gives an ``X-CSRF-Token``, to be sent with each request."""
     idempotency_header: str = "Idempotency-Key"
     """Bears the request's key: who keeps it takes a request once, however often it comes."""
-    when_unsure: Literal["send", "stop"] = "send"
-    """A request that may have arrived (no answer, 5xx): send it again, or stop and have a person look. ``send`` is
-    right where the receiver keeps keys, or ``lookup`` is given."""
+    when_unsure: Literal["send", "stop"] = "stop"
+    """A request that may have arrived (no answer, 5xx) and that ``lookup`` cannot find: stop and have a person look,
+    or send it again. ``send`` needs ``keeps_keys``, or ``lookup`` of orders and of lines."""
+    keeps_keys: bool = False
+    """The receiver takes a request once, however often its key comes. Only who runs it can say so."""
     lookup: dict[Literal["order", "line"], Text] = {}
     """A path that finds what a request has made, by ``{key}``, ``{order}``, ``{line}``; it is asked before a request
     that may have arrived is sent again."""
@@ -166,6 +168,11 @@ class HttpConfig(_Destination):
                 raise ValueError("base_url and token_url must begin with https://")
             if parts.username or parts.password or parts.fragment:
                 raise ValueError("base_url and token_url must not name a user: give auth")
+        is_found = self.send == "lines" and {"order", "line"} <= set(self.lookup)
+        if self.when_unsure == "send" and not (self.keeps_keys or is_found):
+            raise ValueError(
+                "when_unsure: send needs keeps_keys: true, or lookup of order and line: else an order may come twice"
+            )
         if self.responses is None and (self.send == "lines" or self.when_unsure == "stop"):
             raise ValueError("give a folder `responses`: without it a killed run does not know what it had sent")
         return self

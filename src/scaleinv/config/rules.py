@@ -132,7 +132,8 @@ def capacity_rules(capacity: Mapping[str, float]) -> list[RuleConfig]:
 
 
 def _not_among(column: str, names: tuple[str, ...]) -> str:
-    return f"not {column} in ({', '.join(map(_text, names))})" if names else "true"
+    """Null is none of them: what is not known does not go out by itself."""
+    return f"{column} is null or not {column} in ({', '.join(map(_text, names))})" if names else "true"
 
 
 def _text(value: str) -> str:

@@ -75,7 +75,7 @@ class OAuth:
         headers = _basic(config.client_id, secret) if config.style == "basic" else {}
         try:
             response = self._post(config.token_url, data=form, headers={"Accept": "application/json", **headers})
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise TryAgainError(f"token server: {type(error).__name__}", unreachable=True) from None
         if response.status_code == 429 or response.status_code >= 500:
             raise TryAgainError(f"token server: status {response.status_code}", unreachable=True)

@@ -59,6 +59,8 @@ def _one(
         if item.attempts + 1 >= backoff.attempts:
             return Result(item.key, "failed", f"given up after {item.attempts + 1} attempts: {error.reason}"), lost
         return Result(item.key, "retry", error.reason, next_try=_later(item, error, clock, backoff)), lost
+    except Exception as error:  # of this document only: the others are to arrive
+        return Result(item.key, "failed", f"{type(error).__name__}: {error}"), None
     return Result(item.key, "delivered", receipt=receipt), None
 
 

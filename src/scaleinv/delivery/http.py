@@ -17,6 +17,8 @@ from scaleinv.delivery.request import Requests, Response
 
 _LISTS: Final = ("results", "value", "data", "items", "records")
 
+_PLAIN: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
+
 _NOT_ASKED: Final = Response(424, {}, b"not sent: the order itself was not taken")
 
 
@@ -40,7 +42,7 @@ class Http:
             pass
         path = self.config.path.replace("{name}", quote(item.name))
         headers = {
-            self.config.idempotency_header: item.key,
+            self.config.idempotency_header: _in_ascii(item.key),
             "Content-Type": item.media_type,
             "Content-Length": str(item.size()),
             "X-Content-SHA256": item.sha256,
@@ -77,7 +79,7 @@ class Http:
 
     def _line(self, line: Line, unsure: bool) -> Response:
         headers = {
-            self.config.idempotency_header: line.key,
+            self.config.idempotency_header: line.key,  # plain characters: see lines
             "Content-Type": "application/json",
             "Accept": "application/json",
         }
@@ -103,6 +105,11 @@ class Http:
             return Response(200, {}, json.dumps(found).encode(), already=True) if found is not None else None
 
         return look_up
+
+
+def _in_ascii(key: str) -> str:
+    """A header takes nothing else; two keys stay two."""
+    return quote(key, safe=_PLAIN)
 
 
 def _unmade(journal: Journal) -> set[str]:

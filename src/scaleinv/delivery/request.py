@@ -148,7 +148,7 @@ class Requests:
                 return _Failure(
                     f"cannot be reached: {type(error).__name__} {error}".rstrip(), unsure=False, unreachable=True
                 )
-            except httpx.TransportError as error:
+            except httpx.RequestError as error:  # an answer that cannot be decoded is none, too
                 return _Failure(f"no answer: {type(error).__name__}", unsure=True)
             if again and self._renewed(response):
                 continue
@@ -167,7 +167,7 @@ class Requests:
         headers = {**own, **self._auth.headers(), "X-CSRF-Token": "Fetch"}
         try:
             response = self._answer("GET", self._config.csrf or "", b"", headers)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise TryAgainError(f"CSRF token: {type(error).__name__}", unreachable=True) from None
         token = response.headers.get("x-csrf-token")
         return {"X-CSRF-Token": token} if token and token.isprintable() else {}
@@ -186,7 +186,7 @@ class Requests:
         """The whole answer, within the time-out.
 
         Raises:
-            httpx.TransportError: none, or only a part of one.
+            httpx.RequestError: none, or only a part of one.
         """
         self._take_turn()
         clock, config = self._clock, self._config

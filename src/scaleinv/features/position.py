@@ -26,7 +26,8 @@ def stock_position(
 ) -> DataFrame:
     """``gold/stock_position`` without as_of: the latest stock record of each series, and what is on its way.
 
-    A series without a stock record has zeros and a null ``stock_date``: what to do then is not decided here. Nor is
+    What came after the stock record, up to tonight, is on hand; what left after it is gone (``transfer_out``). A series
+    without a stock record has zeros and a null ``stock_date``: what to do then is not decided here. Nor is
     what comes too late to help: that depends on the policy, so what is due when is said day by day.
 
     Args:
@@ -40,8 +41,10 @@ def stock_position(
     lines = _counted(supply, chances, as_of)
     coming = lines.select(*_KEY, "due", "units", "overdue", "counted", F.lit(0).cast(_EXACT).alias("moved"))
     found = facts.select("group_id", "unique_id", *_KEY).join(latest, _KEY, "left")
+    came = supply.select(*_KEY, "received_date", "came")
     if "transfers" in silver:
-        moves = silver["transfers"].where(F.col("received_date").isNull())
+        every = silver["transfers"]
+        moves = every.where(_is_open(as_of))
         units = F.col("quantity").cast(_EXACT)
         none = F.lit(0).cast(_EXACT)
         due = F.coalesce("promised_date", F.lit(as_of)).alias("due")
@@ -49,16 +52,17 @@ def stock_position(
             *_KEY, due, units.alias("units"), none.alias("overdue"), units.alias("counted"), units.alias("moved")
         )
         coming = coming.unionByName(inward)
-        found = found.join(_outward(moves, latest), _KEY, "left")
+        came = came.unionByName(every.select(*_KEY, "received_date", units.alias("came")))
+        found = found.join(_outward(every, latest), _KEY, "left")
     else:
         found = found.withColumn("_out", F.lit(None).cast(_EXACT))
-    found = found.join(_summed(coming, as_of), _KEY, "left")
+    found = found.join(_summed(coming, as_of), _KEY, "left").join(_came_since(came, latest, as_of), _KEY, "left")
     stock = {name: F.coalesce(F.col(f"_stock.{name}"), F.lit(0.0)) for name in _STOCK}
     out = _number("_out")
     return found.select(
         "group_id",
         "unique_id",
-        stock["on_hand"].alias("on_hand"),
+        (stock["on_hand"] + _number("_came")).alias("on_hand"),
         _number("_counted").alias("on_order"),
         (stock["reserved"] + out).alias("reserved"),
         stock["backorders"].alias("backorders"),
@@ -75,6 +79,8 @@ def stock_position(
 def open_supply(silver: Mapping[str, DataFrame], lead_times: DataFrame) -> DataFrame:
     """Every line of the ERP's orders with the day it is due; those that came with it too: they are the record.
 
+    ``units`` are still to come of a line that is open, and ``came`` those that stayed of one that is closed.
+
     A vendor that has promised nothing is expected after its mean lead time.
     """
     days = F.sequence(F.lit(0), F.size("probability") - 1)
@@ -83,8 +89,11 @@ def open_supply(silver: Mapping[str, DataFrame], lead_times: DataFrame) -> DataF
     )
     lead = lead_times.select("vendor_id", F.ceil(F.round(mean, 6)).cast("int").alias("_lead"))
     due = F.coalesce("promised_date", F.date_add("order_date", F.col("_lead")))
+    units = F.greatest(F.col("quantity") - F.coalesce("received_quantity", F.lit(0.0)), F.lit(0.0))
+    stayed = F.coalesce("received_quantity", "quantity") - F.coalesce("rejected_quantity", F.lit(0.0))
     return silver["purchase_orders"].join(F.broadcast(lead), "vendor_id", "left").select(
-        *_KEY, "vendor_id", "received_date", due.alias("due"), F.col("quantity").cast(_EXACT).alias("units")
+        *_KEY, "vendor_id", "received_date", due.alias("due"), units.cast(_EXACT).alias("units"),
+        F.greatest(stayed, F.lit(0.0)).cast(_EXACT).alias("came"),
     )  # fmt: skip
 
 
@@ -118,7 +127,7 @@ def _counted(supply: DataFrame, chances: DataFrame | None, as_of: date) -> DataF
     """Open lines: units, of these overdue, and how many count."""
     late = F.datediff(F.lit(as_of), "due")
     is_late = F.coalesce(late > 0, F.lit(False))
-    lines = supply.where(F.col("received_date").isNull())
+    lines = supply.where(_is_open(as_of) & (F.col("units") > 0))
     chance = F.lit(1.0)
     if chances is not None:
         lines = lines.join(F.broadcast(chances), "vendor_id", "left")
@@ -149,13 +158,24 @@ def _summed(coming: DataFrame, as_of: date) -> DataFrame:
     )  # fmt: skip
 
 
+def _came_since(came: DataFrame, latest: DataFrame, as_of: date) -> DataFrame:
+    """What a location's last stock record does not hold yet; without a record nothing is known."""
+    is_new = (F.col("received_date") > F.col("_stock.date")) & (F.col("received_date") <= F.lit(as_of))
+    return came.join(latest, _KEY).where(is_new).groupBy(*_KEY).agg(F.sum("came").alias("_came"))
+
+
 def _outward(moves: DataFrame, latest: DataFrame) -> DataFrame:
-    """What a location has still to give: not sent yet, or after its last stock record."""
+    """What a location has still to give: not sent yet, or after its last stock record, whether it has come or not."""
+    left = F.coalesce("shipped_date", "received_date")
     giver = moves.select(
-        "sku_id", F.col("from_location_id").alias("location_id"), "shipped_date", F.col("quantity").cast(_EXACT)
+        "sku_id", F.col("from_location_id").alias("location_id"), left.alias("_left"), F.col("quantity").cast(_EXACT)
     )
-    is_there = F.col("shipped_date").isNull() | F.coalesce(F.col("shipped_date") > F.col("_stock.date"), F.lit(False))
+    is_there = F.col("_left").isNull() | F.coalesce(F.col("_left") > F.col("_stock.date"), F.lit(False))
     return giver.join(latest, _KEY, "left").where(is_there).groupBy(*_KEY).agg(F.sum("quantity").alias("_out"))
+
+
+def _is_open(as_of: date) -> Column:
+    return F.col("received_date").isNull() | (F.col("received_date") > F.lit(as_of))
 
 
 def _number(name: str) -> Column:

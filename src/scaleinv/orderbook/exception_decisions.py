@@ -21,6 +21,7 @@ _SCHEMA: Final = pa.schema(
     [
         ("unique_id", pa.string()), ("kind", pa.string()), ("decision", pa.string()), ("until", pa.date32()),
         ("quantity", pa.float64()), ("who", pa.string()), ("note", pa.string()),
+        ("decided_at", pa.timestamp("us", "UTC")),
     ]
 )  # fmt: skip
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -30,7 +31,17 @@ if TYPE_CHECKING:
 _LOG = "gold/export_log"
 _NUMBERED = ("x12-850", "edifact-orders", "idoc", "preqcr")
 """Formats whose messages have control numbers, by which a 997, CONTRL or IDoc status speaks of them."""
+_ROUNDS = 20
+"""Tries without the orders that no document can say: an error names the first five."""
 _DIGITS = {"quantity": 6, "unit_cost": 4, "value": 2}
+
+
+class _GivenUpError(DataError):
+    """A set is not written; ``holds``: orders of it are held, the others may go out."""
+
+    def __init__(self, error: DataError, *, holds: bool) -> None:
+        super().__init__(str(error))
+        self.holds = holds
 
 
 def work(walk: Walk) -> Outcome:
@@ -43,24 +54,48 @@ def work(walk: Walk) -> Outcome:
 def export(walk: Walk) -> int:
     """Orders that were approved up to tonight go out, each in one set; returns how many sets were new.
 
+    An order that no document can say is held, and the others go out.
+
     Raises:
-        DataError: a format cannot say an order without cutting; its set is given up, nothing of it is published.
+        DataError: a format cannot say an order without cutting, or documents are lost; all else is out by then.
     """
+    from scaleinv.orderbook import sets_of
+
+    problems: list[str] = []
+    n_new, goes_on = 0, True
+    with order_book(walk.config) as book:
+        for _ in range(_ROUNDS):
+            n_written, goes_on = _export_once(walk, book, problems)
+            n_new += n_written
+            if not goes_on:
+                break
+        sets = [part for part in sets_of(book, walk.config.retailer) if part.as_of <= walk.as_of]
+        for night in sorted({part.as_of for part in sets if not part.is_logged} | {walk.as_of}):
+            _log(walk, book, night)
+    if problems:
+        raise DataError("\n".join(dict.fromkeys(problems)))
+    return n_new
+
+
+def _export_once(walk: Walk, book: Book, problems: list[str]) -> tuple[int, bool]:
+    """Sets that were written, and whether orders were held, so that the others can go out in the next round."""
     from scaleinv.orderbook import claim, sets_of
 
-    retailer = walk.config.retailer
-    with order_book(walk.config) as book:
-        claim(book, retailer, walk.as_of)
-        sets = [part for part in sets_of(book, retailer) if part.as_of <= walk.as_of]
-        new = [part for part in sets if part.is_open]
-        for part in sets:
+    claim(book, walk.config.retailer, walk.as_of)
+    n_written, goes_on = 0, False
+    for part in [part for part in sets_of(book, walk.config.retailer) if part.as_of <= walk.as_of]:
+        try:
             if part.is_open:
                 _write_new(walk, book, part)
+                n_written += 1
             elif part.as_of == walk.as_of:
                 _write_again(walk, book, part)
-        for night in sorted({part.as_of for part in sets if not part.is_logged or part.is_open} | {walk.as_of}):
-            _log(walk, book, night)
-    return len(new)
+        except _GivenUpError as error:
+            problems.append(str(error))
+            goes_on = goes_on or error.holds
+        except DataError as error:
+            problems.append(str(error))
+    return n_written, goes_on
 
 
 def is_intact(walk: Walk) -> bool:
@@ -100,13 +135,16 @@ def folder_of(walk: Walk, part: DocumentSet) -> Path:
 
 
 def _write_new(walk: Walk, book: Book, part: DocumentSet) -> None:
-    from scaleinv.orderbook import close, release
+    from scaleinv.orderbook import change, close, lines_of_set, release
 
     try:
         rows = _write(walk, book, part, folder_of(walk, part))
     except DataError as error:
+        why = f"its documents cannot be written: {str(error).splitlines()[0]}"
+        named = set(lines_of_set(book, part)["order_id"].to_pylist()) & set(re.findall(r"[\w-]+", str(error)))
         release(book, part, why=str(error).splitlines()[0])
-        raise
+        held = change(book, named, "held", who="scaleinv", why=why).done if named else ()
+        raise _GivenUpError(error, holds=bool(held)) from error
     close(book, part, _outbox_rows(walk, part, rows), numbers=_control_numbers(folder_of(walk, part), rows))
     walk.progress.say(f"{len(rows)} files in {folder_of(walk, part)}")
 

@@ -21,6 +21,7 @@ from scaleinv.schema import table
 
 _BESIDE = ("gold/features", {"demand_mean_7": "recent_demand", "days_since_sale": "days_since_sale"})
 """Table -> its column, by the name that rules and exceptions know it by."""
+_SEEN = ["unique_id", "kind"]
 
 
 def work(walk: Walk) -> Outcome:
@@ -73,21 +74,29 @@ def parts_of(walk: Walk) -> Iterator[Part]:
 
 
 def known_beside(walk: Walk) -> Known:
-    """Own orders, units of order, decisions, the night before and offers, as far as they are there."""
+    """Own orders, units of order, decisions, exceptions of earlier nights and offers, as far as they are there."""
     packs = walk.lake.read(table("silver/packs")) if walk.lake.exists(table("silver/packs")) else None
-    night = _night_before(walk, "replenish")
-    exceptions = table("gold/exceptions")
-    before = None
-    if night is not None and walk.lake.exists(exceptions):
-        before = walk.lake.read(exceptions, where={"as_of": night})
     return Known(
         own=own_orders_of(walk),
         packs=packs,
         decisions=decisions_of(walk),
-        before=before,
+        before=_seen_before(walk),
         found=shipment_exceptions(walk),
         market=market_of(walk),
     )
+
+
+def _seen_before(walk: Walk) -> pa.Table | None:
+    """Exceptions of the nights that are remembered, of each series and kind the newest row: no more than there are."""
+    exceptions = table("gold/exceptions")
+    kept: pa.Table | None = None
+    for night in _nights_before(walk, "replenish") if walk.lake.exists(exceptions) else []:
+        rows = walk.lake.read(exceptions, columns=["as_of", *_SEEN, "first_seen"], where={"as_of": night})
+        if kept is not None:
+            new = rows.join(kept.select(_SEEN), _SEEN, join_type="left anti")
+            rows = pa.concat_tables([kept, new], promote_options="default")
+        kept = rows.combine_chunks()
+    return kept
 
 
 def _say(walk: Walk, lines: pa.Table) -> None:
@@ -101,9 +110,13 @@ def _say(walk: Walk, lines: pa.Table) -> None:
 
 
 def _night_before(walk: Walk, stage: str) -> date | None:
-    """The last night before this one for which a stage was done, not longer ago than exceptions are remembered."""
+    return next(iter(_nights_before(walk, stage)), None)
+
+
+def _nights_before(walk: Walk, stage: str) -> list[date]:
+    """For which a stage was done, not longer ago than exceptions are remembered; the last one first."""
     first = walk.as_of - timedelta(days=walk.config.replenish.exceptions.forget_days)
-    return max((night for night in nights_of(walk.lake, stage) if first <= night < walk.as_of), default=None)
+    return sorted((night for night in nights_of(walk.lake, stage) if first <= night < walk.as_of), reverse=True)
 
 
 def _with_more(walk: Walk, series: pa.Table, group_id: str, before: date | None) -> pa.Table:

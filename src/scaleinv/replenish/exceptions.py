@@ -102,7 +102,7 @@ def line_exceptions(lines: Lines, changes: Changes, said: Verdict, over: Mapping
 
 
 def unfit_exceptions(facts: Facts, quantity: _Floats, rows: NDArray[np.int64], packs: pa.Table) -> pa.Table:
-    """Orders that cannot be said in the vendor's unit: nothing is ordered, and nothing rounded."""
+    """Orders that cannot be said in the vendor's unit: they stay in units of stock, and nothing is rounded."""
     known = pc.binary_join_element_wise(packs["vendor_id"], packs["sku_id"], "\x1f")
     at = pa.array(rows)
     asked = pc.binary_join_element_wise(facts["vendor_id"].take(at), facts["sku_id"].take(at), "\x1f")
@@ -111,7 +111,7 @@ def unfit_exceptions(facts: Facts, quantity: _Floats, rows: NDArray[np.int64], p
              for name in ("stock_units", "order_units", "order_unit")]  # fmt: skip
     detail = joined(
         spelled(quantity[rows]), " ", facts["unit"].take(at), " come out uneven: ", words[0], " of stock are ",
-        words[1], " ", words[2], "; nothing is ordered",
+        words[1], " ", words[2], "; ordered in units of stock",
     )  # fmt: skip
     value = quantity[rows] * facts.number("unit_cost")[rows]
     return found_table(facts, [("unit_does_not_fit", rows, detail, value)])

@@ -20,6 +20,7 @@ DECISIONS: Final = pa.schema(
     [
         ("unique_id", pa.string()), ("kind", pa.string()), ("decision", pa.string()), ("until", pa.date32()),
         ("quantity", pa.float64()), ("who", pa.string()), ("note", pa.string()),
+        ("decided_at", pa.timestamp("us", "UTC")),
     ]
 )  # fmt: skip
 """The last decision of persons on each series and kind, as ``orderbook`` keeps them; ``until`` is its last night."""
@@ -40,7 +41,7 @@ def filed(
         found: ``FOUND`` of all parts, a series and kind once.
         as_of: the night.
         config: queues, and how long something may be away and come back as the same.
-        before: ``gold/exceptions`` of the night before.
+        before: ``gold/exceptions`` of earlier nights; of a series and kind the newest row counts.
         decisions: ``DECISIONS``; those that have ended change nothing.
     """
     found = pa.concat_tables([found, _expired(decisions, as_of, config)]).combine_chunks()
@@ -79,6 +80,7 @@ def _first_seen(keys: pa.Array, before: pa.Table | None, as_of: date, config: Ex
             pc.greater_equal(before["as_of"], pa.scalar(as_of - timedelta(days=config.forget_days))),
         )
     )
+    recent = recent.sort_by([("as_of", "descending")]).combine_chunks()  # the first one that is found is the newest
     at = pc.index_in(keys, value_set=_keys(recent))
     return pc.coalesce(recent["first_seen"].combine_chunks().take(at), tonight)
 

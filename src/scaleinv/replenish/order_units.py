@@ -22,7 +22,7 @@ _MEASURED: Final = sorted(code for code, unit in REC20.items() if not unit.endsw
 
 @dataclass(frozen=True)
 class OrderUnits:
-    """Of every line, ``(n,)``; null where the unit of order is the unit of stock."""
+    """Of every line, ``(n,)``; null where the unit of order is the unit of stock, or it does not come out even."""
 
     quantity: pa.Array
     unit: pa.Array
@@ -58,8 +58,9 @@ def order_units(facts: Facts, quantity: NDArray[np.float64], packs: pa.Table | N
     whole, rest = np.divmod(np.where(is_small, micro, 0) * most, held)
     is_measured = pc.is_in(unit, value_set=pa.array(_MEASURED)).to_numpy(zero_copy_only=False)
     fits = is_small & (rest == 0) & (whole % np.where(is_measured, 1000, _MICRO) == 0)
+    is_said = has_pack & fits
     return OrderUnits(
-        pa.array(whole / _MICRO, mask=~has_pack), pc.if_else(pa.array(has_pack), unit, pa.scalar(None, pa.string())),
+        pa.array(whole / _MICRO, mask=~is_said), pc.if_else(pa.array(is_said), unit, pa.scalar(None, pa.string())),
         np.asarray(fits | ~has_pack, dtype=bool),
     )  # fmt: skip
 

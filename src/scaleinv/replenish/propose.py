@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date
 
 import numpy as np
@@ -51,7 +51,7 @@ class Known:
     decisions: pa.Table = field(default_factory=DECISIONS.empty_table)
     """What persons have decided (``filing.DECISIONS``)."""
     before: pa.Table | None = None
-    """``gold/exceptions`` of the night before."""
+    """``gold/exceptions`` of earlier nights: as_of, unique_id, kind, first_seen."""
     found: pa.Table = field(default_factory=FOUND.empty_table)
     """Exceptions of others (``exceptions.FOUND``), a series and kind once: of shipments."""
     market: Market | None = None
@@ -96,12 +96,16 @@ class _Night:
 
     @property
     def overrides(self) -> Overrides | None:
-        """Quantities that persons have set, of those that count tonight."""
+        """Quantities that persons have set, of those that count tonight; of several on a series the latest one."""
         rows = self.known.decisions
         counts = pc.and_(pc.equal(rows["decision"], OVERRIDE), pc.greater_equal(rows["until"], pa.scalar(self.as_of)))
-        rows = rows.filter(counts).sort_by([("unique_id", "ascending"), ("kind", "ascending")]).combine_chunks()
+        order = [("unique_id", "ascending"), ("decided_at", "descending"), ("kind", "ascending")]
+        rows = rows.filter(counts).sort_by(order).combine_chunks()
         if not rows.num_rows:
             return None
+        ids = rows["unique_id"].combine_chunks()
+        first = np.unique(pc.index_in(ids, value_set=ids).to_numpy(zero_copy_only=False))
+        rows = rows.take(pa.array(first)).combine_chunks()
         ids = rows["unique_id"].combine_chunks()
         return Overrides(ids, np.nan_to_num(rows["quantity"].to_numpy().astype(np.float64)))
 
@@ -160,7 +164,6 @@ def propose(
     fits = order_units(lines.facts, changes.quantity, night.known.packs).fits
     if night.known.packs is not None and not fits.all():
         found.append(unfit_exceptions(lines.facts, changes.quantity, np.flatnonzero(~fits), night.known.packs))
-        changes = replace(changes, quantity=np.where(fits, changes.quantity, 0.0))
     lines = repriced(made_by, market, changes.quantity)
     said = _said(lines, changes, night)
     made = order_lines(

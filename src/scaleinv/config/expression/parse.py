@@ -25,6 +25,8 @@ from scaleinv.schema.facts import FACT_OF, Fact, Kind
 
 _DEEPEST: Final = 40
 """Brackets and signs within each other: Python's own stack is not to be the limit."""
+_MOST: Final = 200
+"""Calculations in one condition: each lies within the next, so Python's stack would be the limit, here and later."""
 _ORDERED: Final = ("<", "<=", ">", ">=")
 
 
@@ -44,7 +46,7 @@ def parsed(source: str, kind: Kind = "flag") -> Node:
 class _Reader:
     def __init__(self, source: str, columns: Mapping[str, Fact]) -> None:
         self._source, self._columns = source, columns
-        self._words, self._next, self._depth = words(source), 0, 0
+        self._words, self._next, self._depth, self._made = words(source), 0, 0, 0
 
     def whole(self, kind: Kind) -> Node:
         first = self._word
@@ -148,6 +150,7 @@ class _Reader:
             self._next += 1
             second = self._word
             right = self._product()
+            self._more(sign)
             if sign.text == "-" and node.kind == right.kind == "date":
                 node = Calculation("-", node, right)
                 continue
@@ -164,6 +167,7 @@ class _Reader:
             self._next += 1
             second = self._word
             right = self._unary()
+            self._more(sign)
             self._want(node, "number", first)
             self._want(right, "number", second)
             node = Calculation("*" if sign.text == "*" else "/", node, right)
@@ -251,6 +255,11 @@ class _Reader:
         self._depth += 1
         if self._depth > _DEEPEST:
             self._refuse("brackets lie too deep within each other", expected=f"at most {_DEEPEST}")
+
+    def _more(self, sign: Word) -> None:
+        self._made += 1
+        if self._made > _MOST:
+            self._refuse("there are too many calculations in one condition", sign, expected=f"at most {_MOST}")
 
     def _want(self, node: Node, kind: Kind, at: Word) -> None:
         if node.kind != kind:
