@@ -342,13 +342,13 @@ def as_odoo(orders: list[list[Row]], code: Code) -> Iterator[bytes]:
         items = [
             [0, 0, {"sequence": x["line"], "product_id": int(code("sku", x["sku_id"])),
                     "product_qty": number(x["quantity"]), "product_uom_id": int(code("unit", x["unit"])),
-                    "price_unit": number(x["unit_cost"]), "date_planned": f"{x['delivery_date']} 00:00:00"}]
+                    "price_unit": number(x["unit_cost"]), "date_planned": f"{x['delivery_date']} 12:00:00"}]
             for x in lines
         ]  # fmt: skip
         order = {
             "partner_id": int(code("vendor", r["vendor_id"])), "partner_ref": r["order_id"],
             "currency_id": int(code("currency", r["currency"])),
-            "picking_type_id": int(code("location", r["location_id"])), "date_order": f"{r['order_date']} 00:00:00",
+            "picking_type_id": int(code("location", r["location_id"])), "date_order": f"{r['order_date']} 12:00:00",
             "order_line": items,
         }  # fmt: skip
         return request(r["order_id"], "/json/2/purchase.order/create", {"vals_list": [order]})

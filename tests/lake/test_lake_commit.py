@@ -36,7 +36,8 @@ def stock(as_of: dt.date, group: str, *series: str, on_hand: float = 1.0) -> pa.
     rows = [
         {
             "as_of": as_of, "group_id": group, "unique_id": one, "on_hand": on_hand, "on_order": 0.0,
-            "reserved": 0.0, "backorders": 0.0, "stock_date": as_of,
+            "reserved": 0.0, "backorders": 0.0, "stock_date": as_of, "on_order_overdue": 0.0,
+            "on_order_discount": 0.0, "transfer_in": 0.0, "transfer_out": 0.0,
         }
         for one in series
     ]  # fmt: skip

@@ -39,7 +39,8 @@ def lake(config: Config) -> Lake:
 def stock(night: dt.date, group: str, *series: str) -> pa.Table:
     rows = [
         {
-            "as_of": night, "group_id": group, "unique_id": one, "on_hand": 1.0, "on_order": 0.0, "reserved": 0.0,
+            "as_of": night, "group_id": group, "unique_id": one, "on_order_overdue": 0.0, "on_order_discount": 0.0,
+            "transfer_in": 0.0, "transfer_out": 0.0, "on_hand": 1.0, "on_order": 0.0, "reserved": 0.0,
             "backorders": 0.0, "stock_date": night,
         }
         for one in series

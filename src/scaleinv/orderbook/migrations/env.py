@@ -4,6 +4,9 @@ from alembic import context
 
 from scaleinv.orderbook.database import METADATA
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True)
-with context.begin_transaction():
-    context.run_migrations()
+if hasattr(context, "config"):  # it has one while migrations run; whoever else imports this gets nothing done
+    context.configure(
+        connection=context.config.attributes["connection"], target_metadata=METADATA, render_as_batch=True
+    )
+    with context.begin_transaction():
+        context.run_migrations()
