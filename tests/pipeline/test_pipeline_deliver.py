@@ -142,7 +142,10 @@ def test_a_destination_that_is_configured_no_more_is_named(home: Path) -> None:
 
 
 def web(url: str, home: Path) -> list[str]:
-    place = {"kind": "http", "base_url": url, "formats": ["sap-order"], "responses": str(home / "kept"), "tries": 1}
+    place = {
+        "kind": "http", "base_url": url, "formats": ["sap-order"], "responses": str(home / "kept"), "tries": 1,
+        "when_unsure": "send", "keeps_keys": True,
+    }  # fmt: skip
     return settings("csv", "sap-order", **{
         "delivery.destinations": {"sap": place}, "delivery.backoff": {"first": 0.001, "longest": 0.001},
     })  # fmt: skip
