@@ -160,7 +160,7 @@ def box(folder: Path) -> Path:
 @pytest.mark.slow
 def test_killed_while_it_posts(tmp_path: Path) -> None:
     with web_server() as server:
-        server.delay = 0.005
+        server.delay = 0.02
         config = {"kind": "http", "base_url": server.url, "send": "file", "path": "/in/{name}", **KEEPS}
         kills = killed_again_and_again(box(tmp_path / "box"), config, lambda: len(server.taken))
         assert kills >= 3
@@ -172,7 +172,7 @@ def test_killed_while_it_posts(tmp_path: Path) -> None:
 def test_killed_in_the_middle_of_a_document_of_requests(tmp_path: Path) -> None:
     line = '{"key":"K%d","method":"POST","path":"/o","body":{"n":%d}}\n'
     with web_server() as server:
-        server.delay = 0.002
+        server.delay = 0.02
         config = {"kind": "http", "base_url": server.url, "responses": str(tmp_path / "kept"), **KEEPS}
         (tmp_path / "box" / "todo").mkdir(parents=True)
         (tmp_path / "box" / "todo" / "all").write_text("".join(line % (n, n) for n in range(N)))

@@ -52,8 +52,11 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None: ...
 
     def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        server = self.server
+        length = int(self.headers.get("Content-Length", 0))
+        body, server = self.rfile.read(length), self.server
+        if len(body) < length:  # the sender died meanwhile: nobody takes half a request
+            self.close_connection = True
+            return None
         with server.lock:
             server.requests.append((self.command, self.path, dict(self.headers), body))
         if self.path == "/token":
