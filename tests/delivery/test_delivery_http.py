@@ -247,7 +247,7 @@ def test_a_run_killed_in_the_middle_of_a_request_stops_too(server: WebServer, tm
 
 def test_requests_keep_to_the_rate(server: WebServer, tmp_path: Path) -> None:
     naps = Naps()
-    send(server, document("A", "B", "C", "D"), tmp_path, naps, requests_per_second=2.0)
+    send(server, document("A", "B", "C", "D"), tmp_path, naps, requests_per_second=2.0, timeout=30.0)
     assert sum(naps.slept) == pytest.approx(0.5 + 1.0 + 1.5, abs=0.3)  # sleeping takes no time here
 
 

@@ -17,7 +17,7 @@ from scaleinv.config import load_config
 from scaleinv.orderbook import opened
 from scaleinv.orderbook.carried import CARRIED
 from scaleinv.orderbook.shipment_intake import record
-from scaleinv.pipeline.arrivals import ARRIVALS, Coming, coming, in_order_units, with_arrivals
+from scaleinv.pipeline.arrivals import ARRIVALS, Coming, coming, foreseen, in_order_units, with_arrivals
 from scaleinv.pipeline.erp_arrivals import erp_moves
 from scaleinv.pipeline.shipment_exceptions import by_series
 from scaleinv.schema import table as schema_of
@@ -193,7 +193,10 @@ def test_where_goods_go_is_known_by_the_places_of_the_configuration(tmp_path: Pa
             event("HERE", "arrived", 3, place="GLN-1"),
         ]  # fmt: skip
         record(book, said, received_at=due)
-        found = coming(book, config.model_copy(update={"retailer": "r"}), as_of=dt.date(2026, 2, 1)).arrivals
+        config = config.model_copy(update={"retailer": "r"})
+        seen = foreseen(book, config, as_of=dt.date(2026, 2, 1))
+        assert seen is not None
+        found = coming(seen, config).arrivals
     told = {row["quantity"]: (row["location_id"], row["is_gone"]) for row in found.to_pylist()}
     assert told == {1.0: ("L2", False), 2.0: (None, True), 4.0: (None, False)}
 

@@ -389,13 +389,9 @@ def forecasts(
 @app.command(rich_help_panel="Take away")
 def policies(out: Out, env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Conf = None) -> None:
     """Safety stock, reorder point and order quantity of every SKU-location, with their parts."""
-    _table_to(out, "gold/policies", _Options(env, as_of, set_, conf))
-
-
-def _table_to(out: Path, name: str, options: _Options) -> None:
     from scaleinv.pipeline.takeaway import write_table
 
-    rows = write_table(options.walk(), name, out)
+    rows = write_table(walk_of(env, as_of, set_, conf), "gold/policies", out)
     typer.echo(f"{rows:,} rows in {out}")
 
 

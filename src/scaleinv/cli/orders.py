@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Sets
+from scaleinv.cli.options import AsOf, Conf, DryRun, Env, Sets, walk_of
 from scaleinv.errors import ConfigError, DataError, explain
 
 if TYPE_CHECKING:
@@ -51,9 +51,10 @@ def _lines(
         return
     if out is None:
         raise ConfigError(explain("--out is missing", do="name a Parquet file, or a command: scaleinv orders --help"))
-    from scaleinv.cli.commands import _Options, _table_to
+    from scaleinv.pipeline.takeaway import write_table
 
-    _table_to(out, "gold/order_proposals", _Options(env, as_of, set_, conf))
+    rows = write_table(walk_of(env, as_of, set_, conf), "gold/order_proposals", out)
+    typer.echo(f"{rows:,} rows in {out}")
 
 
 @orders.command("list")

@@ -7,8 +7,7 @@ from typing import Annotated
 
 import typer
 
-from scaleinv.cli.options import AsOf, Conf, Env, Sets
-from scaleinv.errors import ConfigError, explain
+from scaleinv.cli.options import AsOf, Conf, Env, Sets, walk_of
 
 vendors = typer.Typer(help="How well vendors delivered.", no_args_is_help=True)
 
@@ -28,17 +27,7 @@ def scorecard(
     conf: Conf = None,
 ) -> None:
     """Writes the scorecard of a vendor, or of all, as a page."""
-    from scaleinv.config import load_config
     from scaleinv.pipeline.scorecard import write_scorecard
-    from scaleinv.pipeline.walk import Walk
 
-    config = load_config(env, overrides=set_ or (), folder=conf)
-    day = as_of.date() if as_of is not None else None
-    if day is None and config.synthetic is not None:
-        from scaleinv.synthetic import last_day
-
-        day = last_day(config.synthetic)
-    if day is None:
-        raise ConfigError(explain("--as-of is missing", expected="a night whose features were built", do="add it"))
-    number = write_scorecard(Walk(config, day), out, vendor)
+    number = write_scorecard(walk_of(env, as_of, set_, conf), out, vendor)
     typer.echo(f"{number} vendors in {out}")

@@ -36,7 +36,7 @@ class Folder:
             except FileExistsError:
                 partial.unlink()
                 return self._there(item, target)
-            _sync(target.parent)
+            sync_folder(target.parent)
         except OSError as error:
             raise TryAgainError(f"{target}: {error.strerror or error}") from error
         return Receipt(item.key, str(target))
@@ -84,7 +84,8 @@ def _publish(partial: Path, target: Path) -> None:
         partial.unlink()
 
 
-def _sync(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """What was renamed or made in it is on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 from typing import IO, Any
 
+from scaleinv.delivery.folder import sync_folder
 from scaleinv.delivery.item import Item
 from scaleinv.delivery.request import Response
 
@@ -27,7 +28,7 @@ class Journal:
         folder.mkdir(parents=True, exist_ok=True)
         self._file: IO[bytes] = self.path.open("ab")
         os.fsync(self._file.fileno())
-        _sync(folder)
+        sync_folder(folder)
 
     def __enter__(self) -> Journal:
         return self
@@ -87,11 +88,3 @@ def _body(response: Response) -> Any:
         return json.loads(response.body)
     except (ValueError, RecursionError):
         return response.body[:2000].decode("utf-8", errors="replace")
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Final
 
 from scaleinv.erp.document import Document
@@ -25,6 +26,16 @@ def checked(view: View, heads: Callable[[View], list[Filled]], item: Callable[[V
             check_filled(filled, piece.order_name)
         for filled in item(piece):
             check_filled(filled, piece.orders.name)
+
+
+def numbered(
+    view: View, orders_per_file: int, *, stem: str, suffix: str, format: str, version: str,
+    chunks: Callable[[View], Iterator[bytes]],
+) -> Iterator[Document]:  # fmt: skip
+    """The documents of a night, so many orders each; ``chunks`` makes the bytes of some of them."""
+    for number, (first, part) in enumerate(view.orders.pieces(orders_per_file), start=1):
+        name = f"{stem}-{view.as_of.isoformat()}-{number:04d}.{suffix}"
+        yield document(name, format, version, part, partial(chunks, view.of(part, view.first + first)))
 
 
 def document(name: str, format: str, version: str, orders: Orders, chunks: Callable[[], Iterator[bytes]]) -> Document:

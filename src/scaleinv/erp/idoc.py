@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from scaleinv.erp.codes import Want
 from scaleinv.erp.document import Document
-from scaleinv.erp.files import checked, document
+from scaleinv.erp.files import checked, numbered
 from scaleinv.erp.layout import Segment
 from scaleinv.erp.segments import Filled
 from scaleinv.erp.units import ISO_UNITS
@@ -53,16 +53,10 @@ def idoc_files(type_: IdocType, view: View, orders_per_file: int) -> Iterator[Do
         return [_control(type_, piece), *type_.head(piece), *type_.foot(piece)]
 
     checked(view, head, lambda piece: [type_.item(piece)])
-    return _files(type_, view, orders_per_file)
-
-
-def _files(type_: IdocType, view: View, orders_per_file: int) -> Iterator[Document]:
-    day = view.as_of.isoformat()
-    for number, (first, part) in enumerate(view.orders.pieces(orders_per_file), start=1):
-        name = f"{type_.stem}-{day}-{number:04d}.xml"
-        yield document(
-            name, type_.format, type_.version, part, partial(_chunks, type_, view.of(part, view.first + first))
-        )
+    return numbered(
+        view, orders_per_file, stem=type_.stem, suffix="xml", format=type_.format, version=type_.version,
+        chunks=partial(_chunks, type_),
+    )  # fmt: skip
 
 
 def _chunks(type_: IdocType, part: View) -> Iterator[bytes]:

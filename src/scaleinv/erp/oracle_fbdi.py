@@ -14,7 +14,7 @@ from scaleinv.config.export import OracleConfig
 from scaleinv.erp.codes import Want, coded
 from scaleinv.erp.csv_text import csv_rows
 from scaleinv.erp.document import Document
-from scaleinv.erp.files import ORDERS_PER_FILE, checked, document
+from scaleinv.erp.files import ORDERS_PER_FILE, checked, numbered
 from scaleinv.erp.layouts.oracle_fbdi import DISTRIBUTIONS, FILES, HEADERS, LINES, LOCATIONS, VERSION
 from scaleinv.erp.segments import Filled
 from scaleinv.erp.texts import plain, whole
@@ -45,7 +45,10 @@ def fbdi_of(config: OracleConfig, view: View, orders_per_file: int = ORDERS_PER_
         view, lambda piece: [_headers(config, piece)],
         lambda piece: [fill(config, piece) for fill in _OF_LINES.values()],
     )  # fmt: skip
-    return _files(config, columns, view, orders_per_file)
+    return numbered(
+        view, orders_per_file, stem=FORMAT, suffix="zip", format=FORMAT, version=VERSION,
+        chunks=partial(_zip, config, columns),
+    )  # fmt: skip
 
 
 def _with_site(view: View, wants: tuple[Want, ...]) -> tuple[Want, ...]:
@@ -126,14 +129,6 @@ def _distributions(config: OracleConfig, view: View) -> Filled:
 _OF_LINES: Final = {"lines": _lines, "locations": _locations, "distributions": _distributions}
 _FILLED: Final = {"headers": _headers, **_OF_LINES}
 """Name of a file -> what fills it."""
-
-
-def _files(
-    config: OracleConfig, columns: dict[str, tuple[str, ...]], view: View, orders_per_file: int
-) -> Iterator[Document]:
-    for number, (_, part) in enumerate(view.orders.pieces(orders_per_file), start=1):
-        name = f"{FORMAT}-{view.as_of.isoformat()}-{number:04d}.zip"
-        yield document(name, FORMAT, VERSION, part, partial(_zip, config, columns, view.of(part, 0)))
 
 
 class _Sink:

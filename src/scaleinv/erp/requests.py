@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from scaleinv.erp.codes import Want, coded
 from scaleinv.erp.document import Document
-from scaleinv.erp.files import ORDERS_PER_FILE, checked, document
+from scaleinv.erp.files import ORDERS_PER_FILE, checked, numbered
 from scaleinv.erp.json_text import json_of
 from scaleinv.erp.layout import Segment
 from scaleinv.erp.layouts.request import REQUEST
@@ -62,16 +62,10 @@ def requests_of(format: RequestFormat, view: View, orders_per_file: int = ORDERS
         ],
         lambda piece: [Filled(format.item, format.item_values(piece))],
     )
-    return _files(format, view, orders_per_file)
-
-
-def _files(format: RequestFormat, view: View, orders_per_file: int) -> Iterator[Document]:
-    day = view.as_of.isoformat()
-    for number, (first, part) in enumerate(view.orders.pieces(orders_per_file), start=1):
-        name = f"{format.stem}-{day}-{number:04d}.jsonl"
-        yield document(
-            name, format.format, format.version, part, partial(_chunks, format, view.of(part, view.first + first))
-        )
+    return numbered(
+        view, orders_per_file, stem=format.stem, suffix="jsonl", format=format.format, version=format.version,
+        chunks=partial(_chunks, format),
+    )  # fmt: skip
 
 
 def _chunks(format: RequestFormat, part: View) -> Iterator[bytes]:

@@ -43,6 +43,18 @@ _Whole = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class Foreseen:
+    """What an evening knows of shipments."""
+
+    rows: pa.Table
+    """``orderbook.carried.CARRIED``."""
+    shipments: pa.Table
+    """Those on their way, as they are foreseen, and those that ended of late."""
+    told: pa.Table
+    """What a person should see of them (``shipments.findings``)."""
+
+
+@dataclass(frozen=True)
 class Coming:
     """What is on its way of open order lines."""
 
@@ -132,19 +144,26 @@ def evening(as_of: date) -> datetime.datetime:
     return datetime.datetime.combine(as_of + datetime.timedelta(days=1), datetime.time(), datetime.UTC)
 
 
-def coming(book: Book, config: Config, *, as_of: date) -> Coming:
-    """What shipments carry of open order lines, as it is foreseen that evening. Nothing is written."""
+def foreseen(book: Book, config: Config, *, as_of: date) -> Foreseen | None:
+    """What shipments carry and what is to be said of them, that evening; ``None``: nothing. No trace is left."""
     from scaleinv.orderbook.carried import carried
 
     rows = carried(book, retailer=config.retailer)
-    rows = rows.filter(pc.fill_null(rows["is_open"], False)).combine_chunks()
     if not rows.num_rows:
-        return Coming(rows, ARRIVALS.empty_table())
+        return None
     at = evening(as_of)
     known = shipments_at(book, config.shipments, at=at)
     told = findings(known, None, config.shipments.arrival, places=config.shipments.places, at=at)
-    lost = told.filter(pc.equal(told["kind"], "shipment_lost"))["shipment_id"]
-    return Coming(rows, _arrivals(rows, known, lost, config.shipments.places))
+    return Foreseen(rows, known, told)
+
+
+def coming(seen: Foreseen, config: Config) -> Coming:
+    """What shipments carry of open order lines, as it is foreseen."""
+    rows = seen.rows.filter(pc.fill_null(seen.rows["is_open"], False)).combine_chunks()
+    if not rows.num_rows:
+        return Coming(rows, ARRIVALS.empty_table())
+    lost = seen.told.filter(pc.equal(seen.told["kind"], "shipment_lost"))["shipment_id"]
+    return Coming(rows, _arrivals(rows, seen.shipments, lost, config.shipments.places))
 
 
 def _arrivals(rows: pa.Table, shipments: pa.Table, lost: Any, places: dict[str, PlaceConfig]) -> pa.Table:

@@ -6,12 +6,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaleinv.pipeline.arrivals import coming, with_arrivals
+from scaleinv.pipeline.arrivals import Foreseen, coming, foreseen, with_arrivals
 from scaleinv.pipeline.erp_arrivals import erp_moves
 from scaleinv.pipeline.register import has_book, order_book
 from scaleinv.pipeline.walk import Walk
 from scaleinv.replenish import DECISIONS, OwnOrders, own_orders
 from scaleinv.schema import table
+from scaleinv.schema.life import OPEN_LINES
 
 
 def decisions_of(walk: Walk) -> pa.Table:
@@ -24,10 +25,18 @@ def decisions_of(walk: Walk) -> pa.Table:
         return known_decisions(book, as_of=walk.as_of)
 
 
-def own_orders_of(walk: Walk) -> OwnOrders | None:
+def shipments_of(walk: Walk) -> Foreseen | None:
+    """What this evening knows of shipments; ``None``: none carries anything."""
+    if not has_book(walk.config):
+        return None
+    with order_book(walk.config) as book:
+        return foreseen(book, walk.config, as_of=walk.as_of)
+
+
+def own_orders_of(walk: Walk, seen: Foreseen | None) -> OwnOrders | None:
     """Open orders of earlier nights that the ERP's list does not hold, and what shipments say otherwise of any.
 
-    ``None``: there is neither.
+    ``seen``: :func:`shipments_of`. ``None``: there is neither.
     """
     if not has_book(walk.config):
         return None
@@ -35,18 +44,26 @@ def own_orders_of(walk: Walk) -> OwnOrders | None:
 
     with order_book(walk.config) as book:
         lines = open_lines(book, retailer=walk.config.retailer, before=walk.as_of)
-        way = coming(book, walk.config, as_of=walk.as_of)
-    moves = erp_moves(walk, way)
+    way = coming(seen, walk.config) if seen is not None else None
+    moves = erp_moves(walk, way) if way is not None else OPEN_LINES.empty_table()
     if not lines.num_rows and not moves.num_rows:
         return None
-    orders = table("silver/purchase_orders")
-    ids = pa.array([], pa.string())
-    if walk.lake.exists(orders):
-        known = walk.lake.read(orders, columns=["order_id", "known_on"])
-        ids = pc.unique(known.filter(pc.less_equal(known["known_on"], pa.scalar(walk.as_of)))["order_id"])
+    ids = _listed(walk, lines)
     chances = {}
     if walk.lake.exists(table("gold/late_supply")):
         rows = walk.read("gold/late_supply").to_pylist()  # one per vendor
         chances = {row["vendor_id"]: np.asarray(row["chance"], dtype=np.float64) for row in rows}
-    own = own_orders(with_arrivals(lines, way.arrivals), ids, as_of=walk.as_of, chances=chances)
+    if way is not None:
+        lines = with_arrivals(lines, way.arrivals)
+    own = own_orders(lines, ids, as_of=walk.as_of, chances=chances)
     return OwnOrders(pa.concat_tables([own.lines, moves.cast(own.lines.schema)]).combine_chunks(), own.chances)
+
+
+def _listed(walk: Walk, lines: pa.Table) -> pa.Array:
+    """Of the numbers that open lines go by, those that the ERP's list has; its history is not read for more."""
+    orders = table("silver/purchase_orders")
+    names = pc.unique(pa.chunked_array([*lines["order_id"].chunks, *lines["erp_number"].drop_null().chunks]))
+    if not len(names) or not walk.lake.exists(orders):
+        return pa.array([], pa.string())
+    known = walk.lake.read(orders, where={"order_id": names.to_pylist()}, columns=["order_id", "known_on"])
+    return pc.unique(known.filter(pc.less_equal(known["known_on"], pa.scalar(walk.as_of)))["order_id"])

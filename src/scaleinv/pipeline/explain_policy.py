@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from scaleinv.errors import DataError, LakeError, explain
 from scaleinv.inventory import ReorderParts, expected_shortage, reorder_parts
 from scaleinv.pipeline.arrays import Distributions, champions_of, lead_times, of_champions, series_of
-from scaleinv.pipeline.book import own_orders_of
+from scaleinv.pipeline.book import own_orders_of, shipments_of
 from scaleinv.pipeline.explain_vendor import VendorCost, vendor_costs, vendor_lines
 from scaleinv.pipeline.levels import levels_of
 from scaleinv.pipeline.terms import Terms, protection_of, tonight
@@ -209,7 +209,7 @@ def _position(walk: Walk, sku_id: str, location_id: str, line: dict[str, Any] | 
     unique_id = series_id(sku_id, location_id)
     tables = (walk.read(f"gold/{name}", unique_id=unique_id) for name in ("policies", "stock_position", "series"))
     facts = gather(*tables, as_of=walk.as_of)
-    with_own = with_own_orders(facts, own_orders_of(walk), as_of=walk.as_of)
+    with_own = with_own_orders(facts, own_orders_of(walk, shipments_of(walk)), as_of=walk.as_of)
     number = {name: float(facts.number(name)[0]) for name in ("on_hand", "on_order", "backorders", "reserved")}
     every = [
         ("on hand", max(number["on_hand"], 0.0)),

@@ -1,4 +1,4 @@
-"""The order book of a night: where it is, what enters it, and answers that come back."""
+"""The order book: where it is, and how a night's proposals enter it."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, timedelta
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaleinv.pipeline.book import decisions_of, own_orders_of
+from scaleinv.pipeline.book import decisions_of, own_orders_of, shipments_of
 from scaleinv.pipeline.follow import shipments_follow
 from scaleinv.pipeline.limits import LimitsOfTheNight
 from scaleinv.pipeline.market import market_of, safety_factors
@@ -76,12 +76,13 @@ def parts_of(walk: Walk) -> Iterator[Part]:
 def known_beside(walk: Walk) -> Known:
     """Own orders, units of order, decisions, exceptions of earlier nights and offers, as far as they are there."""
     packs = walk.lake.read(table("silver/packs")) if walk.lake.exists(table("silver/packs")) else None
+    seen = shipments_of(walk)
     return Known(
-        own=own_orders_of(walk),
+        own=own_orders_of(walk, seen),
         packs=packs,
         decisions=decisions_of(walk),
         before=_seen_before(walk),
-        found=shipment_exceptions(walk),
+        found=shipment_exceptions(seen),
         market=market_of(walk),
     )
 

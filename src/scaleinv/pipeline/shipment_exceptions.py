@@ -6,31 +6,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaleinv.pipeline.arrivals import evening, in_order_units
-from scaleinv.pipeline.register import has_book, order_book
-from scaleinv.pipeline.shipments import shipments_at
-from scaleinv.pipeline.walk import Walk
+from scaleinv.pipeline.arrivals import Foreseen, in_order_units
 from scaleinv.replenish import FOUND
-from scaleinv.shipments.findings import findings
 
 
-def shipment_exceptions(walk: Walk) -> pa.Table:
-    """``FOUND``: of each series and kind one row, for shipments that carry something that is still open. No trace.
+def shipment_exceptions(seen: Foreseen | None) -> pa.Table:
+    """``FOUND``: of each series and kind one row, for shipments that carry something that is still open.
 
     A shipment of which the book knows no order line is told by its own name, without money.
     """
-    if not has_book(walk.config):
+    if seen is None:
         return FOUND.empty_table()
-    from scaleinv.orderbook.carried import carried
-
-    config, at = walk.config.shipments, evening(walk.as_of)
-    with order_book(walk.config) as book:
-        rows = carried(book, retailer=walk.config.retailer)
-        if not rows.num_rows:
-            return FOUND.empty_table()
-        known = shipments_at(book, config, at=at)
-    rows = rows.filter(pc.fill_null(rows["is_open"], True)).combine_chunks()
-    return by_series(findings(known, None, config.arrival, places=config.places, at=at), rows)
+    return by_series(seen.told, seen.rows.filter(pc.fill_null(seen.rows["is_open"], True)).combine_chunks())
 
 
 def by_series(told: pa.Table, rows: pa.Table) -> pa.Table:

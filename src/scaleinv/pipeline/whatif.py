@@ -31,7 +31,7 @@ from scaleinv.pipeline.arrays import (
     of_champions,
     series_of,
 )
-from scaleinv.pipeline.book import own_orders_of
+from scaleinv.pipeline.book import own_orders_of, shipments_of
 from scaleinv.pipeline.levels import Levels, levels_of, levels_where, policy_rows, with_rows
 from scaleinv.pipeline.limits import by_cost, kept_columns, money_of
 from scaleinv.pipeline.suppositions import demand_of, matcher, refuse_unknown, series_under, terms_under
@@ -139,7 +139,7 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
     every = [Scenario(name=AS_IT_IS), *scenarios]
     results = [Result(scenario.name) for scenario in every]
     champions, known, is_open = champions_of(walk), lead_times(walk), open_tonight(walk)
-    own = own_orders_of(walk)
+    own = own_orders_of(walk, shipments_of(walk))
     named: set[tuple[str, str]] = set()
 
     def of_group(name: str) -> tuple[int, list[Result]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
 
 import numpy as np
 import pyarrow as pa
@@ -94,7 +95,7 @@ class _Night:
     open_tonight: Mapping[str, bool]
     market: Market | None
 
-    @property
+    @cached_property
     def overrides(self) -> Overrides | None:
         """Quantities that persons have set, of those that count tonight; of several on a series the latest one."""
         rows = self.known.decisions
