@@ -8,6 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -148,7 +149,7 @@ def _sale(
     cells: Mapping[str, str], *, code: tuple[str, ...], number: Callable[[str], float | None]
 ) -> tuple[dt.date, float] | None:
     sku, shop, day, units = (cells.get(name, "").strip(" ") for name in HEADER[:4])
-    if sku not in code or shop != "S1" or not re.fullmatch(r"[0-9]{2}\.[0-9]{2}\.[0-9]{4}", day):
+    if not {sku, _typed(sku)} & {*code} or shop != "S1" or not re.fullmatch(r"[0-9]{2}\.[0-9]{2}\.[0-9]{4}", day):
         return None
     try:
         date = dt.date(int(day[6:]), int(day[3:5]), int(day[:2]))
@@ -158,6 +159,12 @@ def _sale(
     if sold is None or not 0 <= sold <= 1e9 or not dt.date(1970, 1, 1) <= date <= dt.date.today():
         return None
     return date, sold
+
+
+def _typed(sku: str) -> str:
+    """What a code is to the registry, which takes those that differ in case, space and leading zeros for one."""
+    letters = "".join(sign for sign in sku if sign not in "\t\n\v\f\r" and unicodedata.category(sign)[0] != "Z")
+    return "" if letters.isdigit() else letters.upper().lstrip("0")
 
 
 def _german(words: str) -> float | None:
