@@ -55,15 +55,15 @@ def order_lines(n: int) -> pa.Table:
         "as_of": [DAY] * n, "order_id": [f"SI{k:010d}" for k in order], "line": np.arange(n) % LINES_OF_AN_ORDER + 1,
         "vendor_id": [f"V{k % N_VENDORS:03d}" for k in order], "location_id": location,
         "sku_id": [f"SKU{k:06d}" for k in sku], "unique_id": [f"{k}" for k in range(n)], "quantity": quantity,
-        "need": quantity, "rounding": np.zeros(n), "constraint_change": np.zeros(n), "constraint": [None] * n,
+        "need": quantity, "rounding": np.zeros(n), "constraint_change": np.zeros(n),
         "unit": ["EA"] * n, "unit_cost": cost, "value": np.floor(quantity * cost * 100 + 0.5 + 1e-7) / 100,
         "currency": ["EUR"] * n, "gtin": [f"{4_000_000_000_000 + k}" if k % 2 else None for k in sku],
         "order_date": [DAY] * n, "delivery_date": [date(2026, 9, 25 + k % 5) for k in range(n)],
         "inventory_position": np.ones(n), "reorder_point": np.ones(n), "order_up_to_level": np.ones(n),
-        "reason": ["position 1 below 2"] * n, "disposition": ["approve"] * n, "rule": [None] * n,
+        "reason": ["position 1 below 2"] * n, "disposition": ["approve"] * n,
     }  # fmt: skip
-    contract = table("gold/order_proposals")
-    return check(pa.table({c.name: pa.array(values[c.name], c.type) for c in contract.columns}), contract)
+    contract, nothing = table("gold/order_proposals"), [None] * n
+    return check(pa.table({c.name: pa.array(values.get(c.name, nothing), c.type) for c in contract.columns}), contract)
 
 
 def write_codes(path: Path) -> None:

@@ -32,11 +32,12 @@ def proposals(n_orders: int, n_lines: int) -> pa.Table:
     line = np.tile(np.arange(1, n_lines + 1), n_orders)
     quantity = np.random.default_rng(7).integers(1, 50, n).astype(float)
     days = {"as_of": NIGHT, "order_date": NIGHT, "delivery_date": NIGHT + dt.timedelta(days=3)}
+    contract = table("gold/order_proposals")
     columns: dict[str, Any] = {
+        **{column.name: pa.nulls(n, column.type) for column in contract.columns if column.nullable},
         **{name: pa.repeat(pa.scalar(day, pa.date32()), n) for name, day in days.items()},
         **dict.fromkeys(("quantity", "need", "inventory_position", "reorder_point", "order_up_to_level"), quantity),
         **{name: np.zeros(n) for name in ("rounding", "constraint_change")},
-        **{name: pa.nulls(n, pa.string()) for name in ("constraint", "gtin", "rule")},
         **{name: pa.repeat(pa.scalar(text), n) for name, text in {
             "unit": "EA", "currency": "EUR", "reason": "position 1 below reorder point 2", "disposition": "approve",
         }.items()},
@@ -49,7 +50,6 @@ def proposals(n_orders: int, n_lines: int) -> pa.Table:
         "unit_cost": np.full(n, 2.5),
         "value": quantity * 2.5,
     }  # fmt: skip
-    contract = table("gold/order_proposals")
     return check(pa.table({name: columns[name] for name in contract.names}), contract)
 
 

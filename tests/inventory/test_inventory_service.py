@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+from numpy.testing import assert_array_equal
 from scipy.special import ndtr
 from scipy.stats import nbinom
 
@@ -73,7 +74,7 @@ def test_where_every_review_orders_a_cycle_is_a_protection_interval(shops: Shops
         seed=1,
     )  # fmt: skip
     one = np.ones(shops.n)
-    point = np.ceil(cycle_service_point(protection, 0.95 * one, one, one))
+    point = np.ceil(cycle_service_point(protection, 0.95 * one, positions_after_review(protection.review, one, one)))
     share = shops.size / (shops.size + shops.mean)
     cdf = nbinom.cdf(point[:, None], shops.size[:, None] * (np.arange(1, 10) + 6), share[:, None])
     kept = (cdf * shops.lead_time[shops.vendor, 1:]).sum(axis=1)
@@ -92,7 +93,9 @@ def test_demands_that_hang_together_need_more(shops: Shops) -> None:
             key=np.array([3], np.uint64), n_samples=2000, seed=1,
         )  # fmt: skip
         lead, both = paths[:, 5], paths[:, 12]  # every review orders: 6 days before the delivery, 13 in all
-        (point,) = cycle_service_point(protection, np.array([0.95]), np.array([1.0]), np.array([1.0]))
+        (point,) = cycle_service_point(
+            protection, np.array([0.95]), positions_after_review(protection.review, 1.0, 1.0)
+        )
         assert point == pytest.approx(np.quantile(both, 0.95), rel=0.05)
         assert point > np.quantile(lead, 0.95)
         made.append(point)
@@ -114,16 +117,30 @@ def _long_walk(review: np.ndarray, quantity: int, multiple: int) -> np.ndarray:
 @pytest.mark.parametrize("rate", [0.2, 3.0, 15.0])
 def test_positions_after_review_against_a_long_walk(quantity: int, multiple: int, rate: float) -> None:
     review = np.sort(np.random.default_rng(3).poisson(rate, 64)).astype(np.float32)
-    heights, density = positions_after_review(review, quantity, multiple)
-    walk = _long_walk(review, quantity, multiple)
-    assert heights.tolist() == list(range(quantity + multiple))
+    one = positions_after_review(review[None], quantity, multiple)
+    (n_cells,), (density,) = one.n_cells, one.density
+    walk, heights = _long_walk(review, quantity, multiple), np.arange(quantity + multiple)
+    assert n_cells == quantity + multiple
+    assert one.width == 1.0
+    density = density[:n_cells]
     assert np.abs(np.cumsum(density) - np.cumsum(walk)).max() < 0.03
     assert density @ heights == pytest.approx(walk @ heights, abs=0.02 * (quantity + multiple))
 
 
 def test_a_wide_range_of_positions_is_put_on_a_grid() -> None:
     review = np.random.default_rng(3).poisson(15, 64).astype(np.float32)
-    heights, density = positions_after_review(review, 600, 50)
-    walk = _long_walk(review, 600, 50)
-    assert len(heights) == 64
-    assert density @ heights == pytest.approx(walk @ np.arange(650), rel=0.02)
+    one = positions_after_review(review[None], 600, 50)
+    walk, heights = _long_walk(review, 600, 50), (np.arange(64) + 0.5) * one.width - 0.5
+    assert one.n_cells == 64
+    assert one.density[0] @ heights == pytest.approx(walk @ np.arange(650), rel=0.02)
+
+
+def test_positions_of_series_that_order_otherwise_are_made_anew_and_no_others() -> None:
+    review = np.random.default_rng(3).poisson(5, (4, 64)).astype(np.float32)
+    quantity, multiple = np.array([7.0, 14.0, 600.0, 12.0]), np.array([1.0, 1.0, 50.0, 12.0])
+    before = positions_after_review(review, quantity, multiple)
+    assert before.of(review, quantity, multiple) is before
+    quantity, multiple = np.array([7.0, 20.0, 600.0, 12.0]), np.array([1.0, 1.0, 50.0, 6.0])
+    after, anew = before.of(review, quantity, multiple), positions_after_review(review, quantity, multiple)
+    for name, values in vars(after).items():
+        assert_array_equal(values, getattr(anew, name))

@@ -29,6 +29,7 @@ from scaleinv.inventory.orders import inventory_position, order_quantity_to, rou
 from scaleinv.inventory.parts import ReorderParts, reorder_parts
 from scaleinv.inventory.paths import copula_paths, equal_correlation, fading_correlation, path_sums, willemain_paths
 from scaleinv.inventory.policy import DAYS_PER_YEAR, Method, Policies, order_quantity, policies
+from scaleinv.inventory.positions import Positions, positions_after_review
 from scaleinv.inventory.protection import ProtectionDemand, protection_demand
 from scaleinv.inventory.reorder import reorder_cost, reorder_optimum, reorder_stock
 from scaleinv.inventory.reorder_approximate import (
@@ -104,6 +105,7 @@ __all__ = [
     "Pmf",
     "Poisson",
     "Policies",
+    "Positions",
     "ProtectionDemand",
     "ReorderParts",
     "Screened",
@@ -171,6 +173,7 @@ __all__ = [
     "periodic_order_up_to",
     "plan_cost",
     "policies",
+    "positions_after_review",
     "power_approximation",
     "probability_table",
     "production_quantity",

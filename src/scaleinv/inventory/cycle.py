@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from scipy.special import ndtri
 
 from scaleinv.inventory.compiled import compiled, run_rows
-from scaleinv.inventory.positions import CELLS, positions
+from scaleinv.inventory.positions import CELLS, Positions
 from scaleinv.inventory.protection import ProtectionDemand, Samples
 
 Floats = NDArray[np.float64]
@@ -28,9 +28,7 @@ _CLOSEST = 0.95
 """Correlation that two demands are said to have at most: variances are estimates."""
 
 
-def cycle_service_point(
-    protection: ProtectionDemand, cycle_service_level: Floats, order_quantity: Floats, order_multiple: Floats
-) -> Floats:
+def cycle_service_point(protection: ProtectionDemand, cycle_service_level: Floats, after_review: Positions) -> Floats:
     """(n_series,) smallest level, not yet whole units, of which that share of cycles is not short; nan where nan."""
     point = np.full(protection.n_series, np.nan)
     n_lead, n_review = protection.lead.shape[1], protection.review.shape[1]
@@ -38,7 +36,7 @@ def cycle_service_point(
     scores = ndtri((np.arange(n_review) + 0.5) / n_review)
     run_rows(
         _solve, protection.n_series, protection.spread, protection.lead, protection.review, ranks, scores,
-        np.ascontiguousarray(order_quantity, dtype=np.float64), np.ascontiguousarray(order_multiple, dtype=np.float64),
+        after_review.density, after_review.n_cells, after_review.width,
         np.ascontiguousarray(cycle_service_level, dtype=np.float64), point,
     )  # fmt: skip
     return point
@@ -55,13 +53,19 @@ def _undershoot(
     step = max(1.0, float(review[-1]) / CELLS)
     share[:] = 0.0
     score[:] = 0.0
-    for i in range(len(review)):
+    n, i = len(review), 0
+    while i < n:
+        first, scored = i, 0.0
+        while i < n and review[i] == review[first]:  # slow movers ask for the same again and again
+            scored += scores[i]
+            i += 1
         for cell in range(n_cells):
-            below = review[i] - ((cell + 0.5) * width - 0.5)
-            if below > 0.0:
-                at = min(int(below / step), CELLS)
-                share[at] += density[cell]
-                score[at] += density[cell] * scores[i]
+            below = review[first] - ((cell + 0.5) * width - 0.5)
+            if below <= 0.0:
+                break
+            at = min(int(below / step), CELLS)
+            share[at] += density[cell] * (i - first)
+            score[at] += density[cell] * scored
     for at in range(len(share)):
         if share[at] > 0.0:
             score[at] /= share[at]
@@ -109,19 +113,18 @@ def _solve(
     review: Samples,
     ranks: Floats,
     scores: Floats,
-    quantity: Floats,
-    multiple: Floats,
+    density: Floats,
+    n_cells: NDArray[np.int64],
+    width: Floats,
     level: Floats,
     point: Floats,
 ) -> None:
-    pmf, density, source = np.zeros(CELLS + 1), np.zeros(CELLS), np.zeros(CELLS)
     share, score = np.zeros(CELLS + 1), np.zeros(CELLS + 1)
     for row in range(start, stop):
         if np.isnan(level[row]):
             continue
-        n_cells, width = positions(review[row], quantity[row], multiple[row], pmf, density, source)
         ordered = np.sort(review[row])
-        step = _undershoot(ordered, scores, density, n_cells, width, share, score)
+        step = _undershoot(ordered, scores, density[row], n_cells[row], width[row], share, score)
         correlation = _correlation(spread[row], lead[row], ordered)
         allowed = 1.0 - level[row] + 1e-9
         # Whole numbers, then a line between the last two.

@@ -12,21 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaleinv.inventory.compiled import compiled, run_rows
-from scaleinv.inventory.positions import CELLS, positions
+from scaleinv.inventory.positions import Positions
 from scaleinv.inventory.protection import ProtectionDemand, Samples
 
 Floats = NDArray[np.float64]
 
 
-def fill_rate_point(
-    protection: ProtectionDemand, fill_rate: Floats, order_quantity: Floats, order_multiple: Floats
-) -> Floats:
+def fill_rate_point(protection: ProtectionDemand, fill_rate: Floats, after_review: Positions) -> Floats:
     """(n_series,) smallest level, not yet whole units, that keeps ``fill_rate``; nan where ``fill_rate`` is nan."""
     point = np.full(protection.n_series, np.nan)
     run_rows(
-        _solve, protection.n_series, protection.protection, protection.lead, protection.review,
-        np.ascontiguousarray(order_quantity, dtype=np.float64), np.ascontiguousarray(order_multiple, dtype=np.float64),
-        np.ascontiguousarray(fill_rate, dtype=np.float64), point,
+        _solve, protection.n_series, protection.protection, protection.lead, after_review.density, after_review.n_cells,
+        after_review.width, np.ascontiguousarray(fill_rate, dtype=np.float64), point,
     )  # fmt: skip
     return point
 
@@ -51,13 +48,12 @@ def _solve(
     stop: int,
     protection: Samples,
     lead: Samples,
-    review: Samples,
-    quantity: Floats,
-    multiple: Floats,
+    density: Floats,
+    n_cells: NDArray[np.int64],
+    width: Floats,
     fill_rate: Floats,
     point: Floats,
 ) -> None:
-    pmf, density, source = np.zeros(CELLS + 1), np.zeros(CELLS), np.zeros(CELLS)
     for row in range(start, stop):
         if np.isnan(fill_rate[row]):
             continue
@@ -66,14 +62,13 @@ def _solve(
         for i in range(len(long)):
             wanted += float(long[i]) - float(short[i])
         allowed = (1.0 - fill_rate[row]) / fill_rate[row] * wanted / len(long)
-        n_cells, width = positions(review[row], quantity[row], multiple[row], pmf, density, source)
         # below: too much runs short there; above: not. Whole numbers, then a line between the last two.
         below, above = -1.0, np.ceil(float(long[-1]))
         missed_below, missed_above = np.inf, 0.0
         while above - below > 1.0:
             middle = np.floor((above + below) / 2.0)
-            missed = _shortage(long, middle, width, density, n_cells)
-            missed -= _shortage(short, middle, width, density, n_cells)
+            missed = _shortage(long, middle, width[row], density[row], n_cells[row])
+            missed -= _shortage(short, middle, width[row], density[row], n_cells[row])
             if missed <= allowed:
                 above, missed_above = middle, missed
             else:

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from scaleinv.inventory.fill import fill_rate_point
 from scaleinv.inventory.policy import Method, Policies, on_grid
+from scaleinv.inventory.positions import positions_after_review
 from scaleinv.inventory.protection import ProtectionDemand
 
 Floats = NDArray[np.float64]
@@ -69,7 +70,10 @@ def reorder_parts(
         multiple = np.ceil(np.broadcast_to(np.asarray(order_multiple, dtype=np.float64), (n,)))
         # A review that asks for nothing leaves positions spread evenly: the textbook's (r, Q).
         evenly = replace(protection, review=np.zeros_like(protection.review))
-        points = [fill_rate_point(one, goal, made.order_quantity, multiple) for one in (protection, evenly)]
+        points = [
+            fill_rate_point(one, goal, positions_after_review(one.review, made.order_quantity, multiple))
+            for one in (protection, evenly)
+        ]
         undershoot = on_grid(np.where(is_fill_rate, points[0] - points[1], 0.0))
     change = np.broadcast_to(np.asarray(constraint_change, dtype=np.float64), (n,))
     return ReorderParts(

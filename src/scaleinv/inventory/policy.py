@@ -22,6 +22,7 @@ from scaleinv.inventory.cycle import cycle_service_point
 from scaleinv.inventory.draws import uniforms
 from scaleinv.inventory.fill import fill_rate_point
 from scaleinv.inventory.orders import GUARD, round_up
+from scaleinv.inventory.positions import Positions, positions_after_review
 from scaleinv.inventory.protection import ProtectionDemand
 from scaleinv.inventory.theory import cycle_factor, economic_order_quantity, fill_factor, root_spread
 
@@ -74,6 +75,7 @@ def policies(
     max_cover_days: float,
     max_order_quantity: ArrayLike = np.inf,
     key: NDArray[np.uint64] | None = None,
+    after_review: Positions | None = None,
 ) -> Policies:
     """When to order and how much, for all series at once.
 
@@ -101,6 +103,7 @@ def policies(
             what the reorder point is then solved for.
         key: (n_series,) a hash of the series' name: levels are rounded up or down to whole units, by a number that
             belongs to the series, so that all series together keep the promise; ``None``: always up, so that each does.
+        after_review: where positions stand after a review, where it is known from another promise of the same demand.
 
     Raises:
         DataError: a target, multiple, demand or cost is not a number in its range.
@@ -120,7 +123,10 @@ def policies(
     quantity = np.minimum(quantity, max_order_quantity)
     expected = on_grid(protection.mean)
     if method == "quantile":
-        demand_part, lead_part = _quantile_parts(protection, is_fill, goal, quantity, multiple)
+        if after_review is None:
+            after_review = positions_after_review(protection.review, quantity, multiple)
+        after_review = after_review.of(protection.review, quantity, multiple)
+        demand_part, lead_part = _quantile_parts(protection, is_fill, goal, after_review)
     else:
         demand_part, lead_part = _normal_parts(protection, method, is_fill, goal, quantity, mean, sd)
     demand_part, lead_part = on_grid(demand_part), on_grid(lead_part)
@@ -162,11 +168,11 @@ def order_quantity(
 
 
 def _quantile_parts(
-    protection: ProtectionDemand, is_fill: NDArray[np.bool_], goal: Floats, quantity: Floats, multiple: Floats
+    protection: ProtectionDemand, is_fill: NDArray[np.bool_], goal: Floats, after_review: Positions
 ) -> tuple[Floats, Floats]:
     """The safety stock that the samples ask for; the demand part is what its share of the spread explains."""
-    cycle = cycle_service_point(protection, np.where(is_fill, np.nan, goal), quantity, multiple)
-    fill = fill_rate_point(protection, np.where(is_fill, goal, np.nan), quantity, multiple)
+    cycle = cycle_service_point(protection, np.where(is_fill, np.nan, goal), after_review)
+    fill = fill_rate_point(protection, np.where(is_fill, goal, np.nan), after_review)
     level = np.where(is_fill, fill, cycle)
     total = level - protection.mean
     with np.errstate(invalid="ignore", divide="ignore"):

@@ -8,10 +8,12 @@ and cycle service levels are both read off it.
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass, replace
 
-from scaleinv.inventory.compiled import compiled
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from scaleinv.inventory.compiled import compiled, run_rows
 from scaleinv.inventory.protection import Samples
 
 Floats = NDArray[np.float64]
@@ -21,16 +23,75 @@ _PASSES = 4
 _A = 0.6180339887498949
 
 
-def positions_after_review(review: Samples, order_quantity: float, order_multiple: float) -> tuple[Floats, Floats]:
-    """For one series: values of x = position - reorder point after a review, and how often each holds."""
-    pmf, density, source = np.zeros(CELLS + 1), np.zeros(CELLS), np.zeros(CELLS)
-    n_cells, width = positions(review, order_quantity, order_multiple, pmf, density, source)
-    heights = (np.arange(n_cells, dtype=np.float64) + 0.5) * width - 0.5
-    return np.asarray(heights, dtype=np.float64), density[:n_cells]
+@dataclass(frozen=True)
+class Positions:
+    """Where the positions of series stand after a review: x = position - reorder point, on a grid.
+
+    No promise has a part in it, so that one serves all that are asked about.
+    """
+
+    quantity: Floats
+    """(n_series,) units, what is ordered at least"""
+    multiple: Floats
+    """(n_series,) units, in packs of"""
+    density: Floats
+    """(n_series, 64) how often x lies in each cell; of ``n_cells`` they sum to 1"""
+    n_cells: NDArray[np.int64]
+    """(n_series,)"""
+    width: Floats
+    """(n_series,) units of a cell"""
+
+    def take(self, rows: NDArray[np.int64]) -> Positions:
+        """Of these series."""
+        return Positions(**{name: values[rows] for name, values in vars(self).items()})
+
+    def of(self, review: Samples, order_quantity: Floats, order_multiple: Floats) -> Positions:
+        """Of the same series, where they order otherwise; what they order alike stays."""
+        rows = np.flatnonzero((self.quantity != order_quantity) | (self.multiple != order_multiple))
+        if not rows.size:
+            return self
+        anew = positions_after_review(review[rows], order_quantity[rows], order_multiple[rows])
+        made = {name: values.copy() for name, values in vars(self).items()}
+        for name, values in vars(anew).items():
+            made[name][rows] = values
+        return replace(self, **made)
+
+
+def positions_after_review(review: Samples, order_quantity: ArrayLike, order_multiple: ArrayLike) -> Positions:
+    """Where positions stand after a review.
+
+    Args:
+        review: (n_series, n_samples) demand of a review period, whole units.
+        order_quantity: (n_series,) units.
+        order_multiple: (n_series,) units, at least 1.
+    """
+    n = len(review)
+    made = Positions(
+        *(np.array(np.broadcast_to(x, (n,)), dtype=np.float64) for x in (order_quantity, order_multiple)),
+        np.zeros((n, CELLS)), np.zeros(n, dtype=np.int64), np.zeros(n),
+    )  # fmt: skip
+    run_rows(_fill, n, review, made.quantity, made.multiple, made.density, made.n_cells, made.width)
+    return made
 
 
 @compiled
-def positions(
+def _fill(
+    start: int,
+    stop: int,
+    review: Samples,
+    quantity: Floats,
+    multiple: Floats,
+    density: Floats,
+    n_cells: NDArray[np.int64],
+    width: Floats,
+) -> None:
+    pmf, source = np.zeros(CELLS + 1), np.zeros(CELLS)
+    for row in range(start, stop):
+        n_cells[row], width[row] = _positions(review[row], quantity[row], multiple[row], pmf, density[row], source)
+
+
+@compiled
+def _positions(
     review: Samples, quantity: float, multiple: float, pmf: Floats, density: Floats, source: Floats
 ) -> tuple[int, float]:
     """Fills ``density``; returns the number of cells and their width in units."""

@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike, NDArray
 
-from scaleinv.inventory import Limited, Policies, ProtectionDemand, policies, within_limit
+from scaleinv.inventory import Limited, Policies, Positions, ProtectionDemand, policies, within_limit
 from scaleinv.pipeline.arrays import Distributions, Floats, Rows
 from scaleinv.pipeline.terms import Terms
 from scaleinv.pipeline.walk import Walk
@@ -21,6 +21,7 @@ from scaleinv.schema.words import PolicyMethod
 PerSeries = TypeVar("PerSeries", Policies, Limited, ProtectionDemand)
 """Whose fields are arrays with the series first."""
 _FACTS: Final = ("group_id", "unique_id", "sku_id", "location_id", "vendor_id")
+_NEARLY_ALL: Final = 0.9
 _PASSES: Final = 8
 """So often at most, for series that a limit binds: a smaller order needs a higher point, which leaves less room."""
 
@@ -35,9 +36,17 @@ class Levels:
     """``quantity_change`` is against the order quantity without a limit"""
 
 
-def levels_of(walk: Walk, demand: ProtectionDemand, found: Distributions, terms: Terms, method: PolicyMethod) -> Levels:
+def levels_of(
+    walk: Walk,
+    demand: ProtectionDemand,
+    found: Distributions,
+    terms: Terms,
+    method: PolicyMethod,
+    *,
+    after_review: Positions | None = None,
+) -> Levels:
     """Policies within the limits: where an order is cut, the reorder point is solved for what is left of it."""
-    made = policies_of(walk, demand, found, terms, method)
+    made = policies_of(walk, demand, found, terms, method, after_review=after_review)
     unlimited = made.order_quantity
     limited = _within(made, terms)
     for _ in range(_PASSES):
@@ -54,12 +63,24 @@ def levels_of(walk: Walk, demand: ProtectionDemand, found: Distributions, terms:
 
 
 def levels_where(
-    walk: Walk, base: Levels, rows: NDArray[np.int64], demand: ProtectionDemand, found: Distributions, terms: Terms
+    walk: Walk,
+    base: Levels,
+    rows: NDArray[np.int64],
+    demand: ProtectionDemand,
+    found: Distributions,
+    terms: Terms,
+    *,
+    after_review: Positions | None = None,
 ) -> Levels:
-    """``base`` with the levels of these series made anew; demand, forecasts and terms are of all series."""
+    """``base`` with the levels of these series made anew; all else is of all series."""
     if not rows.size:
         return base
-    few = levels_of(walk, of_rows(demand, rows), found.take(rows), terms.take(rows), walk.config.inventory.method)
+    if rows.size > _NEARLY_ALL * demand.n_series:  # dearer to part than to make again
+        return levels_of(walk, demand, found, terms, walk.config.inventory.method, after_review=after_review)
+    few = levels_of(
+        walk, of_rows(demand, rows), found.take(rows), terms.take(rows), walk.config.inventory.method,
+        after_review=None if after_review is None else after_review.take(rows),
+    )  # fmt: skip
     return Levels(with_rows(base.made, rows, few.made), with_rows(base.limited, rows, few.limited))
 
 
@@ -91,6 +112,7 @@ def policies_of(
     method: PolicyMethod,
     *,
     max_order_quantity: ArrayLike = np.inf,
+    after_review: Positions | None = None,
 ) -> Policies:
     """What the method makes of a group's forecasts, before any limit of stock but that of an order."""
     config = walk.config.inventory
@@ -109,6 +131,7 @@ def policies_of(
         max_cover_days=config.max_cover_days,
         max_order_quantity=max_order_quantity,
         key=terms.key if config.whole_units == "even" else None,
+        after_review=after_review,
     )
 
 

@@ -20,7 +20,15 @@ from numpy.typing import NDArray
 
 from scaleinv.config.whatif import Scenario
 from scaleinv.errors import ConfigError, explain
-from scaleinv.inventory import ProtectionDemand, allot, expected_shortage, order_lines, side_by_side
+from scaleinv.inventory import (
+    Positions,
+    ProtectionDemand,
+    allot,
+    expected_shortage,
+    order_lines,
+    positions_after_review,
+    side_by_side,
+)
 from scaleinv.pipeline.arrays import (
     Distributions,
     Floats,
@@ -190,10 +198,13 @@ class _Group:
     """A group on the night as it is."""
 
     rows: Rows
+    names: NDArray[np.str_]
     found: Distributions
     terms: Terms
     protection: ProtectionDemand
     levels: Levels
+    after_review: Positions | None
+    """where positions stand, whatever is promised; ``None``: the method does not ask"""
     stock: pa.Table
     champions: dict[str, str]
     open_tonight: dict[str, bool]
@@ -210,9 +221,13 @@ def _group(
     if method == "quantile":
         found = replace(found, quantiles=found.quantiles[:, :1])  # it reads sums of days alone
     protection = protection_of(walk, found, terms)
-    levels = levels_of(walk, protection, found, terms, method)
+    levels, after_review = levels_of(walk, protection, found, terms, method), None
+    if method == "quantile":
+        quantity, multiple = levels.made.order_quantity, np.ceil(terms.order_multiple)
+        after_review = positions_after_review(protection.review, quantity, multiple)
     stock = walk.read("gold/stock_position", group_id=name)
-    return _Group(rows, found, terms, protection, levels, stock, champions, is_open, own)
+    names = rows.text("unique_id")
+    return _Group(rows, names, found, terms, protection, levels, after_review, stock, champions, is_open, own)
 
 
 # --- one scenario of one group ----------------------------------------------------------------------------------------
@@ -231,7 +246,8 @@ def _under(walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, name
         protection = with_rows(protection, moved, protection_of(walk, found.take(moved), terms.take(moved)))
     changed = np.flatnonzero(_is_moved(group, terms, found) | _is_otherwise(group.terms, terms))
     daily = replace(found, cumulative_quantiles=found.cumulative_quantiles[:, :1])  # protection has read the sums
-    levels = levels_where(walk, group.levels, changed, protection, daily, terms)
+    after_review = group.after_review if protection is group.protection else None
+    levels = levels_where(walk, group.levels, changed, protection, daily, terms, after_review=after_review)
     policies = policy_rows(walk, rows, group.champions, terms, levels)
     facts = gather(policies, group.stock, series_under(rows, scenario, matches), as_of=walk.as_of)
     facts = with_own_orders(facts, group.own, as_of=walk.as_of)
@@ -252,7 +268,7 @@ def _under(walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, name
     result.demand += float(protection.mean.sum())
     money, position = money_of(walk, facts), decision.inventory_position
     cost, margin = facts.number("unit_cost"), np.maximum(facts.number("unit_price") - facts.number("unit_cost"), 0.0)
-    names = rows.text("unique_id")
+    names = group.names
     short = expected_shortage(protection.protection, all_levels, position + wanted)
     if scenario.budget is None:
         _sum_orders(result, names, wanted, cost, short, margin)

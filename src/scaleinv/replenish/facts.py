@@ -95,18 +95,20 @@ def gather(policies: pa.Table, position: pa.Table, series: pa.Table, *, as_of: d
         _check_night(data, name, as_of)
     columns = selected(policies, "gold/policies", _POLICY)
     _check_once(columns["unique_id"], "gold/policies")
-    for name, wanted in (("gold/stock_position", _POSITION), ("gold/series", _SERIES)):
-        rows = rows_of(columns["unique_id"], tables[name], name, "unique_id")
-        for column, values in zip(wanted, selected(tables[name], name, wanted).take(rows).columns, strict=True):
+    position = _in_order(position, "gold/stock_position", columns["unique_id"])
+    series = _in_order(series, "gold/series", columns["unique_id"])
+    for name, data, wanted in (("gold/stock_position", position, _POSITION), ("gold/series", series, _SERIES)):
+        for column, values in zip(wanted, selected(data, name, wanted).columns, strict=True):
             columns = columns.append_column(column, values)
     none = pa.array(np.zeros(len(columns)))
     for column in _SUPPLY:
-        known = _taken(position, column, columns["unique_id"], "gold/stock_position")
-        columns = columns.append_column(column, none if known is None else pc.fill_null(known, 0.0))
+        known = position[column] if column in position.column_names else none
+        columns = columns.append_column(column, pc.fill_null(known.cast(pa.float64()), 0.0))
     columns = _in_time(columns, position, as_of)
+    unknown = pa.nulls(len(columns), pa.float64())
     for column in _KNOWN_ELSEWHERE:
-        known = _taken(series, column, columns["unique_id"], "gold/series")
-        columns = columns.append_column(column, pa.nulls(len(columns), pa.float64()) if known is None else known)
+        known = series[column] if column in series.column_names else unknown
+        columns = columns.append_column(column, known.cast(pa.float64()))
     return _screened(Facts(columns.combine_chunks()))
 
 
@@ -117,8 +119,7 @@ def _in_time(columns: pa.Table, position: pa.Table, as_of: date) -> pa.Table:
     """
     late = np.zeros(columns.num_rows)
     if "supply_dates" in position.column_names:
-        rows = rows_of(columns["unique_id"], position, "gold/stock_position", "unique_id")
-        dates, units = (position[name].take(rows).combine_chunks() for name in ("supply_dates", "supply_units"))
+        dates, units = (position[name].combine_chunks() for name in ("supply_dates", "supply_units"))
         row = pc.list_parent_indices(dates).to_numpy().astype(np.int64)
         tonight = (as_of - date(1970, 1, 1)).days
         interval = np.nan_to_num(columns["protection_interval"].to_numpy(), nan=0.0, posinf=1e6, neginf=0.0)
@@ -132,11 +133,10 @@ def _in_time(columns: pa.Table, position: pa.Table, as_of: date) -> pa.Table:
     return columns.append_column("on_order_not_due", pa.array(late, pa.float64()))
 
 
-def _taken(data: pa.Table, column: str, keys: pa.ChunkedArray, name: str) -> pa.ChunkedArray | None:
-    """(n,) a column that may be missing, in the order of ``keys``."""
-    if column not in data.column_names:
-        return None
-    return data[column].cast(pa.float64()).take(rows_of(keys, data, name, "unique_id"))
+def _in_order(data: pa.Table, name: str, keys: pa.ChunkedArray) -> pa.Table:
+    """The rows that bear these keys, none of which is there twice, in their order."""
+    known = selected(data, name, ["unique_id"])["unique_id"]
+    return data if known.equals(keys) else data.take(rows_of(keys, data, name, "unique_id"))
 
 
 def selected(data: pa.Table, name: str, columns: Sequence[str]) -> pa.Table:
