@@ -252,6 +252,6 @@ def _series(x: Tensor, a: Tensor, total: Tensor) -> Tensor:
 def path_quantile(paths: Tensor, days: Tensor, level: float) -> Tensor:
     """(n_series,) the smallest sum of a path's first days with ``P(sum <= it) >= level``."""
     n_samples, horizon = paths.shape[1], paths.shape[2]
-    sums = torch.gather(torch.cumsum(paths, dim=2), 2, (days.clamp_max(horizon) - 1).unsqueeze(2)).squeeze(2)
+    sums = torch.gather(torch.cumsum(paths, dim=2), 2, (days.clamp_max(horizon).long() - 1).unsqueeze(2)).squeeze(2)
     place = min(max(math.ceil(level * n_samples - 1e-9), 1), n_samples)
     return torch.kthvalue(sums, place, dim=1).values.to(torch.float64)

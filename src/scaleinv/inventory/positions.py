@@ -66,10 +66,9 @@ def positions_after_review(review: Samples, order_quantity: ArrayLike, order_mul
         order_multiple: (n_series,) units, at least 1.
     """
     n = len(review)
-    made = Positions(
-        *(np.array(np.broadcast_to(x, (n,)), dtype=np.float64) for x in (order_quantity, order_multiple)),
-        np.zeros((n, CELLS)), np.zeros(n, dtype=np.int64), np.zeros(n),
-    )  # fmt: skip
+    quantity, multiple = np.empty(n), np.empty(n)
+    quantity[:], multiple[:] = order_quantity, order_multiple
+    made = Positions(quantity, multiple, np.zeros((n, CELLS)), np.zeros(n, dtype=np.int64), np.zeros(n))
     run_rows(_fill, n, review, made.quantity, made.multiple, made.density, made.n_cells, made.width)
     return made
 

@@ -22,6 +22,7 @@ from scaleinv.inventory.special import inverse_loss, normal_quantile
 Floats = NDArray[np.float64]
 
 _PURPOSE = 5
+_MOST_DAYS = 32_767
 _GOLDEN = 0.6180339887498949
 _INFINITE = 0x7F800000
 
@@ -82,16 +83,19 @@ def path_days(
     key: NDArray[np.uint64],
     n_samples: int,
     seed: int,
-) -> NDArray[np.int64]:
-    """(n_series, n_samples) days protected, L + R - 1, on each sample path: lead times spread evenly over the paths."""
+) -> NDArray[np.int16]:
+    """(n_series, n_samples) days protected, L + R - 1, on each sample path: lead times spread evenly over the paths.
+
+    In two bytes, since whoever adds up paths waits for memory; no path has more days than they hold.
+    """
     cdf = lead_time_cdf(lead_time_probability)
-    days = np.empty((len(vendor), n_samples), dtype=np.int64)
+    days = np.empty((len(vendor), n_samples), dtype=np.int16)
     owner, period = np.ascontiguousarray(vendor, np.int64), np.ascontiguousarray(review_period, np.int64)
     run_rows(_path_days, len(vendor), cdf, owner, period, streams(seed, key, _PURPOSE), days)
     return days
 
 
-def path_quantile(paths: NDArray[np.float32], days: NDArray[np.int64], cycle_service_level: ArrayLike) -> Floats:
+def path_quantile(paths: NDArray[np.float32], days: NDArray[np.integer], cycle_service_level: ArrayLike) -> Floats:
     """(n_series,) the smallest sum of a path with ``P(sum <= it) >= level``, units: dependent days need no formula.
 
     Each path is added up over its own number of days; the quantile is found by selection; a sum below 0 counts as 0.
@@ -170,7 +174,7 @@ def _path_days(
     vendor: NDArray[np.int64],
     review_period: NDArray[np.int64],
     stream: NDArray[np.uint64],
-    days: NDArray[np.int64],
+    days: NDArray[np.int16],
 ) -> None:
     last = cdf.shape[1] - 1
     for row in range(start, stop):
@@ -180,12 +184,12 @@ def _path_days(
             lead = 0
             while lead < last and cdf[who, lead] <= luck:
                 lead += 1
-            days[row, i] = lead + review_period[row] - 1
+            days[row, i] = min(lead + review_period[row] - 1, _MOST_DAYS)
 
 
 @compiled
 def _path_quantile(
-    start: int, stop: int, paths: NDArray[np.float32], days: NDArray[np.int64], level: Floats, point: Floats
+    start: int, stop: int, paths: NDArray[np.float32], days: NDArray[np.integer], level: Floats, point: Floats
 ) -> None:
     n_samples, horizon = paths.shape[1], paths.shape[2]
     sums = np.empty(n_samples, dtype=np.float32)
