@@ -28,6 +28,7 @@ def prepared(rows: list[Row]) -> list[list[Row]]:
         row["quantity"] = Decimal(str(round(row["quantity"], 3))).quantize(Decimal("0.001"))
         row["unit_cost"] = Decimal(str(row["unit_cost"])).quantize(Decimal("0.0001"))
         row["value"] = Decimal(str(row["value"])).quantize(Decimal("0.01"))
+        row |= {"order_quantity": row["quantity"], "order_unit": row["unit"], "order_price": row["unit_cost"]}
     rows.sort(
         key=lambda r: (r["vendor_id"], r["location_id"], r["currency"], r["order_date"], r["order_id"], r["line"])
     )
@@ -78,7 +79,8 @@ def request(key: str, path: str, body: Any) -> str:
 def as_csv(orders: list[list[Row]], code: Code) -> Iterator[bytes]:
     """Files of the format."""
     names = ["order_id", "line", "vendor_id", "location_id", "sku_id", "gtin", "quantity", "unit", "unit_cost",
-             "currency", "value", "order_date", "delivery_date"]  # fmt: skip
+             "currency", "value", "order_date", "delivery_date", "order_quantity", "order_unit",
+             "order_price"]  # fmt: skip
     file = io.StringIO(newline="")
     writer = csv.writer(file)
     writer.writerow(names)
@@ -271,14 +273,14 @@ def as_fbdi(orders: list[list[Row]], code: Code) -> Iterator[bytes]:
             r = lines[0]
             write["Headers"]([r["order_id"], "ORIGINAL", compact(r["as_of"]), "SCALEINV", "SUBMIT", r["order_id"],
                               "STANDARD", "Purchase Order", "BU", "BU", "LE", "BU", "Doe, J", r["currency"],
-                              r["vendor_id"], "MAIN"])  # fmt: skip
+                              *[""] * 6, r["vendor_id"], "", "MAIN"])  # fmt: skip
             for x in lines:
                 key, quantity = f"{x['order_id']}-{x['line']}", plain(x["quantity"])
-                write["Lines"]([key, x["order_id"], x["line"], "Goods", x["sku_id"], "Each", quantity,
+                write["Lines"]([key, x["order_id"], "", x["line"], "Goods", x["sku_id"], *[""] * 4, quantity, "Each",
                                 plain(x["unit_cost"])])  # fmt: skip
-                write["LineLocations"]([key, key, 1, x["location_id"], x["location_id"], quantity,
+                write["LineLocations"]([key, key, 1, x["location_id"], x["location_id"], "", quantity,
                                         x["delivery_date"].strftime("%Y/%m/%d")])  # fmt: skip
-                write["Distributions"]([key, key, 1, quantity, *[""] * 10])
+                write["Distributions"]([key, key, 1, *[""] * 4, quantity, *[""] * 10])
         archive = io.BytesIO()
         with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
             for name, table in tables.items():

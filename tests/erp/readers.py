@@ -33,7 +33,8 @@ def read_csv(content: bytes) -> Iterator[Row]:
             "location": row["location_id"], "sku": row["sku_id"], "quantity": Decimal(row["quantity"]),
             "unit": row["unit"], "price": Decimal(row["unit_cost"]), "currency": row["currency"],
             "delivery": row["delivery_date"], "ordered": row["order_date"], "gtin": row["gtin"] or None,
-            "value": Decimal(row["value"]),
+            "value": Decimal(row["value"]), "order_quantity": Decimal(row["order_quantity"]),
+            "order_unit": row["order_unit"], "order_price": Decimal(row["order_price"]),
         }  # fmt: skip
 
 
@@ -186,17 +187,18 @@ def read_fbdi(content: bytes) -> Iterator[Row]:
     locations = {row[1]: row for row in tables["PoLineLocations"]}
     distributions = {row[1]: row for row in tables["PoDistributions"]}
     assert len(tables["PoLines"]) == len(locations) == len(distributions)
-    for key, order, number, kind, item, unit, quantity, price in tables["PoLines"]:
+    for key, order, action, number, kind, item, *unsaid, quantity, unit, price in tables["PoLines"]:
         header, place = headers[order], locations[key]
+        assert [action, *unsaid, *header[14:20], header[21], place[5], *distributions[place[0]][3:7]] == [""] * 17
         assert header[1] == "ORIGINAL"
         assert header[5] == order
         assert header[6] == "STANDARD"
         assert kind == "Goods"
-        assert distributions[place[0]][3] == place[5] == quantity
+        assert distributions[place[0]][7] == place[6] == quantity
         yield {
-            "order": order, "line": int(number), "vendor": header[14], "site": header[15], "location": place[3],
+            "order": order, "line": int(number), "vendor": header[20], "site": header[22], "location": place[3],
             "sku": item, "quantity": Decimal(quantity), "unit": unit, "price": Decimal(price), "currency": header[13],
-            "delivery": _iso(place[6]), "account": distributions[place[0]][4:6],
+            "delivery": _iso(place[7]), "account": distributions[place[0]][8:10],
         }  # fmt: skip
 
 
@@ -299,6 +301,7 @@ def read_erpnext(content: bytes) -> Iterator[Row]:
                 "location": item["warehouse"], "sku": item["item_code"], "quantity": item["qty"], "unit": item["uom"],
                 "price": item["rate"], "currency": body["currency"], "delivery": item["schedule_date"],
                 "ordered": body["transaction_date"], "rate": body["conversion_rate"],
+                "factor": item["conversion_factor"],
             }  # fmt: skip
 
 

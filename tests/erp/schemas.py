@@ -88,7 +88,7 @@ ERPNEXT = objects(
     title=text(140), supplier=text(140), company=text(140), transaction_date=DAY, schedule_date=DAY,
     currency=text(140), conversion_rate=POSITIVE,
     items=listed(objects(
-        idx=WHOLE, item_code=text(140), qty=POSITIVE, uom=text(140), conversion_factor={"const": 1}, rate=NUMBER,
+        idx=WHOLE, item_code=text(140), qty=POSITIVE, uom=text(140), conversion_factor=POSITIVE, rate=NUMBER,
         schedule_date=DAY, warehouse=text(140))),
 )  # fmt: skip
 QUICKBOOKS = objects(

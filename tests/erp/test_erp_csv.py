@@ -24,8 +24,9 @@ def test_the_bytes_are_these(lines: Lines, config: ExportConfig, as_of: date) ->
     assert document.name == "orders-2026-09-20.csv"
     assert document.content == (
         b"order_id,line,vendor_id,location_id,sku_id,gtin,quantity,unit,unit_cost,currency,value,order_date,"
-        b"delivery_date\r\n"
-        b"SIAAAAAAAAAA,1,17300001,1710,TG11,4000862141404,48.000,EA,3.2500,EUR,156.00,2026-09-20,2026-09-27\r\n"
+        b"delivery_date,order_quantity,order_unit,order_price\r\n"
+        b"SIAAAAAAAAAA,1,17300001,1710,TG11,4000862141404,48.000,EA,3.2500,EUR,156.00,2026-09-20,2026-09-27,"
+        b"48.000,EA,3.2500\r\n"
     )
 
 

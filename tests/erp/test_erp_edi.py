@@ -146,7 +146,7 @@ def _with_lines(full: ExportConfig, *columns: str) -> ExportConfig:
 
 def test_columns_of_another_release(some: pa.Table, full: ExportConfig, as_of: date, tmp_path: Path) -> None:
     columns = ("INTERFACE_LINE_KEY", "INTERFACE_HEADER_KEY", "ACTION", "LINE_NUM", "LINE_TYPE", "ITEM", "", "",
-               "UNIT_OF_MEASURE", "QUANTITY", "UNIT_PRICE")  # fmt: skip
+               "SHIPPING_UNIT_OF_MEASURE", "SHIPPING_UOM_QUANTITY", "UNIT_PRICE")  # fmt: skip
     (content,) = written(some, _with_lines(full, *columns), "oracle-fbdi", tmp_path / "a", as_of)
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         first = archive.read("PoLinesInterfaceOrder.csv").decode().split("\r\n")[0]
@@ -158,7 +158,7 @@ def test_a_column_that_would_be_lost_is_refused(
     some: pa.Table, full: ExportConfig, as_of: date, tmp_path: Path
 ) -> None:
     config = _with_lines(full, "INTERFACE_LINE_KEY", "ITEM")
-    with pytest.raises(ConfigError, match=r"columns\.lines(.|\n)*QUANTITY"):
+    with pytest.raises(ConfigError, match=r"columns\.lines(.|\n)*SHIPPING_UOM_QUANTITY"):
         written(some, config, "oracle-fbdi", tmp_path / "a", as_of)
 
 

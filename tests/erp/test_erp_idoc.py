@@ -145,7 +145,7 @@ def test_no_order_gives_no_file(some: pa.Table, config: ExportConfig, as_of: dat
             r"E1EDKA1\.PARTN: too long(.|\n)*at most 17(.|\n)*order SIB has 18",
         ),
         ({"line": 100_000}, r"E1EDP01\.POSEX: too long(.|\n)*at most 6(.|\n)*'1000000'"),
-        ({"unit": "XPX"}, r"idoc: unknown unit(.|\n)*expected:.*KGM(.|\n)*line 2 .*XPX(.|\n)*export\.iso_units"),
+        ({"unit": "XSA"}, r"idoc: unknown unit(.|\n)*expected:.*KGM(.|\n)*line 2 .*XSA(.|\n)*export\.iso_units"),
         ({"quantity": 9e12, "unit_cost": 0.0}, r"E1EDP01\.MENGE: too long(.|\n)*at most 15(.|\n)*has 17"),
         ({"sku_id": "A\x0bB"}, r"E1EDP19\.IDTNR: characters(.|\n)*line 2"),
         ({"currency": "EURO", "order_id": "SIB"}, r"E1EDK01\.CURCY: too long"),
@@ -165,8 +165,8 @@ def test_the_configuration_is_held_against_the_layout_too(lines: Lines, as_of: d
 
 
 def test_a_unit_can_be_mapped_by_configuration(lines: Lines, as_of: date) -> None:
-    config = ExportConfig(folder="orders", iso_units={"EA": "EA", "XPX": "PF"})
-    (document,) = idoc_documents(lines({}, {"line": 2, "unit": "XPX"}), config, as_of=as_of)
+    config = ExportConfig(folder="orders", iso_units={"EA": "EA", "XSA": "PF"})
+    (document,) = idoc_documents(lines({}, {"line": 2, "unit": "XSA"}), config, as_of=as_of)
     assert read(document.content).xpath("//MENEE/text()") == ["EA", "PF"]
 
 

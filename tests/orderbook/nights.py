@@ -26,10 +26,14 @@ def key(n: int, vendor: str = "V1", place: str = "L1") -> str:
 
 
 def proposals(n: int, *orders: dict[str, Any]) -> pa.Table:
-    """Of night ``n``: an order each, ``{"V1": {"s1": 5, …}, "place": …, "disposition": …}`` in short."""
+    """Of night ``n``: an order each, ``{"V1": {"s1": 5, …}, "place": …, "disposition": …}`` in short.
+
+    ``"pack": ("CT", 1, 12)``: 1 carton is 12 units of stock.
+    """
     rows: list[dict[str, Any]] = []
     for order in orders:
         vendor, place = order.get("vendor", "V1"), order.get("place", "L1")
+        word, ordered, held = order.get("pack", (None, 1, 1))
         for line, (sku, quantity) in enumerate(order["lines"].items(), start=1):
             rows.append(
                 {
@@ -40,7 +44,8 @@ def proposals(n: int, *orders: dict[str, Any]) -> pa.Table:
                     "currency": "EUR", "gtin": order.get("gtin"), "order_date": night(n),
                     "delivery_date": night(n + 3), "inventory_position": 0.0, "reorder_point": 1.0,
                     "order_up_to_level": 2.0, "reason": "because", "disposition": order.get("disposition", "approve"),
-                    "rule": order.get("rule"),
+                    "rule": order.get("rule"), "order_unit": word,
+                    "order_quantity": float(quantity) * ordered / held if word else None,
                 }
             )  # fmt: skip
     contract = table("gold/order_proposals")

@@ -17,7 +17,7 @@ from scaleinv.config import load_config
 from scaleinv.orderbook import opened
 from scaleinv.orderbook.carried import CARRIED
 from scaleinv.orderbook.shipment_intake import record
-from scaleinv.pipeline.arrivals import ARRIVALS, Coming, coming, foreseen, in_order_units, with_arrivals
+from scaleinv.pipeline.arrivals import ARRIVALS, Coming, coming, foreseen, in_stock_units, with_arrivals
 from scaleinv.pipeline.erp_arrivals import erp_moves
 from scaleinv.pipeline.shipment_exceptions import by_series
 from scaleinv.schema import table as schema_of
@@ -129,15 +129,17 @@ def test_goods_that_were_received_already_are_those_that_were_to_come_first() ->
 
 
 def test_units_of_a_shipment_become_those_of_the_order() -> None:
-    rows = [{"quantity": Decimal(quantity), "unit": unit, "order_unit": "EA"} for quantity, unit in
-            (("2", "DZN"), ("2", None), ("2", "EA"), ("2", "KGM"))]  # fmt: skip
-    assert in_order_units(pa.Table.from_pylist(rows, schema=CARRIED)).tolist() == [24.0, 2.0, 2.0, 0.0]
+    rows = [{"quantity": Decimal(quantity), "unit": unit, "stock_unit": "EA"} for quantity, unit in
+            (("2", "DZN"), ("2", None), ("2", "EA"), ("2", "KGM"), ("2", "XCT"))]  # fmt: skip
+    assert in_stock_units(pa.Table.from_pylist(rows, schema=CARRIED)).tolist() == [24.0, 2.0, 2.0, 0.0, 0.0]
+    packed = [row | {"order_unit": "CT", "order_units": 1, "stock_units": 12} for row in rows]
+    assert in_stock_units(pa.Table.from_pylist(packed, schema=CARRIED)).tolist() == [24.0, 2.0, 2.0, 0.0, 24.0]
 
 
 def carrying(shipment_id: str, status: str, units: int, **more: Any) -> dict[str, Any]:
     return {
         "shipment_id": shipment_id, "status": status, "order_id": "A", "line": 1, "unique_id": "s1@L1",
-        "location_id": "L1", "sku_id": "s1", "quantity": Decimal(units), "order_unit": "EA",
+        "location_id": "L1", "sku_id": "s1", "quantity": Decimal(units), "stock_unit": "EA",
         "unit_cost": Decimal("2.5"), "is_open": True,
     } | more  # fmt: skip
 
@@ -151,7 +153,7 @@ def test_an_exception_is_a_series_and_kind_once_with_the_money_of_all_its_shipme
     rows = [
         carrying("S1", "delayed", 4), carrying("S1", "delayed", 2), carrying("S2", "delayed", 10),
         carrying("S2", "delayed", 1, unique_id="s2@L1"), carrying("S3", "lost", 1),
-        carrying("S4", "lost", 3, unique_id=None, order_unit=None, unit_cost=None, is_open=None),
+        carrying("S4", "lost", 3, unique_id=None, stock_unit=None, unit_cost=None, is_open=None),
     ]  # fmt: skip
     told = shipments_and_findings(
         ("S1", "shipment_late"), ("S2", "shipment_late"), ("S3", "shipment_lost"), ("S4", "shipment_lost"),

@@ -120,6 +120,9 @@ class ExportConfig(Section):
     folder: str
     """Where documents and the manifest go, on this machine or mounted on it; a sub-folder per as_of."""
     formats: tuple[ExportFormat, ...] = ("csv", "idoc")
+    units: Literal["order", "stock"] = "order"
+    """In which units orders are given out: those of silver/packs, where a vendor has them, or those of stock. Settled
+    for an order when it enters the order book."""
     codes: str | None = None
     """CSV file with columns kind, format, ours, theirs: our keys as partners and ERPs know them."""
     company_code: Annotated[str, Field(max_length=4)] = "1000"

@@ -36,13 +36,14 @@ _LINE: Final[dict[str, Any]] = {
     "rounding": 0.0, "constraint_change": 0.0,
 }  # fmt: skip
 _LINES: Final = (
-    {"line": 1, "sku_id": "TG11", "gtin": "4000862141404", "quantity": 48.0, "unit_cost": 3.25, "value": 156.0},
+    {"line": 1, "sku_id": "TG11", "gtin": "4000862141404", "quantity": 48.0, "unit_cost": 3.25, "value": 156.0,
+     "order_quantity": 4.0, "order_unit": "CT"},
     {"line": 2, "sku_id": "TG12", "quantity": 6.0, "unit_cost": 2.779, "value": 16.67},
-)
+)  # fmt: skip
 
 
 def example_lines() -> pa.Table:
-    """Two lines of ``gold/order_proposals``."""
+    """Two lines of ``gold/order_proposals``, the first in cartons of twelve."""
     contract = table("gold/order_proposals")
     rows = [{**_LINE, **line, "unique_id": f"{line['sku_id']}@1710", "need": line["quantity"]} for line in _LINES]
     return check(pa.table({c.name: pa.array([row.get(c.name) for row in rows], c.type) for c in contract.columns}),

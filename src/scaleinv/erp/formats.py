@@ -83,7 +83,7 @@ def _requests(make: Callable[[View], RequestFormat]) -> Documents:
 def _edi(make: Callable[[View], EdiFormat], wants: tuple[Want, ...]) -> Documents:
     def documents(view: View) -> Iterator[Document]:
         format = make(view)
-        coded_view = view.of(coded(view.orders, view.codes, format.format, wants), view.first)
+        coded_view = view.of(coded(view.orders.in_order_units(), view.codes, format.format, wants), view.first)
         return interchanges_of(format, coded_view, ORDERS_PER_FILE)
 
     return documents

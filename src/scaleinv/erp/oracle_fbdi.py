@@ -39,7 +39,7 @@ def fbdi_of(config: OracleConfig, view: View, orders_per_file: int = ORDERS_PER_
         Want("vendor"), Want("vendor_site", default=config.vendor_site), Want("location"), Want("site"), Want("sku"),
         Want("unit", known=ORACLE_UNITS),
     )  # fmt: skip
-    view = view.of(coded(view.orders, view.codes, FORMAT, _with_site(view, wants)), view.first)
+    view = view.of(coded(view.orders.in_order_units(), view.codes, FORMAT, _with_site(view, wants)), view.first)
 
     checked(
         view, lambda piece: [_headers(config, piece)],
@@ -77,8 +77,8 @@ def _headers(config: OracleConfig, view: View) -> Filled:
     order_id = view.head("order_id")
     values = {
         "INTERFACE_HEADER_KEY": order_id, "ACTION": "ORIGINAL", "BATCH_ID": f"{view.as_of:%Y%m%d}",
-        "IMPORT_SOURCE": config.source, "APPROVAL_ACTION": config.approval, "DOCUMENT_NUM": order_id,
-        "DOCUMENT_TYPE_CODE": "STANDARD", "STYLE": config.style, "PRC_BU_NAME": config.procurement_bu,
+        "INTERFACE_SOURCE_CODE": config.source, "APPROVAL_ACTION": config.approval, "DOCUMENT_NUM": order_id,
+        "DOCUMENT_TYPE_CODE": "STANDARD", "STYLE_DISPLAY_NAME": config.style, "PRC_BU_NAME": config.procurement_bu,
         "REQ_BU_NAME": config.requisitioning_bu, "SOLDTO_LE_NAME": config.sold_to,
         "BILLTO_BU_NAME": config.bill_to_bu, "AGENT_NAME": config.buyer, "CURRENCY_CODE": view.head("currency"),
         "VENDOR_NAME": view.head("vendor_code"), "VENDOR_SITE_CODE": view.head("vendor_site_code"),
@@ -95,7 +95,7 @@ def _lines(config: OracleConfig, view: View) -> Filled:
     values = {
         "INTERFACE_LINE_KEY": _key(view), "INTERFACE_HEADER_KEY": view.line("order_id"),
         "LINE_NUM": whole(view.line("line")), "LINE_TYPE": config.line_type, "ITEM": view.line("sku_code"),
-        "UNIT_OF_MEASURE": view.line("unit_code"), "QUANTITY": plain(view.line("quantity")),
+        "SHIPPING_UNIT_OF_MEASURE": view.line("unit_code"), "SHIPPING_UOM_QUANTITY": plain(view.line("quantity")),
         "UNIT_PRICE": plain(view.line("unit_cost")),
     }  # fmt: skip
     return Filled(LINES, values)
@@ -109,7 +109,7 @@ def _locations(config: OracleConfig, view: View) -> Filled:
     values = {
         "INTERFACE_LINE_LOCATION_KEY": key, "INTERFACE_LINE_KEY": key, "SHIPMENT_NUM": "1",
         "SHIP_TO_LOCATION": view.line("location_code"), "SHIP_TO_ORGANIZATION_CODE": view.line(site),
-        "QUANTITY": plain(view.line("quantity")),
+        "SHIPPING_UOM_QUANTITY": plain(view.line("quantity")),
         "NEED_BY_DATE": pc.replace_substring(view.line("delivery_date").cast(pa.string()), "-", "/"),
     }  # fmt: skip
     return Filled(LOCATIONS, values)
@@ -120,7 +120,7 @@ def _distributions(config: OracleConfig, view: View) -> Filled:
     key = _key(view)
     values = {
         "INTERFACE_DISTRIBUTION_KEY": key, "INTERFACE_LINE_LOCATION_KEY": key, "DISTRIBUTION_NUM": "1",
-        "QUANTITY_ORDERED": plain(view.line("quantity")),
+        "SHIPPING_UOM_QUANTITY": plain(view.line("quantity")),
         **{f"CHARGE_ACCOUNT_SEGMENT{i}": code for i, code in enumerate(config.charge_account, start=1)},
     }  # fmt: skip
     return Filled(DISTRIBUTIONS, values)

@@ -43,7 +43,7 @@ def idoc_documents(
 
 def idocs_of(view: View, orders_per_file: int = ORDERS_PER_FILE) -> Iterator[Document]:
     """The documents of an order model."""
-    orders = coded(view.orders, view.codes, ORDERS05.format, idoc_wants(view))
+    orders = coded(view.orders.in_order_units(), view.codes, ORDERS05.format, idoc_wants(view))
     return idoc_files(ORDERS05, view.of(orders, view.first), orders_per_file)
 
 

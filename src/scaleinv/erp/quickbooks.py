@@ -38,6 +38,7 @@ def quickbooks_format(config: QuickBooksConfig) -> RequestFormat:
     return RequestFormat(
         "quickbooks", "quickbooks", VERSION, ORDER, LINE, _WANTS,
         lambda view: pc.binary_join_element_wise(path, view.head("order_id"), ""), order, _line, lines="Line",
+        in_stock_units=True,
     )  # fmt: skip
 
 

@@ -42,6 +42,8 @@ class RequestFormat:
     """Field of the head that holds the lines; none: each line is a request of its own, after its order's."""
     line_path: str = ""
     around_line: tuple[str, str] = ("", "")
+    in_stock_units: bool = False
+    """What it is about has no unit of order."""
     most_lines: int | None = None
     """Of a request: an order of more is more requests, their keys ORDER, ORDER/2 …"""
 
@@ -53,7 +55,8 @@ class RequestFormat:
 
 def requests_of(format: RequestFormat, view: View, orders_per_file: int = ORDERS_PER_FILE) -> Iterator[Document]:
     """The documents of an order model; everything is checked before the first comes out."""
-    view = view.of(coded(view.orders, view.codes, format.format, format.wants), view.first)
+    orders = view.orders if format.in_stock_units else view.orders.in_order_units()
+    view = view.of(coded(orders, view.codes, format.format, format.wants), view.first)
     checked(
         view,
         lambda piece: [

@@ -93,5 +93,5 @@ SAP_ORDER: Final = RequestFormat(
 SAP_REQUISITION: Final = RequestFormat(
     "sap-requisition", "sap-requisition", REQUISITION_VERSION, REQUISITION, REQUISITION_ITEM, _WANTS,
     lambda _: f"{_SERVICES}/API_PURCHASEREQ_PROCESS_SRV/A_PurchaseRequisitionHeader", _requisition, _requisition_item,
-    lines="to_PurchaseReqnItem",
+    lines="to_PurchaseReqnItem", in_stock_units=True,
 )  # fmt: skip

@@ -37,7 +37,7 @@ def shopify_format(config: ShopifyConfig) -> RequestFormat:
     wants = (*_KEYS, Want("unit", known=PIECES))
     return RequestFormat(
         FORMAT, FORMAT, VERSION, INCOMING, CHANGE, wants, lambda _: _path(config), _incoming, _change,
-        lines="variables.input.changes", most_lines=MOST_ITEMS,
+        lines="variables.input.changes", in_stock_units=True, most_lines=MOST_ITEMS,
     )  # fmt: skip
 
 

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
-ISO_UNITS: Final[dict[str, str]] = {
-    "EA": "PCE", "C62": "PCE", "H87": "PCE", "PR": "PR", "DZN": "DZN", "KGM": "KGM", "GRM": "GRM", "TNE": "TNE",
-    "LTR": "LTR", "MLT": "MLT", "MTR": "MTR", "MTK": "MTK", "MTQ": "MTQ",
-}  # fmt: skip
-"""ISO codes of SAP's unit table, for IDocs; ``export.iso_units`` comes first."""
+from scaleinv.schema.packs import PACKAGES
+
+
+def _with_packages(units: Mapping[str, str], **packages: str) -> dict[str, str]:
+    """With packages in both spellings: ``CT`` of old, and ``XCT``."""
+    return {**units, **packages, **{PACKAGES[name]: code for name, code in packages.items()}}
+
+
+ISO_UNITS: Final[dict[str, str]] = _with_packages(
+    {"EA": "PCE", "C62": "PCE", "H87": "PCE", "PR": "PR", "DZN": "DZN", "KGM": "KGM", "GRM": "GRM", "TNE": "TNE",
+     "LTR": "LTR", "MLT": "MLT", "MTR": "MTR", "MTK": "MTK", "MTQ": "MTQ"},
+    BX="BX", CS="CS", CT="CT", PF="PF", PK="PK", PX="PF",
+)  # fmt: skip
+"""ISO codes of SAP's unit table (those of Rec 20), for IDocs; ``export.iso_units`` comes first."""
 
 SAP_UNITS: Final[dict[str, str]] = {
     "EA": "EA", "C62": "EA", "H87": "PC", "PR": "PAA", "DZN": "DZ", "KGM": "KG", "GRM": "G", "TNE": "TO",
@@ -16,16 +26,18 @@ SAP_UNITS: Final[dict[str, str]] = {
 }  # fmt: skip
 """SAP's own units, for OData."""
 
-X12_UNITS: Final[dict[str, str]] = {
-    "EA": "EA", "C62": "EA", "H87": "PC", "PR": "PR", "DZN": "DZ", "KGM": "KG", "GRM": "GR", "TNE": "MP",
-    "LTR": "LT", "MLT": "ML", "MTR": "MR", "MTK": "SM", "MTQ": "CR", "XCS": "CA", "XCT": "CT", "XPX": "PL",
-}  # fmt: skip
+X12_UNITS: Final[dict[str, str]] = _with_packages(
+    {"EA": "EA", "C62": "EA", "H87": "PC", "PR": "PR", "DZN": "DZ", "KGM": "KG", "GRM": "GR", "TNE": "MP",
+     "LTR": "LT", "MLT": "ML", "MTR": "MR", "MTK": "SM", "MTQ": "CR"},
+    BX="BX", CS="CA", CT="CT", PF="PL", PK="PK", PX="PL",
+)  # fmt: skip
 """X12's data element 355."""
 
-EDIFACT_UNITS: Final[dict[str, str]] = {
-    "EA": "PCE", "C62": "PCE", "H87": "PCE", "PR": "NPR", "DZN": "DZN", "KGM": "KGM", "GRM": "GRM", "TNE": "TNE",
-    "LTR": "LTR", "MLT": "MLT", "MTR": "MTR", "MTK": "MTK", "MTQ": "MTQ",
-}  # fmt: skip
+EDIFACT_UNITS: Final[dict[str, str]] = _with_packages(
+    {"EA": "PCE", "C62": "PCE", "H87": "PCE", "PR": "NPR", "DZN": "DZN", "KGM": "KGM", "GRM": "GRM", "TNE": "TNE",
+     "LTR": "LTR", "MLT": "MLT", "MTR": "MTR", "MTK": "MTK", "MTQ": "MTQ"},
+    BX="BX", CS="CS", CT="CT", PF="PF", PK="PK", PX="PF",
+)  # fmt: skip
 """EDIFACT's data element 6411, D.96A."""
 
 ORACLE_UNITS: Final[dict[str, str]] = {

@@ -23,7 +23,10 @@ CARRIED: Final = pa.schema(
         ("sku_id", pa.string()),
         ("quantity", pa.decimal128(18, 6)),
         ("unit", pa.string()),
+        ("stock_unit", pa.string()),
         ("order_unit", pa.string()),
+        ("order_units", pa.int64()),
+        ("stock_units", pa.int64()),
         ("erp_number", pa.string()),
         ("unit_cost", pa.decimal128(18, 4)),
         ("is_open", pa.bool_()),
@@ -35,6 +38,7 @@ CARRIED: Final = pa.schema(
 )
 """What shipments carry, and the order line that it is of; where ``unique_id`` is null the book has no such line.
 
+``stock_unit`` is the line's, ``order_unit`` the one of its documents, null where that is the same (``packs.Pack``).
 ``is_open``: something of the line is still to come; ``is_received``: something came; ``is_whole``: all of it did.
 """
 
@@ -52,9 +56,9 @@ def carried(book: Book, *, retailer: str) -> pa.Table:
     columns = (
         part.shipment_id, shipment.status, part.order_id, line.line, line.unique_id, order.location_id,
         sa.func.coalesce(line.sku_id, part.sku_id).label("sku_id"), part.quantity, part.unit,
-        line.unit.label("order_unit"), order.erp_number, line.unit_cost, is_open.label("is_open"),
-        (line.received > ZERO).label("is_received"), (line.received >= line.ordered).label("is_whole"),
-        shipment.diverted_to, shipment.arrived_place,
+        line.unit.label("stock_unit"), line.order_unit, line.order_units, line.stock_units, order.erp_number,
+        line.unit_cost, is_open.label("is_open"), (line.received > ZERO).label("is_received"),
+        (line.received >= line.ordered).label("is_whole"), shipment.diverted_to, shipment.arrived_place,
     )  # fmt: skip
     asked = (
         sa.select(*columns)

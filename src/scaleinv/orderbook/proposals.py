@@ -18,7 +18,10 @@ from scaleinv.errors import DataError, explain
 from scaleinv.orderbook.state import ROWS_AT_ONCE, ZERO, Row
 from scaleinv.schema.words import DISPOSITIONS
 
-_EXACT: Final = {"quantity": pa.decimal128(18, 6), "unit_cost": pa.decimal128(18, 4), "value": pa.decimal128(18, 2)}
+_EXACT: Final = {
+    "quantity": pa.decimal128(18, 6), "order_quantity": pa.decimal128(18, 6), "unit_cost": pa.decimal128(18, 4),
+    "value": pa.decimal128(18, 2),
+}  # fmt: skip
 _CONTENT: Final = (
     "line", "unique_id", "sku_id", "gtin", "quantity", "unit", "unit_cost", "value", "delivery_date", "vendor_id",
     "location_id", "currency", "disposition", "rule",
@@ -31,7 +34,7 @@ class Proposed:
     """Orders of a night, each a run of lines."""
 
     lines: pa.Table
-    """Sorted by order and line, numbers exact."""
+    """Sorted by order and line, numbers exact; ``order_units`` and ``stock_units`` beside ``order_unit``."""
     starts: NDArray[np.int64]
     """(n_orders + 1,) first line of each, and the end."""
     heads: list[Row]
@@ -61,9 +64,11 @@ class Proposed:
 def _row(line: Row) -> Row:
     return {
         "order_id": line["order_id"], "line": line["line"], "unique_id": line["unique_id"], "sku_id": line["sku_id"],
-        "gtin": line["gtin"], "unit": line["unit"], "ordered": line["quantity"], "confirmed": None, "shipped": ZERO,
-        "shipments": {}, "received": ZERO, "cancelled": ZERO, "unit_cost": line["unit_cost"], "confirmed_cost": None,
-        "value": line["value"], "delivery_date": line["delivery_date"], "expected_date": line["delivery_date"],
+        "gtin": line["gtin"], "unit": line["unit"], "order_unit": line["order_unit"],
+        "order_units": line["order_units"], "stock_units": line["stock_units"], "ordered": line["quantity"],
+        "confirmed": None, "shipped": ZERO, "shipments": {}, "received": ZERO, "cancelled": ZERO,
+        "unit_cost": line["unit_cost"], "confirmed_cost": None, "value": line["value"],
+        "delivery_date": line["delivery_date"], "expected_date": line["delivery_date"],
         "reason": line["reason"], "rule": line["rule"],
     }  # fmt: skip
 
@@ -90,11 +95,27 @@ def proposed(lines: pa.Table, *, retailer: str, as_of: date, keeps: pa.ChunkedAr
             lines = lines.set_column(lines.column_names.index(name), name, lines[name].cast(kind))
     except pa.ArrowInvalid as error:
         raise DataError(explain("a number of a proposal is too large for the order book", found=error)) from error
+    lines = _with_packs(lines)
     n = lines.num_rows
     keys = lines["order_id"].combine_chunks() if n else pa.array([], pa.string())
     ends = pc.run_end_encode(keys).run_ends.to_numpy().astype(np.int64) if n else np.empty(0, dtype=np.int64)
     starts = np.concatenate([np.zeros(1, dtype=np.int64), ends])
     return Proposed(lines, starts, _heads(lines, starts, retailer) if n else [])
+
+
+def _with_packs(lines: pa.Table) -> pa.Table:
+    """With what a unit of order holds, in lowest terms: it follows from the two quantities, which are exact."""
+    stock, order = (_millionths(lines[name]) for name in ("quantity", "order_quantity"))
+    divisor = np.maximum(np.gcd(stock, order), 1)
+    is_stock = pc.is_null(lines["order_unit"]).to_numpy()
+    for name, number in (("order_units", order), ("stock_units", stock)):
+        lines = lines.append_column(name, pa.array(number // divisor, mask=is_stock))
+    return lines
+
+
+def _millionths(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    scaled = pc.multiply(column, pa.scalar(Decimal(1_000_000))).cast(pa.int64())
+    return np.asarray(pc.fill_null(scaled, 0).to_numpy(), dtype=np.int64)
 
 
 def _heads(lines: pa.Table, starts: NDArray[np.int64], retailer: str) -> list[Row]:
@@ -130,7 +151,10 @@ def _rules(lines: pa.Table, starts: NDArray[np.int64]) -> list[str | None]:
 
 def _contents(lines: pa.Table, starts: NDArray[np.int64]) -> list[str]:
     """(n_orders,) SHA-256 of what an order says."""
-    texts = [pc.fill_null(lines[name].cast(pa.string()), "\x00").combine_chunks() for name in _CONTENT]
+    said = {name: lines[name].cast(pa.string()) for name in _CONTENT}
+    in_order = pc.binary_join_element_wise(lines["order_quantity"].cast(pa.string()), lines["order_unit"], "\x1d")
+    said["unit"] = pc.coalesce(pc.binary_join_element_wise(said["unit"], in_order, "\x1d"), said["unit"])
+    texts = [pc.fill_null(text, "\x00").combine_chunks() for text in said.values()]
     joined = pc.binary_join_element_wise(*texts, _SEPARATOR)
     whole = pc.binary_join(pa.ListArray.from_arrays(pa.array(starts.astype(np.int32)), joined), "\n")
     return [hashlib.sha256(text.encode()).hexdigest() for text in whole.to_pylist()]

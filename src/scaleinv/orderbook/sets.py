@@ -96,8 +96,8 @@ def lines_of_set(book: Book, part: DocumentSet) -> pa.Table:
     line, order = ORDER_LINES.c, ORDERS.c
     names = (
         order.as_of, line.order_id, line.line, order.vendor_id, order.location_id, line.sku_id, line.unique_id,
-        line.ordered.label("quantity"), line.unit, line.unit_cost, line.value, order.currency, line.gtin,
-        order.order_date, line.delivery_date, line.reason, line.rule,
+        line.ordered.label("quantity"), line.unit, line.order_unit, line.order_units, line.stock_units, line.unit_cost,
+        line.value, order.currency, line.gtin, order.order_date, line.delivery_date, line.reason, line.rule,
     )  # fmt: skip
     asked = sa.select(*names).join(ORDERS, order.order_id == line.order_id)
     asked = asked.join(DOCUMENT_ORDERS, _MEMBERS.order_id == line.order_id).where(*_in(part, _MEMBERS))
@@ -115,8 +115,9 @@ def _columns(names: list[str], rows: Sequence[Any]) -> pa.Table:
 
 
 _KINDS: Final = {
-    "as_of": pa.date32(), "line": pa.int32(), "quantity": pa.decimal128(18, 6), "unit_cost": pa.decimal128(18, 4),
-    "value": pa.decimal128(18, 2), "order_date": pa.date32(), "delivery_date": pa.date32(),
+    "as_of": pa.date32(), "line": pa.int32(), "quantity": pa.decimal128(18, 6), "order_units": pa.int64(),
+    "stock_units": pa.int64(), "unit_cost": pa.decimal128(18, 4), "value": pa.decimal128(18, 2),
+    "order_date": pa.date32(), "delivery_date": pa.date32(),
 }  # fmt: skip
 
 

@@ -29,8 +29,9 @@ _OF_HEAD: Final = (
     "said_at",
 )  # fmt: skip
 _OF_LINE: Final = (
-    "unique_id", "sku_id", "gtin", "unit", "ordered", "confirmed", "shipped", "received", "cancelled", "unit_cost",
-    "confirmed_cost", "value", "delivery_date", "expected_date", "rule",
+    "unique_id", "sku_id", "gtin", "unit", "order_unit", "order_units", "stock_units", "ordered", "confirmed",
+    "shipped", "received", "cancelled", "unit_cost", "confirmed_cost", "value", "delivery_date", "expected_date",
+    "rule",
 )  # fmt: skip
 """What events tell of; the reason of a quantity is replaced with it."""
 

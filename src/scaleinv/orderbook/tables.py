@@ -42,6 +42,9 @@ ORDER_LINES: Final = sa.Table(
     sa.Column("sku_id", sa.Text, nullable=False),
     sa.Column("gtin", sa.Text),
     sa.Column("unit", sa.String(8), nullable=False, comment="of all its quantities, UN/CEFACT Rec 20"),
+    sa.Column("order_unit", sa.Text, comment="of the quantity in its documents; null: the same"),
+    sa.Column("order_units", sa.BigInteger, comment="so many units of order …"),
+    sa.Column("stock_units", sa.BigInteger, comment="… are so many of unit"),
     sa.Column("ordered", Exact(6), nullable=False),
     sa.Column("confirmed", Exact(6), comment="by the vendor; null: it has not said"),
     sa.Column("shipped", Exact(6), nullable=False, comment="announced and not given up as lost"),
@@ -131,5 +134,7 @@ OUTBOX: Final = sa.Table(
     sa.Column("next_try", Moment, nullable=False),
     sa.Column("last_error", sa.Text),
     sa.Column("delivered_at", Moment),
+    sa.Column("answer_status", sa.Integer, comment="HTTP status that it was answered with; null: of no such kind"),
+    sa.Column("answer_body", sa.Text, comment="the beginning of that answer, without secrets of ours"),
     sa.Index(None, "retailer", "as_of", "number"),
 )  # fmt: skip

@@ -16,7 +16,7 @@ from scaleinv.config import Config
 from scaleinv.config.shipments import PlaceConfig
 from scaleinv.errors import ScaleinvError
 from scaleinv.pipeline.shipments import shipments_at
-from scaleinv.schema.units import conversion
+from scaleinv.schema.packs import Pack, stock_in
 from scaleinv.schema.words import ID_SEPARATOR
 from scaleinv.shipments.findings import findings
 
@@ -179,7 +179,7 @@ def _arrivals(rows: pa.Table, shipments: pa.Table, lost: Any, places: dict[str, 
     day = pc.cast(coming, pa.date32()).combine_chunks().take(at.combine_chunks())
     found = pa.table(
         {
-            "order_id": rows["order_id"], "line": rows["line"], "quantity": in_order_units(rows),
+            "order_id": rows["order_id"], "line": rows["line"], "quantity": in_stock_units(rows),
             "expected_date": day, "location_id": to, "is_gone": gone,
         }
     )  # fmt: skip
@@ -194,21 +194,21 @@ def _located(names: pa.ChunkedArray, ours: dict[str, str]) -> pa.ChunkedArray:
     return pc.coalesce(known, names)
 
 
-def in_order_units(rows: pa.Table) -> NDArray[np.float64]:
-    """(n,) quantities that shipments carry, in the units of their order lines; 0 where the units do not fit."""
-    both = pc.binary_join_element_wise(
-        pc.coalesce(rows["unit"], rows["order_unit"], pa.scalar("")), pc.fill_null(rows["order_unit"], ""), "\x1f"
-    )
-    pairs = both.combine_chunks().dictionary_encode()
-    scales = np.array([_scale(*pair.split("\x1f")) for pair in pairs.dictionary.to_pylist()], dtype=np.float64)
+def in_stock_units(rows: pa.Table) -> NDArray[np.float64]:
+    """(n,) quantities that shipments carry, in units of stock of their order lines; 0 where the units do not fit."""
+    said = pc.coalesce(rows["unit"], rows["stock_unit"], pa.scalar(""))
+    names = ("stock_unit", "order_unit", "order_units", "stock_units")
+    words = [pc.fill_null(rows[name].cast(pa.string()), "") for name in names]
+    kinds = pc.binary_join_element_wise(said, *words, "\x1f").combine_chunks().dictionary_encode()
+    scales = np.array([_scale(*kind.split("\x1f")) for kind in kinds.dictionary.to_pylist()], dtype=np.float64)
     quantity = rows["quantity"].cast(pa.float64()).to_numpy()
-    return np.asarray(quantity * scales[pairs.indices.to_numpy()], dtype=np.float64)
+    return np.asarray(quantity * scales[kinds.indices.to_numpy()], dtype=np.float64)
 
 
-def _scale(said: str, wanted: str) -> float:
-    if said == wanted or not wanted:
+def _scale(said: str, unit: str, order_unit: str, order_units: str, stock_units: str) -> float:
+    if not unit:
         return 1.0
     try:
-        return conversion(said, wanted)[0]
+        return float(stock_in(said, unit, Pack(order_unit, int(order_units), int(stock_units)) if order_unit else None))
     except ScaleinvError:
         return 0.0

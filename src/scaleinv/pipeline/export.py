@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from scaleinv.erp import MANIFEST, write_documents
 from scaleinv.errors import DataError, explain
@@ -24,6 +25,7 @@ from scaleinv.pipeline.deliver import deliver_after_export
 from scaleinv.pipeline.register import order_book
 from scaleinv.pipeline.walk import Outcome, Walk, rows_of
 from scaleinv.schema import table
+from scaleinv.schema.packs import order_quantities
 
 if TYPE_CHECKING:
     from scaleinv.orderbook import Book, DocumentSet
@@ -197,11 +199,24 @@ def _proposals(lines: pa.Table) -> pa.Table:
         values = np.round(lines[name].cast(pa.float64()).to_numpy(), digits)
         lines = lines.set_column(lines.column_names.index(name), name, pa.array(values))
     columns = {name: lines[name] for name in lines.column_names}
+    columns |= _in_units_of_order(lines)
     columns["need"] = columns["quantity"]
     columns["disposition"] = pa.repeat(pa.scalar("approve"), lines.num_rows)
     nothing = {True: pa.nulls(lines.num_rows), False: pa.array(np.zeros(lines.num_rows))}
     made = {field.name: columns.get(field.name, nothing[field.nullable]) for field in contract.schema}
     return pa.table(made).cast(contract.schema)
+
+
+def _in_units_of_order(lines: pa.Table) -> dict[str, pa.Array]:
+    """What a person has ordered and is no whole number of them is said in units of stock."""
+    unit = lines["order_unit"].combine_chunks()
+    per = [pc.fill_null(lines[name], 1).to_numpy() for name in ("order_units", "stock_units")]
+    quantity, fits = order_quantities(lines["quantity"].to_numpy(), unit, *per)
+    is_stock = ~fits | pc.is_null(unit).to_numpy(zero_copy_only=False)
+    return {
+        "order_quantity": pa.array(quantity, mask=is_stock),
+        "order_unit": pc.if_else(pa.array(is_stock), pa.scalar(None, pa.string()), unit),
+    }
 
 
 def _outbox_rows(walk: Walk, part: DocumentSet, rows: list[dict[str, Any]]) -> list[dict[str, Any]]:

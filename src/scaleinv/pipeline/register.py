@@ -81,6 +81,8 @@ def register_tonight(walk: Walk, lines: pa.Table, *, since: datetime.datetime | 
     """
     from scaleinv.orderbook import register
 
+    if walk.config.export.units == "stock":
+        lines = _in_units_of_stock(lines)
     with order_book(walk.config) as book:
         found = register(book, lines, retailer=walk.config.retailer, as_of=walk.as_of, since=since)
     walk.progress.say(
@@ -92,3 +94,12 @@ def register_tonight(walk: Walk, lines: pa.Table, *, since: datetime.datetime | 
         more = f" and {len(found.kept) - 5:,} more" if len(found.kept) > 5 else ""
         walk.progress.say(f"{len(found.kept):,} orders stay as they are: {which}{more}")
     return found
+
+
+def _in_units_of_stock(lines: pa.Table) -> pa.Table:
+    """Without what the vendor counts in: documents of these orders, and answers to them, do not speak of it."""
+    for name in ("order_quantity", "order_unit"):
+        index = lines.schema.get_field_index(name)
+        field = lines.schema.field(index)
+        lines = lines.set_column(index, field, pa.nulls(lines.num_rows, field.type))
+    return lines

@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaleinv.pipeline.arrivals import Foreseen, in_order_units
+from scaleinv.pipeline.arrivals import Foreseen, in_stock_units
 from scaleinv.replenish import FOUND
 
 
@@ -22,7 +22,7 @@ def shipment_exceptions(seen: Foreseen | None) -> pa.Table:
 
 def by_series(told: pa.Table, rows: pa.Table) -> pa.Table:
     """``FOUND`` from what is told of shipments and what they carry (``orderbook.carried.CARRIED``)."""
-    units = in_order_units(rows)
+    units = in_stock_units(rows)
     value = units * pc.fill_null(rows["unit_cost"].cast(pa.float64()), 0.0).to_numpy()
     own = pc.binary_join_element_wise("shipment ", rows["shipment_id"], "")
     carried = pa.table(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -15,7 +16,7 @@ from scaleinv.replenish.changes import Changes
 from scaleinv.replenish.decision import Decision
 from scaleinv.replenish.facts import Facts, rows_of, selected
 from scaleinv.replenish.keys import MAX_LINES, order_keys
-from scaleinv.replenish.order_units import order_units
+from scaleinv.replenish.order_units import OrderUnits
 from scaleinv.replenish.rules import Verdict
 from scaleinv.replenish.text import joined, ranks, spelled
 from scaleinv.schema import check, table
@@ -44,18 +45,18 @@ def order_lines(
     vendors: pa.Table,
     changes: Changes,
     said: Verdict,
+    in_packs: OrderUnits,
     *,
     retailer: str,
     as_of: date,
     arrivals: Mapping[str, date],
-    packs: pa.Table | None = None,
     vendor_reason: pa.Array | None = None,
 ) -> pa.Table:
     """``gold/order_proposals``, sorted by vendor, location, what becomes of the order, and SKU.
 
-    ``said`` is what rules say of every row of ``facts``; an order holds lines of one disposition. ``packs``
-    (silver/packs) gives quantities in units of order: a row that does not come out even must have been left out.
-    ``vendor_reason`` says of every row of ``facts`` why its vendor was chosen.
+    ``said`` is what rules say of every row of ``facts``; an order holds lines of one disposition. ``in_packs`` are the
+    same quantities as ``changes`` has in units of order, ``vendor_reason`` says why a vendor was chosen: both of every
+    row of ``facts``.
 
     ``arrivals``: vendors with a calendar, and the day on which an order of tonight is expected from them; from the
     others it is expected after their mean lead time, rounded up to days.
@@ -71,46 +72,59 @@ def order_lines(
     rows = np.flatnonzero(decision.is_known & (changes.quantity > 0))
     rows = rows[_sorting(facts, rows, said)]
     line_facts = facts.take(rows)
-    ordered, need = changes.quantity[rows], _on_grid(decision.need[rows])
-    rounding = _on_grid(changes.rounded[rows] - need)
-    limit = changes.constraint.take(pa.array(rows))
-    at = pa.array(rows)
-    disposition = said.disposition.take(at)
-    grouping = _grouping(line_facts, disposition, retailer, as_of)
-    quantity = pa.array(ordered).cast(_QUANTITY)
-    unit_cost = line_facts["unit_cost"].cast(_PRICE)
-    value = pc.round(pc.multiply(quantity, unit_cost), 2, round_mode="half_towards_infinity")
+    ordered, at = changes.quantity[rows], pa.array(rows)
+    limit = changes.constraint.take(at)
+    verdict = _verdict(said, at)
+    grouping = _grouping(line_facts, verdict["disposition"], retailer, as_of)
     tonight = pa.repeat(pa.scalar(as_of, pa.date32()), rows.size)
-    in_packs = order_units(line_facts, ordered, packs)
+    in_packs = in_packs.take(rows)
     columns = {
         "as_of": tonight,
         "order_id": pa.array(grouping.keys, pa.string()).take(pa.array(grouping.order)),
         "line": pa.array(grouping.line.astype(np.int32)),
         **{name: line_facts[name] for name in ("vendor_id", "location_id", "sku_id", "unique_id", "unit")},
-        "quantity": _floats(quantity, 6),
-        "need": need,
-        "rounding": rounding,
-        "constraint_change": ordered - need - rounding,
+        **_parts(ordered, decision.need[rows], changes.rounded[rows]),
         "constraint": limit,
-        "unit_cost": _floats(unit_cost, 4),
-        "value": _floats(value, 2),
-        "currency": selected(vendors, "silver/vendors", ["currency"])["currency"].take(currencies.take(pa.array(rows))),
-        "gtin": selected(items, "silver/items", ["gtin"])["gtin"].take(gtins.take(pa.array(rows))),
+        **_money(ordered, line_facts["unit_cost"]),
+        "currency": selected(vendors, "silver/vendors", ["currency"])["currency"].take(currencies.take(at)),
+        "gtin": selected(items, "silver/items", ["gtin"])["gtin"].take(gtins.take(at)),
         "order_date": tonight,
         "delivery_date": _delivery_dates(line_facts, tonight, arrivals),
         "inventory_position": pa.array(decision.inventory_position[rows]),
         "reorder_point": line_facts["reorder_point"],
         "order_up_to_level": line_facts["order_up_to_level"],
         "reason": _reason(line_facts, decision.take(rows), ordered, limit),
-        "disposition": disposition,
-        "rule": said.rule.take(at),
-        "rules": _or_null(said.rules.take(at)),
-        "queue": said.queue.take(at),
+        **verdict,
         "order_quantity": in_packs.quantity,
         "order_unit": in_packs.unit,
         "vendor_reason": pa.nulls(rows.size, pa.string()) if vendor_reason is None else vendor_reason.take(at),
     }
     return check(pa.table(columns), table("gold/order_proposals"), unique=False)  # unique by construction
+
+
+def _parts(ordered: NDArray[np.float64], need: NDArray[np.float64], rounded: NDArray[np.float64]) -> dict[str, Any]:
+    """What a quantity is made of: the parts add up to it exactly."""
+    need = _on_grid(need)
+    rounding = _on_grid(rounded - need)
+    return {"need": need, "rounding": rounding, "constraint_change": ordered - need - rounding}
+
+
+def _money(ordered: NDArray[np.float64], unit_cost: pa.Array) -> dict[str, Any]:
+    """Quantity, price and value, which is the first two multiplied as exact decimals."""
+    quantity, cost = pa.array(ordered).cast(_QUANTITY), unit_cost.cast(_PRICE)
+    value = pc.round(pc.multiply(quantity, cost), 2, round_mode="half_towards_infinity")
+    return {"quantity": _floats(quantity, 6), "unit_cost": _floats(cost, 4), "value": _floats(value, 2)}
+
+
+def _verdict(said: Verdict, at: pa.Array) -> dict[str, Any]:
+    """What rules say of the lines."""
+    rules = said.rules.take(at)
+    return {
+        "disposition": said.disposition.take(at),
+        "rule": said.rule.take(at),
+        "rules": pc.if_else(pc.equal(rules, ""), pa.scalar(None, pa.string()), rules),
+        "queue": said.queue.take(at),
+    }
 
 
 def _delivery_dates(lines: Facts, tonight: pa.Array, arrivals: Mapping[str, date]) -> pa.Array:
@@ -125,10 +139,6 @@ def _floats(decimals: pa.Array, digits: int) -> NDArray[np.float64]:
     """(n,) the float nearest to each decimal; Arrow's own cast makes 0.03 into 0.030000000000000002."""
     values: NDArray[np.float64] = np.round(decimals.cast(pa.float64()).to_numpy(zero_copy_only=False), digits)
     return values
-
-
-def _or_null(texts: pa.Array) -> pa.Array:
-    return pc.if_else(pc.equal(texts, ""), pa.scalar(None, pa.string()), texts)
 
 
 def _sorting(facts: Facts, rows: NDArray[np.int64], said: Verdict) -> NDArray[np.int64]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pyarrow as pa
@@ -12,12 +11,7 @@ from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
 from scaleinv.replenish.facts import Facts, selected
-from scaleinv.schema.units import REC20
-
-_MICRO: Final = 1_000_000
-"""Quantities are kept to millionths of a unit, as whole numbers: what is divided must come out even."""
-_MEASURED: Final = sorted(code for code, unit in REC20.items() if not unit.endswith("sales_unit"))
-"""Units of order that may be fractions, to a thousandth; of all others only whole ones are ordered."""
+from scaleinv.schema.packs import order_quantities
 
 
 @dataclass(frozen=True)
@@ -28,6 +22,11 @@ class OrderUnits:
     unit: pa.Array
     fits: NDArray[np.bool_]
     """It comes out even."""
+
+    def take(self, rows: NDArray[np.int64]) -> OrderUnits:
+        """Of these lines."""
+        at = pa.array(rows)
+        return OrderUnits(self.quantity.take(at), self.unit.take(at), self.fits[rows])
 
 
 def order_units(facts: Facts, quantity: NDArray[np.float64], packs: pa.Table | None) -> OrderUnits:
@@ -53,14 +52,10 @@ def order_units(facts: Facts, quantity: NDArray[np.float64], packs: pa.Table | N
     rows = pc.fill_null(at, 0)
     unit = known["order_unit"].combine_chunks().take(rows)
     most, held = (known[name].take(rows).to_numpy().astype(np.int64) for name in ("order_units", "stock_units"))
-    micro = np.rint(quantity * _MICRO).astype(np.int64)
-    is_small = micro <= (2**63 - 1) // most  # else the product would not be the product
-    whole, rest = np.divmod(np.where(is_small, micro, 0) * most, held)
-    is_measured = pc.is_in(unit, value_set=pa.array(_MEASURED)).to_numpy(zero_copy_only=False)
-    fits = is_small & (rest == 0) & (whole % np.where(is_measured, 1000, _MICRO) == 0)
+    ordered, fits = order_quantities(quantity, unit, most, held)
     is_said = has_pack & fits
     return OrderUnits(
-        pa.array(whole / _MICRO, mask=~is_said), pc.if_else(pa.array(is_said), unit, pa.scalar(None, pa.string())),
+        pa.array(ordered, mask=~is_said), pc.if_else(pa.array(is_said), unit, pa.scalar(None, pa.string())),
         np.asarray(fits | ~has_pack, dtype=bool),
     )  # fmt: skip
 

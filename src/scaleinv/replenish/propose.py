@@ -162,14 +162,15 @@ def propose(
     wanted = Wanted(lines.facts, lines.decision)
     changes = unchanged(wanted.decision) if change is None else change(wanted)
     changes = _overridden(lines, changes, night)
-    fits = order_units(lines.facts, changes.quantity, night.known.packs).fits
-    if night.known.packs is not None and not fits.all():
-        found.append(unfit_exceptions(lines.facts, changes.quantity, np.flatnonzero(~fits), night.known.packs))
+    in_packs = order_units(lines.facts, changes.quantity, night.known.packs)
+    if night.known.packs is not None and not in_packs.fits.all():
+        unfit = np.flatnonzero(~in_packs.fits)
+        found.append(unfit_exceptions(lines.facts, changes.quantity, unfit, night.known.packs))
     lines = repriced(made_by, market, changes.quantity)
     said = _said(lines, changes, night)
     made = order_lines(
-        lines.facts, lines.decision, items, vendors, changes, said, retailer=retailer, as_of=as_of,
-        arrivals=arrivals or {}, packs=night.known.packs, vendor_reason=made_by.reason,
+        lines.facts, lines.decision, items, vendors, changes, said, in_packs, retailer=retailer, as_of=as_of,
+        arrivals=arrivals or {}, vendor_reason=made_by.reason,
     )  # fmt: skip
     found += [
         cut_exceptions(lines.facts, lines.decision.quantity, changes.quantity, changes.cut, changes.lost),

@@ -25,7 +25,7 @@ ITEM: Final = segment(
     ("item_code", 140, "char", "sku_id"),
     ("qty", (21, 3), "number", "quantity"),
     ("uom", 140, "char", "ERPNext's name of the unit"),
-    ("conversion_factor", (21, 9), "number", "1: the order unit is the item's stock unit"),
+    ("conversion_factor", (21, 9), "number", "units of stock in one of uom"),
     ("rate", (21, 4), "number", "price of one unit"),
     ("schedule_date", None, "day", "delivery_date"),
     ("warehouse", 140, "char", "location_id"),
