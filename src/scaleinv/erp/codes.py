@@ -60,6 +60,11 @@ class Codes:
         """Whether there is any row of that kind for that format."""
         return len(self.of(kind, format)[0]) > 0
 
+    def has_own(self, kind: str, format: str) -> bool:
+        """Whether there is one for that very format, not only for every one (``*``)."""
+        rows = self.rows.filter(pc.equal(self.rows["kind"], kind))
+        return bool(pc.any(pc.equal(rows["format"], format)).as_py())
+
 
 @cache
 def no_codes() -> Codes:

@@ -168,6 +168,8 @@ def _apply_one(orders: dict[str, Order], answer: Answer, at: datetime.datetime) 
         return "out_of_order", f"the order is {order.status}: it was not exported yet", True
     if order.status == "approved" and order.head["set_number"] is not None:
         return "out_of_order", "the order is going out again: its documents are being written", True
+    if answer.vendors is not None and order.head["vendor_id"] not in answer.vendors:
+        return "refused", _stranger(order, answer), False
     trial = Order(dict(order.head), {number: dict(line) for number, line in order.lines.items()})
     try:
         to = apply_to(trial, answer)
@@ -184,6 +186,11 @@ def _apply_one(orders: dict[str, Order], answer: Answer, at: datetime.datetime) 
     order.record(to, who=f"answer:{answer.message_id}", why=_why(answer), at=at)
     late = f"it came when the order was {order.events[-1]['old_status']} already"
     return ("out_of_order", late, False) if is_late else ("applied", "", False)
+
+
+def _stranger(order: Order, answer: Answer) -> str:
+    whose = f"partner of {', '.join(answer.vendors or ())}" if answer.vendors else "no vendor's partner"
+    return f"it came from {answer.sender}, {whose}, and the order is {order.head['vendor_id']}'s (export.codes)"
 
 
 def _why(answer: Answer) -> str:
@@ -204,7 +211,9 @@ def content_of(answer: Answer) -> Row:
 def answer_of(content: Row) -> Answer:
     """The answer that :func:`content_of` wrote."""
     at = content["at"] and datetime.datetime.fromisoformat(content["at"])
-    return Answer(**content | {"at": at, "lines": tuple(map(_line, content["lines"]))})
+    vendors = content.get("vendors")  # what was kept before has none
+    made = {"at": at, "lines": tuple(map(_line, content["lines"]))}
+    return Answer(**content | made | {"vendors": None if vendors is None else tuple(vendors)})
 
 
 def _line(content: Row) -> AnswerLine:

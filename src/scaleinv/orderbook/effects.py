@@ -7,7 +7,7 @@ Of each line, whatever the answers and in whatever order they come: ``ordered`` 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
@@ -15,9 +15,8 @@ from scaleinv.errors import ScaleinvError
 from scaleinv.orderbook.register import cancel_all
 from scaleinv.orderbook.state import ZERO, Order, Row, plain
 from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
-from scaleinv.schema.units import conversion
+from scaleinv.schema.packs import Pack, stock_in
 
-_DENOMINATOR: Final = 1_000_000
 _GTIN: Final = 14
 """Digits of the longest GTIN: a shorter one has zeros before it."""
 _SMALLEST: Final = Decimal("0.000001")
@@ -95,16 +94,21 @@ def _confirmed(order: Order, answer: Answer, said: _Said) -> None:
     is_final = order.status in ("received", "cancelled", "rejected")
     for line, parts in _by_line(said):
         _dates(line, parts)
-        costs = [part.unit_cost for part, _ in parts if part.unit_cost is not None]
+        costs = [(part.unit_cost, part.unit) for part, _ in parts if part.unit_cost is not None]
         if costs:
-            line["confirmed_cost"] = _cost(line, costs[-1])
+            line["confirmed_cost"] = _cost(line, *costs[-1])
         _confirm(line, parts, is_final=is_final)
 
 
-def _cost(line: Row, cost: Decimal) -> Decimal:
-    if not cost.is_finite() or not 0 <= cost < _LARGEST:
+def _cost(line: Row, cost: Decimal, unit: str | None) -> Decimal:
+    """Of a unit of stock, half up to what the book keeps."""
+    if not cost.is_finite() or not 0 <= cost < _LARGEST or _is_too_fine(cost):
         raise CannotApplyError(f"line {line['line']}: {cost} is no price")
-    return cost.quantize(_SMALLEST_COST, rounding=ROUND_HALF_UP)
+    exact = Fraction(cost) / _stock_in(line, unit)
+    if exact >= _LARGEST:
+        raise CannotApplyError(f"line {line['line']}: {cost} for one {unit} is no price")
+    steps = exact / Fraction(_SMALLEST_COST)
+    return int(steps + Fraction(1, 2)) * _SMALLEST_COST
 
 
 def _confirm(line: Row, parts: list[tuple[AnswerLine, Decimal | None]], *, is_final: bool) -> None:
@@ -243,23 +247,30 @@ def _is_too_fine(quantity: Decimal) -> bool:
 
 
 def _quantity(line: Row, said: AnswerLine) -> Decimal | None:
-    """In the order's unit, exactly."""
+    """In units of stock, as the order's quantities are, exactly."""
     quantity = said.quantity
     if quantity is None:
         return None
     if not quantity.is_finite() or quantity < 0 or quantity >= _LARGEST or _is_too_fine(quantity):
         raise CannotApplyError(f"line {line['line']}: {quantity} is no quantity")
-    if said.unit is None or said.unit == line["unit"]:
-        exact = Fraction(quantity)
-    else:
-        try:
-            scale, _ = conversion(said.unit, line["unit"])
-        except ScaleinvError as error:
-            raise CannotApplyError(f"line {line['line']}: {str(error).splitlines()[0]}") from error
-        exact = Fraction(quantity) * Fraction(scale).limit_denominator(_DENOMINATOR)
-    steps = exact / Fraction(_SMALLEST)
+    if not quantity:
+        return ZERO
+    steps = Fraction(quantity) * _stock_in(line, said.unit) / Fraction(_SMALLEST)
     if steps.denominator != 1:
         raise CannotApplyError(
             f"line {line['line']}: {quantity} {said.unit} is no whole number of {_SMALLEST} {line['unit']}"
         )
     return Decimal(steps.numerator).scaleb(-6)
+
+
+def _stock_in(line: Row, unit: str | None) -> Fraction:
+    """Units of stock in one of ``unit``; without one it is the order's, where the order had only one."""
+    pack = Pack(line["order_unit"], line["order_units"], line["stock_units"]) if line["order_unit"] else None
+    if unit is None and pack is not None:
+        held = Fraction(pack.stock_units, pack.order_units)
+        expected = f"{line['unit']}, or {pack.order_unit}, each of which is {held}"
+        raise CannotApplyError(f"line {line['line']}: no unit is said: expected {expected}")
+    try:
+        return stock_in(unit or line["unit"], line["unit"], pack)
+    except ScaleinvError as error:
+        raise CannotApplyError(f"line {line['line']}: {str(error).splitlines()[0]}") from error

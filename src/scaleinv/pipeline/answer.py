@@ -18,7 +18,7 @@ from scaleinv.pipeline.register import order_book
 from scaleinv.schema.life import Answer
 
 if TYPE_CHECKING:
-    from scaleinv.erp.answers import Refused
+    from scaleinv.erp.answers import Partners, Refused
     from scaleinv.orderbook import Book, Counts
 
 
@@ -49,22 +49,28 @@ def answer_files(
     Raises:
         DataError: a file cannot be read at all; those before it have been applied.
     """
-    result = Answered()
+    from scaleinv.erp.answers import partners_of
+
+    result, partners = Answered(), partners_of(config.export)
     if acknowledge is not None and not acknowledge.is_dir():
         raise DataError(explain(f"the folder {acknowledge} is not there", do="make it, or name another one"))
     with order_book(config) as book:
         for path in files:
             data = path.read_bytes()
-            take_in(book, data, path.name, result, dry_run=dry_run)
+            take_in(book, data, path.name, result, partners=partners, dry_run=dry_run)
             if acknowledge is not None and not dry_run:
-                result.acknowledged += _acknowledge(data, path, acknowledge)
+                result.acknowledged += _acknowledge(data, path, acknowledge, partners)
         if not dry_run:
             follow_answers(book, retailer=config.retailer)
     return result
 
 
-def take_in(book: Book, data: bytes, name: str, result: Answered, *, dry_run: bool = False) -> None:
+def take_in(
+    book: Book, data: bytes, name: str, result: Answered, *, partners: Partners | None = None, dry_run: bool = False
+) -> None:
     """Applies what one document says; adds to ``result`` what became of it.
+
+    Without ``partners`` nobody asks whose interchange it is: what a destination answers on the spot is in none.
 
     Raises:
         DataError: it cannot be read at all.
@@ -72,7 +78,7 @@ def take_in(book: Book, data: bytes, name: str, result: Answered, *, dry_run: bo
     from scaleinv.erp.answers import read_answers
     from scaleinv.orderbook import apply, orders_of_control
 
-    found = read_answers(data, name=name, orders_of=partial(orders_of_control, book))
+    found = read_answers(data, name=name, orders_of=partial(orders_of_control, book), partners=partners)
     answers = _sorted_out(found, name, result)
     if dry_run:
         list(answers)
@@ -93,7 +99,7 @@ def _sorted_out(found: Iterable[Answer | Refused], name: str, result: Answered) 
             result.refused.append(f"{name}: {one.reason}")
 
 
-def _acknowledge(data: bytes, path: Path, folder: Path) -> Iterator[Path]:
+def _acknowledge(data: bytes, path: Path, folder: Path, partners: Partners) -> Iterator[Path]:
     """Writes our word to a document, whole or not at all, unless it is there: a sender is not told twice."""
     from scaleinv.erp.answers import functional_acknowledgement
 
@@ -101,7 +107,7 @@ def _acknowledge(data: bytes, path: Path, folder: Path) -> Iterator[Path]:
     target = folder / f"{path.name}-{hashlib.sha256(data).hexdigest()[:12]}.ack"
     if target.exists():
         return
-    content = functional_acknowledgement(data, name=path.name, at=datetime.now(UTC))
+    content = functional_acknowledgement(data, name=path.name, at=datetime.now(UTC), partners=partners)
     if not content:
         return
     partial_ = target.with_name(f".{target.name}.partial")

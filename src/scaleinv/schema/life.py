@@ -111,3 +111,7 @@ class Answer:
     lines: tuple[AnswerLine, ...] = ()
     """Empty: it speaks of the whole order."""
     reason: str = ""
+    sender: str | None = None
+    """Whose interchange it came in, as a partner is known there; ``None``: no partner's."""
+    vendors: tuple[str, ...] | None = None
+    """Whose orders the sender may speak of; ``None``: anybody's."""

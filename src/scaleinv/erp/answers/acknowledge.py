@@ -9,6 +9,7 @@ from typing import Final
 
 from scaleinv.erp.answers import edifact, x12, x12_segments
 from scaleinv.erp.answers.edifact_segments import CHARSETS
+from scaleinv.erp.answers.partners import EDIFACT, X12, Partners
 from scaleinv.erp.answers.read import edifact_answers, x12_answers
 from scaleinv.erp.answers.statement import Fault, UnreadableError
 
@@ -26,7 +27,9 @@ _EDIFACT_ERRORS: Final[dict[Fault, str]] = {
 """UCM 0085."""
 
 
-def functional_acknowledgement(data: bytes, *, name: str, at: datetime.datetime) -> bytes:
+def functional_acknowledgement(
+    data: bytes, *, name: str, at: datetime.datetime, partners: Partners | None = None
+) -> bytes:
     """The 997 (or CONTRL) that answers a document, to be sent back; empty where nothing is to be answered.
 
     Control numbers are those of what it answers, so the same document and moment give the same bytes. A 997 or CONTRL
@@ -36,15 +39,17 @@ def functional_acknowledgement(data: bytes, *, name: str, at: datetime.datetime)
         data: X12 or EDIFACT as it came.
         name: of the file, for messages.
         at: when it came.
+        partners: as of ``read_answers``.
 
     Raises:
         DataError: the envelope cannot be read: what control number it had is not known for sure.
     """
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip()
+    units = partners.units if partners else {}
     if start.startswith(b"ISA"):
-        return "".join(_x12(x12.messages(data, name), at)).encode()
+        return "".join(_x12(x12.messages(data, name, units.get(X12)), at)).encode()
     if start.startswith((b"UNA", b"UNB")):
-        return b"".join(_edifact(edifact.messages(data, name), at))
+        return b"".join(_edifact(edifact.messages(data, name, units.get(EDIFACT)), at))
     return b""
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from scaleinv.erp.answers.edifact_segments import Segment, segments, stop
 from scaleinv.erp.answers.statement import UnreadableError, digest, moment, statement_id
+from scaleinv.erp.answers.units import EDIFACT_UNITS, rec20
 
 
 @dataclass
@@ -23,6 +24,16 @@ class Message:
     """``D:96A:UN:EAN008``."""
     segments: list[Segment] = field(default_factory=list)
     fault: UnreadableError | None = None
+    units: Mapping[str, str] = field(default_factory=lambda: EDIFACT_UNITS)
+    """Its codes of units -> ours."""
+
+    def unit(self, code: str, position: int) -> str | None:
+        """Our word for a unit; ``None``: none is said.
+
+        Raises:
+            UnreadableError: nobody knows the code.
+        """
+        return rec20(code, self.units, position)
 
     @property
     def sender(self) -> str:
@@ -66,24 +77,27 @@ class Message:
         raise UnreadableError(self.segments[-1].at, f"expected a segment {wanted}, found none in the {self.kind}")
 
 
-def messages(data: bytes, name: str) -> list[Message]:
+def messages(data: bytes, name: str, units: Mapping[str, str] | None = None) -> list[Message]:
     """All messages of a file with one or more interchanges; one whose own envelope is wrong has a ``fault``.
+
+    ``units`` are codes of units that we use beside EDIFACT's own.
 
     Raises:
         DataError: not EDIFACT, cut off, or counts and references of UNZ and UNE that contradict what is there.
     """
-    return _Reader(name).read(segments(data, name))
+    return _Reader(name, {**EDIFACT_UNITS, **(units or {})}).read(segments(data, name))
 
 
 class _Reader:
     """Goes through segments once, opening and closing envelopes."""
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, units: Mapping[str, str]) -> None:
         self.name = name
+        self.units = units
         self.found: list[Message] = []
         self.unb: Segment | None = None
         self.open: Message | None = None
-        self.units = 0
+        self.n_messages = 0
         self.groups: list[tuple[Segment, int]] = []
         self.in_group = False
 
@@ -109,12 +123,12 @@ class _Reader:
             stop(self.name, segment.at, "UNZ before the next UNB", "UNB")
         if not segment.get(2) or not segment.get(5):
             stop(self.name, segment.at, "UNB with a sender and a reference", repr(segment.raw[:60]))
-        self.unb, self.units, self.groups = segment, 0, []
+        self.unb, self.n_messages, self.groups = segment, 0, []
 
     def _ung(self, segment: Segment) -> None:
         if self.unb is None or self.in_group:
             stop(self.name, segment.at, "UNG inside an interchange, after the last group's UNE", "UNG")
-        self.groups.append((segment, self.units))
+        self.groups.append((segment, self.n_messages))
         self.in_group = True
 
     def _unh(self, segment: Segment) -> None:
@@ -122,8 +136,8 @@ class _Reader:
             stop(self.name, segment.at, "UNB before UNH", "UNH")
         self._abandon(segment)
         version = ":".join(segment.elements[2][1:]) if len(segment.elements) > 2 else ""
-        self.open = Message(self.unb, segment.get(1), segment.get(2), version, [segment])
-        self.units += 1
+        self.open = Message(self.unb, segment.get(1), segment.get(2), version, [segment], units=self.units)
+        self.n_messages += 1
 
     def _inner(self, segment: Segment) -> None:
         if self.open is None:
@@ -156,14 +170,14 @@ class _Reader:
             stop(self.name, segment.at, "UNG before UNE", "UNE")
         self._abandon(segment)
         ung, before = self.groups[-1]
-        self._same(segment, "UNE", self.units - before, ung.get(5))
+        self._same(segment, "UNE", self.n_messages - before, ung.get(5))
         self.in_group = False
 
     def _unz(self, segment: Segment) -> None:
         if self.unb is None or self.in_group:
             stop(self.name, segment.at, "UNZ once, at the end of an interchange", "UNZ")
         self._abandon(segment)
-        self._same(segment, "UNZ", len(self.groups) or self.units, self.unb.get(5))
+        self._same(segment, "UNZ", len(self.groups) or self.n_messages, self.unb.get(5))
         self.unb = None
 
     def _same(self, segment: Segment, tag: str, count: int, reference: str) -> None:

@@ -10,7 +10,6 @@ from typing import Final
 from scaleinv.erp.answers.edifact import Message
 from scaleinv.erp.answers.edifact_segments import Segment
 from scaleinv.erp.answers.statement import UnreadableError, day, number, whole
-from scaleinv.erp.answers.units import EDIFACT_UNITS, rec20
 from scaleinv.schema.life import Answer, AnswerKind, AnswerLine, LineAnswer
 
 BGM_CODES: Final[dict[str, tuple[LineAnswer, str]]] = {
@@ -62,7 +61,7 @@ def response(message: Message) -> Iterator[Answer]:
     head, groups = line_groups(message)
     check_total(message, len(groups))
     when = arrival(head)
-    lines = tuple(line for group in groups for line in _line(group, default, why, when))
+    lines = tuple(line for group in groups for line in _line(message, group, default, why, when))
     kind: AnswerKind = "rejected" if default == "rejected" and not lines else "confirmed"
     reason = f"{why} (BGM 1225 {code})" if why else ""
     yield Answer(message.id_for(order), kind, order, at=message.at, lines=lines, reason=reason)
@@ -92,7 +91,9 @@ def check_total(message: Message, lines: int) -> None:
             raise UnreadableError(segment.at, f"CNT+2: expected {lines} lines as are there, found {segment.get(1, 1)}")
 
 
-def _line(group: Sequence[Segment], default: LineAnswer, why: str, when: datetime.date | None) -> Iterator[AnswerLine]:
+def _line(
+    message: Message, group: Sequence[Segment], default: LineAnswer, why: str, when: datetime.date | None
+) -> Iterator[AnswerLine]:
     lin = group[0]
     action = lin.get(2)
     if action and action not in LINE_CODES:
@@ -101,11 +102,12 @@ def _line(group: Sequence[Segment], default: LineAnswer, why: str, when: datetim
     sku, gtin = product(group)
     line = order_line(group) or (whole(lin.get(1), lin.at, "LIN 1082") if lin.get(1) else None)
     named(lin, line, sku, gtin)
-    date, cost = arrival(group) or when, _price(group)
-    amount, unit = quantity(group, *_QUANTITIES)
-    yield AnswerLine(status, line, sku, gtin, amount, unit, cost, date, reason=reason)
-    later, unit = quantity(group, _LATER)
+    date = arrival(group) or when
+    amount, unit = quantity(message, group, *_QUANTITIES)
+    yield AnswerLine(status, line, sku, gtin, amount, unit, _price(message, group, unit), date, reason=reason)
+    later, unit = quantity(message, group, _LATER)
     if later:
+        cost = _price(message, group, unit)
         yield AnswerLine("backordered", line, sku, gtin, later, unit, cost, reason="backordered")
 
 
@@ -119,7 +121,7 @@ def named(lin: Segment, line: int | None, sku: str | None, gtin: str | None) -> 
         raise UnreadableError(lin.at, "LIN: expected a line number, our number or a GTIN, found none of them")
 
 
-def quantity(group: Sequence[Segment], *qualifiers: str) -> tuple[Decimal | None, str | None]:
+def quantity(message: Message, group: Sequence[Segment], *qualifiers: str) -> tuple[Decimal | None, str | None]:
     """Quantity and unit of the first of ``qualifiers`` that is there.
 
     Raises:
@@ -129,7 +131,7 @@ def quantity(group: Sequence[Segment], *qualifiers: str) -> tuple[Decimal | None
     for qualifier in qualifiers:
         if qualifier in found:
             segment = found[qualifier]
-            unit = rec20(segment.get(1, 2), EDIFACT_UNITS, segment.at)
+            unit = message.unit(segment.get(1, 2), segment.at)
             return decimal(segment.get(1, 1), segment.at, f"QTY+{qualifier}"), unit
     return None, None
 
@@ -192,7 +194,8 @@ def dtm(segment: Segment) -> datetime.date:
     return day(segment.get(1, 1)[:8], segment.at, f"DTM+{segment.get(1)}")
 
 
-def _price(group: Sequence[Segment]) -> Decimal | None:
+def _price(message: Message, group: Sequence[Segment], unit: str | None) -> Decimal | None:
+    """Of one ``unit``; ``None`` where it is the price of another one (PRI 6411)."""
     for segment in group:
         if segment.tag == "PRI" and segment.get(1) in ("AAA", "AAB", "CAL", "INV") and segment.get(1, 1):
             basis = decimal(segment.get(1, 4) or "1", segment.at, "PRI 5284")
@@ -200,5 +203,7 @@ def _price(group: Sequence[Segment]) -> Decimal | None:
                 raise UnreadableError(
                     segment.at, "PRI 5284: expected the number of units that the price is for, found 0"
                 )
-            return decimal(segment.get(1, 1), segment.at, "PRI 5118") / basis
+            priced = message.unit(segment.get(1, 5), segment.at)
+            cost = decimal(segment.get(1, 1), segment.at, "PRI 5118") / basis
+            return cost if priced in (None, unit) else None
     return None

@@ -49,7 +49,7 @@ def despatch_advice(message: Message) -> Iterator[Answer]:
         order = _order(group) or whole_order
         if not order:
             raise UnreadableError(group[0].at, "expected RFF+ON at the line or before all lines, found none")
-        lines = tuple(replace(line, date=line.date or _arrival(head), sscc=unit) for line in _lines(group))
+        lines = tuple(replace(line, date=line.date or _arrival(head), sscc=unit) for line in _lines(message, group))
         answers.append(_answer(message, bgm, order, lines))
     if not answers:
         raise UnreadableError(bgm.at, "expected RFF+ON, the number of a purchase order, found none")
@@ -86,7 +86,7 @@ def _units(message: Message, groups: Sequence[Sequence[Segment]]) -> Iterator[st
             yield unit
 
 
-def _lines(group: Sequence[Segment]) -> Iterator[AnswerLine]:
+def _lines(message: Message, group: Sequence[Segment]) -> Iterator[AnswerLine]:
     """One, or one for each lot."""
     lin = group[0]
     sku, gtin = product(group)
@@ -94,8 +94,8 @@ def _lines(group: Sequence[Segment]) -> Iterator[AnswerLine]:
     if line is None and not sku and not gtin and lin.get(1):
         line = whole(lin.get(1), lin.at, "LIN 1082")
     named(lin, line, sku, gtin)
-    own, lots = _parted(group)
-    amount, unit = quantity(own, "12")
+    own, lots = _parted(message, group)
+    amount, unit = quantity(message, own, "12")
     if amount is None:
         raise UnreadableError(lin.at, "expected QTY+12, the quantity despatched, found none")
     said = AnswerLine(
@@ -104,7 +104,7 @@ def _lines(group: Sequence[Segment]) -> Iterator[AnswerLine]:
     if len(lots) < 2:
         yield said
         return
-    parts = [quantity(part, "12")[0] for part in lots]
+    parts = [quantity(message, part, "12")[0] for part in lots]
     if any(part is None for part in parts):
         yield replace(said, lot=None, reason=f"{len(lots)} lots without quantities of their own")
         return
@@ -114,7 +114,7 @@ def _lines(group: Sequence[Segment]) -> Iterator[AnswerLine]:
         yield replace(said, quantity=share, lot=_lot(part), expiry=_expiry(part) or _expiry(own))
 
 
-def _parted(group: Sequence[Segment]) -> tuple[list[Segment], list[list[Segment]]]:
+def _parted(message: Message, group: Sequence[Segment]) -> tuple[list[Segment], list[list[Segment]]]:
     """What belongs to the line itself, and PCI groups that name a lot or have a quantity."""
     own: list[Segment] = []
     parts: list[list[Segment]] = []
@@ -122,7 +122,7 @@ def _parted(group: Sequence[Segment]) -> tuple[list[Segment], list[list[Segment]
         if segment.tag == "PCI":
             parts.append([])
         (parts[-1] if parts else own).append(segment)
-    return own, [part for part in parts if _lot(part) or quantity(part, "12")[0] is not None]
+    return own, [part for part in parts if _lot(part) or quantity(message, part, "12")[0] is not None]
 
 
 def _lot(segments: Sequence[Segment]) -> str | None:

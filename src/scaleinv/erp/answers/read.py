@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from scaleinv.erp.answers import edifact, x12
@@ -10,6 +11,7 @@ from scaleinv.erp.answers.edifact_orders import response
 from scaleinv.erp.answers.edifact_receipt import syntax_report
 from scaleinv.erp.answers.edifact_shipment import despatch_advice
 from scaleinv.erp.answers.idoc import idoc_statuses
+from scaleinv.erp.answers.partners import EDIFACT, X12, Partners
 from scaleinv.erp.answers.statement import OrdersOf, Refused, UnreadableError
 from scaleinv.erp.answers.table import csv_answers
 from scaleinv.erp.answers.web import web_answers
@@ -34,7 +36,11 @@ _BLANK: Final = b" \t\r\n"
 
 
 def read_answers(
-    data: bytes, *, name: str, orders_of: OrdersOf | Mapping[str, Sequence[str]] | None = None
+    data: bytes,
+    *,
+    name: str,
+    orders_of: OrdersOf | Mapping[str, Sequence[str]] | None = None,
+    partners: Partners | None = None,
 ) -> Iterator[Answer | Refused]:
     """What a document says of orders, whatever its format: X12, EDIFACT, IDoc status, JSON, CSV (docs/erp-answers.md).
 
@@ -45,16 +51,19 @@ def read_answers(
         name: of the file, for messages.
         orders_of: control number of ours (``x12_control`` …) -> orders sent under it; a function or a mapping. Without
             it 997, CONTRL and IDoc status are set aside: they name no order.
+        partners: those of ``export.codes``: their codes of units are understood, and an answer that is not of a
+            vendor's own partner says whose it may be (``Answer.vendors``).
 
     Raises:
         DataError: no known format, cut off, or an envelope whose counts contradict it. Nothing of it may be taken.
     """
     lookup = _lookup(orders_of)
+    units = partners.units if partners else {}
     start = data.removeprefix(b"\xef\xbb\xbf").lstrip(_BLANK)
     if start.startswith(b"ISA"):
-        return _x12(x12.messages(data, name), lookup)
+        return _x12(x12.messages(data, name, units.get(X12)), lookup, partners)
     if start.startswith((b"UNA", b"UNB")):
-        return _edifact(edifact.messages(data, name), lookup)
+        return _edifact(edifact.messages(data, name, units.get(EDIFACT)), lookup, partners)
     if start.startswith(b"<"):
         return iter(list(idoc_statuses(start, name, lookup)))
     if start.startswith((b"{", b"[")):
@@ -122,17 +131,25 @@ def edifact_answers(message: edifact.Message, orders_of: OrdersOf) -> list[Answe
     return list(reader(message, orders_of))
 
 
-def _x12(messages: list[x12.Message], orders_of: OrdersOf) -> Iterator[Answer | Refused]:
+def _x12(messages: list[x12.Message], orders_of: OrdersOf, partners: Partners | None) -> Iterator[Answer | Refused]:
     for message in messages:
         try:
-            yield from x12_answers(message, orders_of)
+            yield from _of_partner(x12_answers(message, orders_of), partners, X12, message.sender.strip())
         except UnreadableError as error:
             yield Refused(message.id_for(""), error.position, error.reason, message.raw)
 
 
-def _edifact(messages: list[edifact.Message], orders_of: OrdersOf) -> Iterator[Answer | Refused]:
+def _edifact(
+    messages: list[edifact.Message], orders_of: OrdersOf, partners: Partners | None
+) -> Iterator[Answer | Refused]:
     for message in messages:
         try:
-            yield from edifact_answers(message, orders_of)
+            yield from _of_partner(edifact_answers(message, orders_of), partners, EDIFACT, message.sender)
         except UnreadableError as error:
             yield Refused(message.id_for(""), error.position, error.reason, message.raw)
+
+
+def _of_partner(answers: list[Answer], partners: Partners | None, format: str, sender: str) -> Iterator[Answer]:
+    vendors = partners.vendors(format, sender) if partners else None
+    for answer in answers:
+        yield replace(answer, sender=sender, vendors=None if vendors is None else tuple(vendors))

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import Final, get_args
 
 from scaleinv.erp.answers.statement import Refused, UnreadableError, day, digest, moment, number, statement_id, whole
-from scaleinv.erp.answers.units import REC20_UNITS, rec20
 from scaleinv.errors import DataError, explain
 from scaleinv.schema.life import Answer, AnswerKind, AnswerLine, LineAnswer
 
@@ -27,8 +26,8 @@ COLUMNS: Final[dict[str, str]] = {
     "gtin": "as in the order",
     "status": "accepted, changed, rejected, backordered, shipped or received; shipped and received go without saying",
     "quantity": "decimal, with a point",
-    "unit": "UN/CEFACT Rec 20",
-    "unit_cost": "price of one unit",
+    "unit": "unit or order_unit of the order, or one that measures the same, UN/CEFACT Rec 20",
+    "unit_cost": "price of one of unit",
     "date": "YYYY-MM-DD: when it is to come, or came",
     "lot": "lot number",
     "expiry": "YYYY-MM-DD: best before",
@@ -120,7 +119,7 @@ def _line(at: int, cells: dict[str, str], kind: AnswerKind) -> AnswerLine:
         sku_id=cells.get("sku_id") or None,
         gtin=cells.get("gtin") or None,
         quantity=number(cells["quantity"], at, "quantity") if cells.get("quantity") else None,
-        unit=rec20(cells.get("unit", ""), REC20_UNITS, at),
+        unit=cells.get("unit") or None,
         unit_cost=number(cells["unit_cost"], at, "unit_cost") if cells.get("unit_cost") else None,
         date=day(cells["date"], at, "date") if cells.get("date") else None,
         lot=cells.get("lot") or None,

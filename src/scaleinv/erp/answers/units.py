@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from scaleinv.erp.answers.statement import UnreadableError
@@ -15,14 +16,12 @@ X12_UNITS: Final[dict[str, str]] = {
 EDIFACT_UNITS: Final[dict[str, str]] = {
     "PCE": "EA", "EA": "EA", "C62": "C62", "H87": "H87", "PR": "PR", "NPR": "PR", "DZN": "DZN", "KGM": "KGM",
     "GRM": "GRM", "TNE": "TNE", "LTR": "LTR", "MLT": "MLT", "MTR": "MTR", "MTK": "MTK", "MTQ": "MTQ", "LBR": "LBR",
-    "ONZ": "ONZ", "CT": "XCT", "CS": "XCS", "BX": "XBX", "PK": "XPK", "PX": "XPX",
+    "ONZ": "ONZ", "CT": "XCT", "CS": "XCS", "BX": "XBX", "PK": "XPK", "PF": "XPX", "PX": "XPX",
 }  # fmt: skip
 """EDIFACT data element 6411 (PCE is its old word for a piece)."""
-REC20_UNITS: Final[dict[str, str]] = {code: code for code in {*EDIFACT_UNITS.values(), *X12_UNITS.values()}}
-"""Where Rec 20 itself is written."""
 
 
-def rec20(code: str, table: dict[str, str], position: int) -> str | None:
+def rec20(code: str, table: Mapping[str, str], position: int) -> str | None:
     """The Rec 20 code; ``None`` where the document says no unit.
 
     Raises:

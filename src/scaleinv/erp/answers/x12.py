@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from scaleinv.erp.answers.statement import UnreadableError, digest, moment, statement_id
+from scaleinv.erp.answers.units import X12_UNITS, rec20
 from scaleinv.erp.answers.x12_segments import Segment, segments, stop
 
 
@@ -23,6 +24,16 @@ class Message:
     segments: list[Segment] = field(default_factory=list)
     fault: UnreadableError | None = None
     """Its own envelope is wrong."""
+    units: Mapping[str, str] = field(default_factory=lambda: X12_UNITS)
+    """Its codes of units -> ours."""
+
+    def unit(self, code: str, position: int) -> str | None:
+        """Our word for a unit; ``None``: none is said.
+
+        Raises:
+            UnreadableError: nobody knows the code.
+        """
+        return rec20(code, self.units, position)
 
     @property
     def sender(self) -> str:
@@ -71,8 +82,10 @@ class Message:
         raise UnreadableError(self.segments[-1].at, f"expected a segment {tag}, found none in the {self.kind}")
 
 
-def messages(data: bytes, name: str) -> list[Message]:
+def messages(data: bytes, name: str, units: Mapping[str, str] | None = None) -> list[Message]:
     """All transaction sets of a file with one or more interchanges.
+
+    ``units`` are codes of units that we use beside X12's own.
 
     A set whose own envelope is wrong has a ``fault``. What is wrong around them is an error for the file: something is
     missing then, and nobody knows what.
@@ -80,15 +93,16 @@ def messages(data: bytes, name: str) -> list[Message]:
     Raises:
         DataError: not X12, cut off, or counts and control numbers of IEA and GE that contradict what is there.
     """
-    return _Reader(name, segments(data, name)).read()
+    return _Reader(name, segments(data, name), {**X12_UNITS, **(units or {})}).read()
 
 
 class _Reader:
     """Goes through segments once, opening and closing envelopes."""
 
-    def __init__(self, name: str, segments: Iterator[Segment]) -> None:
+    def __init__(self, name: str, segments: Iterator[Segment], units: Mapping[str, str]) -> None:
         self.name = name
         self.segments = segments
+        self.units = units
         self.found: list[Message] = []
         self.isa: Segment | None = None
         self.gs: Segment | None = None
@@ -121,7 +135,7 @@ class _Reader:
         if self.isa is None or self.gs is None:
             stop(self.name, segment.at, "ST inside a group GS", "ST")
         self._abandon(segment)
-        self.open = Message(self.isa, self.gs, segment[1], segment[2], [segment])
+        self.open = Message(self.isa, self.gs, segment[1], segment[2], [segment], units=self.units)
         self.sets += 1
 
     def _inner(self, segment: Segment) -> None:

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Final
 
 from scaleinv.erp.answers.statement import UnreadableError, day, number, whole
-from scaleinv.erp.answers.units import X12_UNITS, rec20
 from scaleinv.erp.answers.x12 import Message
 from scaleinv.erp.answers.x12_segments import Segment
 from scaleinv.schema.life import Answer, AnswerKind, AnswerLine, LineAnswer
@@ -87,18 +86,18 @@ def _lines(message: Message, default: LineAnswer, why: str) -> Iterator[AnswerLi
     date = next((_dtm(segment) for segment in head if segment.tag == "DTM" and segment[1] in ("067", "017")), None)
     check_total(message, len(starts), "PO1")
     for start, stop in zip(starts, [*starts[1:], min(ends)], strict=False):
-        yield from _line(message.segments[start:stop], default, why, date)
+        yield from _line(message, message.segments[start:stop], default, why, date)
 
 
 def _line(
-    segments: Sequence[Segment], default: LineAnswer, why: str, date: datetime.date | None
+    message: Message, segments: Sequence[Segment], default: LineAnswer, why: str, date: datetime.date | None
 ) -> Iterator[AnswerLine]:
     po1, said = segments[0], [segment for segment in segments if segment.tag == "ACK"]
     sku, gtin = product(po1, 6)
     line = whole(po1[1], po1.at, "PO101") if po1[1] else None
     if line is None and not sku and not gtin:
         raise UnreadableError(po1.at, "PO1: expected a line number, our number or a GTIN, found none of them")
-    unit = rec20(po1[3], X12_UNITS, po1.at)
+    unit = message.unit(po1[3], po1.at)
     quantity = number(po1[2], po1.at, "PO102") if po1[2] else None
     cost = _price(po1)
     if not said:
@@ -113,11 +112,11 @@ def _line(
             when = date or when
         if status == "backordered" and not ack[5]:
             when = None
+        counted = message.unit(ack[3], ack.at) if ack[3] else unit
         yield AnswerLine(
-            status, line, sku, gtin,
-            number(ack[2], ack.at, "ACK02") if ack[2] else quantity,
-            rec20(ack[3], X12_UNITS, ack.at) if ack[3] else unit,
-            cost, when, reason=reason,
+            status, line, sku, gtin, number(ack[2], ack.at, "ACK02") if ack[2] else quantity, counted,
+            cost if counted == unit else None,  # it is the price of one of PO103
+            when, reason=reason,
         )  # fmt: skip
 
 

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from scaleinv.erp.answers.statement import UnreadableError, by_order, day, number, whole
-from scaleinv.erp.answers.units import X12_UNITS, rec20
 from scaleinv.erp.answers.x12 import Message
 from scaleinv.erp.answers.x12_orders import check_total, product
 from scaleinv.erp.answers.x12_segments import Segment
@@ -61,7 +60,7 @@ def ship_notice(message: Message) -> Iterator[Answer]:
         if level.code == "O":
             answers.append(_answer(message, bsn, _order(level), ()))
         elif level.code == "I":
-            answers.append(_answer(message, bsn, _order(level), (_item(level),)))
+            answers.append(_answer(message, bsn, _order(level), (_item(message, level),)))
     if not answers:
         raise UnreadableError(bsn.at, "expected at least one HL of level O with a segment PRF, found none")
     yield from by_order(answers)
@@ -96,7 +95,7 @@ def _order(level: _Level) -> str:
     raise UnreadableError(level.head.at, "expected an item inside an order (HL of level O), found none above it")
 
 
-def _item(level: _Level) -> AnswerLine:
+def _item(message: Message, level: _Level) -> AnswerLine:
     lin, sn1 = level.first("LIN"), level.first("SN1")
     if sn1 is None or lin is None:
         raise UnreadableError(level.head.at, "expected LIN and SN1 in the item, found one of them missing")
@@ -112,7 +111,7 @@ def _item(level: _Level) -> AnswerLine:
         sku_id=sku,
         gtin=gtin,
         quantity=number(sn1[2], sn1.at, "SN102"),
-        unit=rec20(sn1[3], X12_UNITS, sn1.at),
+        unit=message.unit(sn1[3], sn1.at),
         date=_arrival(level),
         lot=lots.get("LT") or (lot[2] if lot else "") or None,
         expiry=day(expiry[2], expiry.at, "DTM02") if expiry else None,
