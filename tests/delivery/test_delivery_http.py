@@ -21,6 +21,7 @@ from tests.delivery.web_server import WebServer, web_server
 from scaleinv.config.delivery import HttpConfig
 from scaleinv.delivery import Clock, Item, Receipt, RejectedError, TryAgainError, UndeliveredError
 from scaleinv.delivery.http import Http
+from scaleinv.delivery.item import Told
 from scaleinv.delivery.lines import lines_of
 from scaleinv.erp.answers import read_answers
 from scaleinv.schema.life import Answer
@@ -320,6 +321,36 @@ def test_a_whole_document_as_one_request(server: WebServer, tmp_path: Path) -> N
     path.write_bytes(b"changed")
     with pytest.raises(RejectedError, match="has changed since it was exported"):
         send(server, item, tmp_path / "kept2", **options)
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_what_is_answered_to_a_whole_document_is_kept_without_our_secrets(
+    server: WebServer, tmp_path: Path, kept: bool
+) -> None:
+    secret = 'sécret "x"'
+    options: dict[str, Any] = {"send": "file", "auth": {"kind": "bearer", "token": "token-of-ours"},
+                               "secret_headers": {"X-Key": "key-of-ours"}}  # fmt: skip
+    if not kept:
+        options["responses"] = None
+    echo = json.dumps({"id": 7, "you": "Bearer token-of-ours", "sent": "key-of-ours", "long": "x" * 9_000})
+    server.script = [("body", 201, echo)]
+    told = send(server, item_of(b"x", "a.csv", "a"), tmp_path, **options).told
+    assert told is not None
+    assert told.status == 201
+    assert told.body.startswith('{"id": 7, "you": "Bearer ***", "sent": "***", "long": "xxx')
+    assert len(told.body) == 2_000
+    if kept:  # a run that was killed before it said so finds it on the disk
+        assert send(server, item_of(b"x", "a.csv", "a"), tmp_path, **options).told == told
+    server.script = [("body", 422, "no: token-of-ours is not let in")]
+    with pytest.raises(RejectedError, match=r"status 422: no: \*\*\* is not let in") as caught:
+        send(server, item_of(b"y", "b.csv", "b"), tmp_path, **options)
+    assert caught.value.told == Told(422, "no: *** is not let in")
+    basic = {"kind": "basic", "username": "u", "password": secret}
+    config = {"kind": "http", "base_url": server.url, "responses": str(tmp_path), "auth": basic}
+    hidden = Http(HttpConfig.model_validate(config))
+    said = hidden._requests.without_secrets(json.dumps([secret, f"p={secret}"], ensure_ascii=False) + secret)
+    assert said == '["***", "p=***"]***'
+    hidden.close()
 
 
 def test_a_status_that_says_the_receiver_has_it(server: WebServer, tmp_path: Path) -> None:

@@ -94,6 +94,8 @@ class _Handler(BaseHTTPRequestHandler):
     def _step(self, step: Any, key: str, body: bytes) -> None:
         if isinstance(step, int):
             return self._answer(step, {"error": {"code": str(step)}})
+        if isinstance(step, tuple) and step[0] == "body":
+            return self._say(step[1], step[2].encode())
         if isinstance(step, tuple):
             return self._answer(step[0], {}, step[1])
         if step == "drop":
@@ -128,7 +130,9 @@ class _Handler(BaseHTTPRequestHandler):
         return self._answer(201, made)
 
     def _answer(self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> None:
-        text = json.dumps(body).encode()
+        self._say(status, json.dumps(body).encode(), headers)
+
+    def _say(self, status: int, text: bytes, headers: dict[str, str] | None = None) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(len(text)))
         for name, value in (headers or {}).items():

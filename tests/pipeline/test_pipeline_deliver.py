@@ -6,9 +6,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterable
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 import yaml
 from tests.delivery.web_server import web_server
 from tests.orderbook.nights import NIGHT, key, night, proposals
@@ -16,7 +18,8 @@ from tests.pipeline.test_pipeline_orders import EXPORT, ONE, command, files
 from tests.pipeline.test_pipeline_orders import home as home
 
 from scaleinv.config import load_config
-from scaleinv.orderbook import due, history
+from scaleinv.orderbook import change, due, edit, history
+from scaleinv.orderbook.tables import OUTBOX
 from scaleinv.pipeline import export
 from scaleinv.pipeline.answer import answer_files
 from scaleinv.pipeline.deliver import deliver_due
@@ -216,6 +219,23 @@ def test_an_export_that_is_killed_before_it_delivers_loses_nothing(home: Path) -
     assert waiting(walk) == []
 
 
+def test_the_answer_to_a_whole_document_is_in_the_outbox(home: Path) -> None:
+    with web_server() as server:
+        server.script = [("body", 422, "not in this form"), ("body", 202, '{"job": 7}')]
+        place = {"kind": "http", "base_url": server.url, "send": "file", "path": "/in/{name}", "manifest": False,
+                 "responses": str(home / "kept")}  # fmt: skip
+        overrides = settings("csv", **{"delivery.destinations": {"erp": place}})
+        walk = given_out(overrides, 0, ONE)
+        kept = []
+        for _ in range(2):
+            with order_book(walk.config) as book, book.reading() as connection:
+                asked = sa.select(OUTBOX).where(OUTBOX.c.destination == "erp")
+                row = connection.execute(asked).mappings().one()
+            kept.append((row["state"], row["answer_status"], row["answer_body"]))
+            command(*DELIVER, "--again", *sets(overrides))
+    assert kept == [("failed", 422, "not in this form"), ("delivered", 202, '{"job": 7}')]
+
+
 # --- answers by control numbers ---------------------------------------------------------------------------------------
 
 X12 = {"export.x12": {"sender": "BUYERID"}}
@@ -251,6 +271,60 @@ def test_a_997_finds_the_orders_of_its_850(home: Path) -> None:
     assert statuses(walk, *ids) == ["acknowledged", "acknowledged", "held", "exported"]
     with order_book(walk.config) as book:
         assert "AK901 R" in history(book, key(0, "V2")).order["problem"]
+
+
+def word_855(sender: str, order: str, quantity: str, unit: str, price: str) -> bytes:
+    """What a vendor says to the first line of an order."""
+    isa = f"ISA*00*          *00*          *ZZ*{sender:<15}*ZZ*BUYERID        *260201*0815*U*00401*000000001*0*P*>~"
+    body = f"ST*855*0001~BAK*00*AC*{order}*20260201~PO1*1*{quantity}*{unit}*{price}~ACK*IQ~CTT*1~SE*6*0001~"
+    return f"{isa}GS*PR*{sender}*BUYERID*20260201*0815*1*X*004010~{body}GE*1*1~IEA*1*000000001~".encode()
+
+
+def test_an_order_in_trays_is_answered_in_trays_by_its_vendor_alone(home: Path) -> None:
+    codes = home / "codes.csv"
+    codes.write_text(
+        "kind,format,ours,theirs\nvendor,x12-850,V1,NORTH\nvendor,x12-850,V2,SOUTH\nunit,x12-850,TRAY,TY\n"
+    )
+    overrides = settings("x12-850", "csv", **X12, **{"export.codes": str(codes)})
+    walk = given_out(overrides, 0, {"lines": {"s1": 144}, "pack": ("TRAY", 1, 12)})
+    (sent,) = (content.decode() for name, content in files(home).items() if name.endswith(".x12"))
+    assert "~PO1*1*12*TY*3.6**IN*s1~" in sent
+    assert "~CTT*1*12~AMT*TT*43.2~" in sent
+    (table,) = (content.decode() for name, content in files(home).items() if name.endswith(".csv"))
+    assert "144.000,EA,0.3000,EUR,43.20" in table
+    assert table.rstrip().endswith("12.000,TRAY,3.6000")
+    answered(walk, home / "south.x12", word_855("SOUTH", key(0), "1", "TY", "3.6"))
+    assert statuses(walk, key(0)) == ["exported"]
+    answered(walk, home / "north.x12", word_855("NORTH", key(0), "11", "TY", "3.72"))
+    with order_book(walk.config) as book:
+        found = history(book, key(0))
+    assert {row["outcome"]: row["detail"] for row in found.answers} == {
+        "refused": "it came from SOUTH, partner of V2, and the order is V1's (export.codes)", "applied": ""
+    }  # fmt: skip
+    row = found.lines[0]
+    assert (row["confirmed"], row["cancelled"], str(row["confirmed_cost"])) == (132, 12, "0.3100")
+
+
+def test_where_orders_go_to_our_own_keys_answers_come_from_them(home: Path) -> None:
+    walk = given_out(settings("x12-850", **X12), 0, ONE)
+    answered(walk, home / "a.x12", word_855("V2", key(0), "9", "EA", "0.3"))
+    assert statuses(walk, key(0)) == ["exported"]
+    network = settings("x12-850", **{"export.x12": {"sender": "BUYERID", "receiver": "NETWORK"}})
+    answered(walk_of(network), home / "b.x12", word_855("NETWORK", key(0), "9", "EA", "0.3"))
+    assert statuses(walk, key(0)) == ["acknowledged"]
+
+
+def test_units_of_stock_where_they_are_asked_for_or_a_person_orders_no_whole_pack(home: Path) -> None:
+    packed = {"lines": {"s1": 144}, "pack": ("CT", 1, 12)}
+    given_out(settings("csv", **{"export.units": "stock"}), 0, packed)
+    walk = given_out(settings("csv"), 1, {**packed, "disposition": "propose"})
+    with order_book(walk.config) as book:
+        edit(book, key(1), 1, quantity=Decimal(30), who="ann", why="shelf")
+        change(book, [key(1)], "approved", who="ann", why="shelf")
+    export.work(walk)
+    said = [content.decode().splitlines()[-1] for name, content in sorted(files(home).items()) if "orders-" in name]
+    assert [line.rpartition("2026-02-0")[2][2:] for line in said if key(0) in line] == ["144.000,EA,0.3000"]
+    assert [line.rpartition("2026-02-0")[2][2:] for line in said if key(1) in line] == ["30.000,EA,0.3000"]
 
 
 def test_numbers_go_on_in_a_further_set_of_the_night(home: Path) -> None:

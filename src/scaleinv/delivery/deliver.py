@@ -53,7 +53,7 @@ def _one(
     try:
         receipt = destination.send(item)
     except RejectedError as error:
-        return Result(item.key, "failed", error.reason), None
+        return Result(item.key, "failed", error.reason, told=error.told), None
     except TryAgainError as error:
         lost = error if error.unreachable else None
         if item.attempts + 1 >= backoff.attempts:
@@ -61,7 +61,7 @@ def _one(
         return Result(item.key, "retry", error.reason, next_try=_later(item, error, clock, backoff)), lost
     except Exception as error:  # of this document only: the others are to arrive
         return Result(item.key, "failed", f"{type(error).__name__}: {error}"), None
-    return Result(item.key, "delivered", receipt=receipt), None
+    return Result(item.key, "delivered", receipt=receipt, told=receipt.told), None
 
 
 def _later(item: Item, error: TryAgainError, clock: Clock, backoff: BackoffConfig) -> datetime:

@@ -10,8 +10,8 @@ from typing import Any, Final
 from urllib.parse import quote
 
 from scaleinv.config.delivery import HttpConfig
-from scaleinv.delivery.item import Clock, Item, Receipt, RejectedError, UndeliveredError
-from scaleinv.delivery.journal import Journal
+from scaleinv.delivery.item import Clock, Item, Receipt, RejectedError, Told, UndeliveredError
+from scaleinv.delivery.journal import Journal, record_of
 from scaleinv.delivery.lines import Line, check_lines, lines_of
 from scaleinv.delivery.request import Requests, Response
 
@@ -19,6 +19,8 @@ _LISTS: Final = ("results", "value", "data", "items", "records")
 
 _PLAIN: Final = "".join(chr(code) for code in range(0x20, 0x7F) if chr(code) != "%")
 
+_LONGEST: Final = 2_000
+"""Characters of an answer to a whole document that the outbox keeps."""
 _NOT_ASKED: Final = Response(424, {}, b"not sent: the order itself was not taken")
 
 
@@ -49,17 +51,31 @@ class Http:
         }
 
         def post(unsure: bool) -> Response:
-            return self._requests.send(self.config.method, path, item.pieces, headers, unsure=unsure)
+            return self._good(self._requests.send(self.config.method, path, item.pieces, headers, unsure=unsure))
 
         place = self.config.base_url.rstrip("/") + path
         if self.config.responses is None:
-            return Receipt(item.key, place, already=_good(post(False)).already)
+            response = post(False)
+            return Receipt(item.key, place, response.already, told=self._told(record_of(item.key, response)))
         with Journal(Path(self.config.responses), item) as journal:
-            if item.key in journal.done():
-                return Receipt(item.key, place, already=True)
-            response = _kept(journal, item.key, lambda unsure: _good(post(unsure)))
-            journal.add(item.key, response)
-        return Receipt(item.key, place, already=response.already)
+            is_done = item.key in journal.done()
+            if not is_done:
+                journal.add(item.key, _kept(journal, item.key, post))
+            record = journal.records[-1]
+        return Receipt(item.key, place, is_done or "already" in record, told=self._told(record))
+
+    def _good(self, response: Response) -> Response:
+        if response.already or 200 <= response.status < 300:
+            return response
+        told = self._told(record_of("", response))
+        words = " ".join(told.body[:500].split()) or "without words"
+        raise RejectedError(f"status {response.status}: {words}", told=told)
+
+    def _told(self, record: dict[str, Any]) -> Told:
+        """What is kept of an answer; secrets that it repeats go first, so that none is cut in the middle."""
+        body = record["body"]
+        text = body if isinstance(body, str) else "" if body is None else json.dumps(body, ensure_ascii=False)
+        return Told(record["status"], self._requests.without_secrets(text)[:_LONGEST])
 
     def _lines(self, item: Item) -> Receipt:
         """Every line has a final answer afterwards; that of an order which the ERP does not want is one, too."""
@@ -121,12 +137,6 @@ def _is_bad(response: Response) -> bool:
     return response.status >= 400 and not response.already
 
 
-def _good(response: Response) -> Response:
-    if response.already or 200 <= response.status < 300:
-        return response
-    raise RejectedError(f"status {response.status}: {_words(response)}")
-
-
 def _kept(journal: Journal, key: str, send: Callable[[bool], Response]) -> Response:
     """Sends, with a mark on the disk before and, unless it may have arrived, after it."""
     unsure = journal.begun == key
@@ -156,7 +166,3 @@ def _found(response: Response) -> Any:
     if not isinstance(body, list):
         raise RejectedError(f"lookup: expected a list of what was found, found status {response.status} and no list")
     return body[0] if body else None
-
-
-def _words(response: Response) -> str:
-    return " ".join(response.body[:500].decode("utf-8", errors="replace").split()) or "without words"

@@ -73,6 +73,15 @@ class Item:
 
 
 @dataclass(frozen=True)
+class Told:
+    """What the other side answered to a document as a whole."""
+
+    status: int
+    body: str
+    """Its beginning, without secrets of ours."""
+
+
+@dataclass(frozen=True)
 class Receipt:
     """It arrived."""
 
@@ -82,6 +91,7 @@ class Receipt:
     """It was there before."""
     responses: bytes | None = None
     """What the other side answered to its requests: a document for ``erp.answers``."""
+    told: Told | None = None
 
 
 class UndeliveredError(Exception):
@@ -109,6 +119,10 @@ class TryAgainError(UndeliveredError):
 
 class RejectedError(UndeliveredError):
     """It will not arrive unless somebody changes something."""
+
+    def __init__(self, reason: str, *, unsure: bool = False, told: Told | None = None) -> None:
+        super().__init__(reason, unsure=unsure)
+        self.told = told
 
 
 class Destination(Protocol):
@@ -138,6 +152,7 @@ class Result:
     reason: str = ""
     receipt: Receipt | None = None
     next_try: datetime | None = None
+    told: Told | None = None
 
 
 @dataclass(frozen=True)

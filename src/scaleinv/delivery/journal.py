@@ -6,11 +6,14 @@ import hashlib
 import json
 import os
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, Final
 
 from scaleinv.delivery.folder import sync_folder
 from scaleinv.delivery.item import Item
 from scaleinv.delivery.request import Response
+
+_LONGEST: Final = 8_000
+"""Bytes of an answer that is no JSON."""
 
 
 class Journal:
@@ -42,9 +45,7 @@ class Journal:
 
     def add(self, key: str, response: Response) -> None:
         """Keeps a response; it is on the disk afterwards."""
-        record = {"key": key, "status": 200 if response.already else response.status, "body": _body(response)}
-        if response.already:
-            record["already"] = True
+        record = record_of(key, response)
         self._keep(record)
         self.records.append(record)
 
@@ -79,6 +80,12 @@ class Journal:
                 self.records.append(record)
 
 
+def record_of(key: str, response: Response) -> dict[str, Any]:
+    """A response as it is kept."""
+    record = {"key": key, "status": 200 if response.already else response.status, "body": _body(response)}
+    return record | ({"already": True} if response.already else {})
+
+
 def _body(response: Response) -> Any:
     """As JSON; other text as a text; nothing, with the place of what was made: its number."""
     location = response.headers.get("location", "")
@@ -87,4 +94,4 @@ def _body(response: Response) -> Any:
     try:
         return json.loads(response.body)
     except (ValueError, RecursionError):
-        return response.body[:2000].decode("utf-8", errors="replace")
+        return response.body[:_LONGEST].decode("utf-8", errors="replace")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import email.utils
+import json
 import random
 import ssl
 from collections.abc import Callable, Iterator, Mapping
@@ -18,6 +19,8 @@ from scaleinv.delivery.item import Clock, RejectedError, TryAgainError, Undelive
 _LARGEST: Final = 4 << 20  # bytes of an answer that are read
 _NOT_DONE: Final = (425, 429, 503)
 """Statuses by which a server says that it has not begun."""
+_SHORTEST: Final = 6
+"""Letters of a word in a header that may be a secret: ``Bearer`` is none."""
 _LOOK: Final = "it may have arrived: look for it there, and release it if it is not"
 Content = Callable[[], Iterator[bytes]] | bytes
 
@@ -61,6 +64,7 @@ class Requests:
         self._client = httpx.Client(timeout=timeout, verify=context, limits=limits, follow_redirects=False)
         self._auth = auth_of(config.auth, self._client.post, clock)
         self._csrf: dict[str, str] = {}
+        self._secrets = _secrets_of(config)
         self._free_at = 0.0
 
     def close(self) -> None:
@@ -161,7 +165,15 @@ class Requests:
         own |= {name: value.get_secret_value() for name, value in config.secret_headers.items()}
         if config.csrf is not None and method != "GET" and not self._csrf:
             self._csrf = self._csrf_token(own)
-        return {**own, **self._auth.headers(), **self._csrf}
+        known = {**self._auth.headers(), **self._csrf}
+        self._secrets |= {word for value in known.values() for word in value.split() if len(word) > _SHORTEST}
+        return {**own, **known}
+
+    def without_secrets(self, text: str) -> str:
+        """A text of the server with ``***`` for each secret of ours that it repeats."""
+        for secret in sorted(self._secrets, key=len, reverse=True):
+            text = text.replace(json.dumps(secret, ensure_ascii=False)[1:-1], "***").replace(secret, "***")
+        return text
 
     def _csrf_token(self, own: Mapping[str, str]) -> dict[str, str]:
         headers = {**own, **self._auth.headers(), "X-CSRF-Token": "Fetch"}
@@ -227,6 +239,12 @@ class Requests:
                 f"status {status}: the server is somewhere else, {response.headers.get('location', '?')}"
             )
         return response
+
+
+def _secrets_of(config: HttpConfig) -> set[str]:
+    """Those of the configuration; tokens are added as they are fetched."""
+    values = [*config.secret_headers.values(), *(vars(config.auth).values() if config.auth else ())]
+    return {value.get_secret_value() for value in values if hasattr(value, "get_secret_value")} - {""}
 
 
 def _retry_after(value: str | None, clock: Clock) -> float | None:

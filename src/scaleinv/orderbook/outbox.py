@@ -53,20 +53,31 @@ def needed(book: Book, manifest: Row) -> tuple[frozenset[str], frozenset[str]]:
     return frozenset(states), frozenset(key for key, state in states.items() if state == "delivered")
 
 
-def sent(book: Book, keys: Sequence[str], *, at: datetime.datetime | None = None) -> None:
-    """They have arrived. Said twice, the first time stands."""
+def sent(
+    book: Book, keys: Sequence[str], *, told: tuple[int, str] | None = None, at: datetime.datetime | None = None
+) -> None:
+    """They have arrived. Said twice, the first time stands. ``told``: status and body of the answer."""
     values = {"state": "delivered", "delivered_at": at or now(), "attempts": OUTBOX.c.attempts + 1, "last_error": None}
+    values |= _answer(told)
     with book.writing() as connection:
         here = sa.and_(OUTBOX.c.key.in_(keys), OUTBOX.c.state != "delivered")
         connection.execute(sa.update(OUTBOX).where(here).values(values))
 
 
-def failed(book: Book, key: str, error: str, *, next_try: datetime.datetime | None) -> None:
-    """It has not arrived. ``next_try``: ``None`` gives it up until :func:`again`."""
+def failed(
+    book: Book, key: str, error: str, *, next_try: datetime.datetime | None, told: tuple[int, str] | None = None
+) -> None:
+    """It has not arrived. ``next_try``: ``None`` gives it up until :func:`again`. ``told``: as of :func:`sent`."""
     values = {"state": "waiting" if next_try else "failed", "attempts": OUTBOX.c.attempts + 1, "last_error": error}
+    values |= _answer(told)
     with book.writing() as connection:
         here = sa.and_(OUTBOX.c.key == key, OUTBOX.c.state != "delivered")
         connection.execute(sa.update(OUTBOX).where(here).values(values | ({"next_try": next_try} if next_try else {})))
+
+
+def _answer(told: tuple[int, str] | None) -> Row:
+    status, body = told or (None, None)
+    return {"answer_status": status, "answer_body": body and body.replace("\0", "\ufffd")}
 
 
 def postponed(book: Book, key: str, why: str, *, next_try: datetime.datetime) -> None:

@@ -156,6 +156,7 @@ def _noted(config: Config, book: Book, row: Row, result: Result, told: Delivered
     """Writes into the outbox what became of a document; its state and the reason."""
     from scaleinv.orderbook import failed, postponed, sent
 
+    answer = (result.told.status, result.told.body) if result.told else None
     if result.state == "delivered":
         try:
             if result.receipt is not None and result.receipt.responses:
@@ -164,10 +165,10 @@ def _noted(config: Config, book: Book, row: Row, result: Result, told: Delivered
             why = f"it arrived, and what was answered cannot be read: {str(error).splitlines()[0]}"
             failed(book, result.key, why, next_try=None)
             return "failed", why
-        sent(book, [result.key])
+        sent(book, [result.key], told=answer)
     elif result.state == "waiting":
         assert result.next_try is not None
         postponed(book, result.key, result.reason, next_try=result.next_try)
     else:
-        failed(book, result.key, result.reason, next_try=result.next_try)
+        failed(book, result.key, result.reason, next_try=result.next_try, told=answer)
     return result.state, result.reason
