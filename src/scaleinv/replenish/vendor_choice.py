@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import pyarrow as pa
@@ -100,61 +100,88 @@ def vendor_choice(
     if not vendor_items.num_rows or not lines.num_rows:
         return None
     also = conditions or Conditions()
-    offer = _candidates(lines["sku_id"], vendor_items)
-    is_there = offer >= 0
-    at = np.maximum(offer, 0)
-    of_offer = places(vendor_items["vendor_id"], vendors["vendor_id"], "silver/vendors")
-    vendor = of_offer[at]
-    blocked, closed = _shut(vendors, also)
-    mean, sd = lead_moments(lines["location_id"], vendor_items["vendor_id"], at, is_there, lead_times)
-    late, short = chances_of(vendors["vendor_id"], also.records)
-    start, price = breaks_of(vendor_items, also.price_breaks)
-    # What is not there is priced like the first offer, and is not allowed.
-    cost = landed_cost(
-        Offers(
-            unit_cost=numbers(vendor_items, "unit_cost")[at],
-            min_order_quantity=numbers(vendor_items, "min_order_quantity")[at],
-            order_multiple=numbers(vendor_items, "order_multiple")[at],
-            break_quantity=None if start is None else start[at], break_cost=None if price is None else price[at],
-            discount=also.discount, freight_per_order=numbers(vendor_items, "freight_per_order", 0.0)[at],
-            freight_per_unit=numbers(vendor_items, "freight_per_unit", 0.0)[at], lead_time=mean, lead_time_sd=sd,
-            late=late[vendor], short=short[vendor],
-        ),
-        need=numbers(lines, "need"), mean_daily=numbers(lines, "mean_daily"), sd_daily=numbers(lines, "sd_daily"),
-        safety_factor=safety_factor, stockout_cost=stockout_cost, review_period=numbers(lines, "review_period"),
-        holding_rate=also.holding_rate, late_line_cost=also.late_line_cost,
-    )  # fmt: skip
-    quantity, fits = _fitting(lines, vendor_items, at, cost.quantity)
-    is_open = is_there & ~blocked[vendor] & ~closed[vendor]
-    allowed, foreign = _of_one_currency(lines, vendor_items, vendors, vendor, at, is_open & fits)
+    found = _candidates(lines, vendor_items, vendors, lead_times)
+    cost = _costs(found, lines, vendor_items, vendors, also, safety_factor, stockout_cost)
+    quantity, fits = _fitting(lines, vendor_items, found.at, cost.quantity)
+    blocked, closed = (flags[found.vendor] & found.is_there for flags in _shut(vendors, also))
+    is_open = found.is_there & ~blocked & ~closed
+    allowed, foreign = _of_one_currency(lines, vendor_items, vendors, found.vendor, found.at, is_open & fits)
     # To go without is the last resort: dearer than the dearest vendor and every unit short.
     total = cost.total
     without = np.where(allowed, total, 0.0).max(axis=1) * 2.0 + stockout_cost * numbers(lines, "need")
-    chosen = select(total, allowed, without, _limits(lines, vendor_items, vendors, offer, vendor, quantity))
-    rows = np.arange(lines.num_rows)
-    has = chosen.choice >= 0
-    column = np.maximum(chosen.choice, 0)
-    taken = np.where(has, offer[rows, column], -1)
-    names = vendor_items["vendor_id"].combine_chunks()
+    limits = _limits(lines, vendor_items, vendors, found.offer, found.vendor, quantity)
+    chosen = select(total, allowed, without, limits)
     left_out = {
-        "a blocked vendor": is_there & blocked[vendor], "a vendor that takes no orders tonight":
-        is_there & ~blocked[vendor] & closed[vendor], "a vendor of another currency": foreign,
+        "a blocked vendor": blocked, "a vendor that takes no orders tonight": closed & ~blocked,
+        "a vendor of another currency": foreign,
     }  # fmt: skip
+    names = vendor_items["vendor_id"].combine_chunks()
+    has, taken = chosen.choice >= 0, found.of(chosen.choice, found.offer, -1)
     return VendorChoice(
         vendor_id=names.take(pa.array(taken, mask=~has)),
         offer=taken,
-        quantity=np.where(has, quantity[rows, column], 0.0),
-        lead_time=np.where(has, mean[rows, column], 0.0),
-        reason=_reasons(chosen, cost, total, allowed, left_out, names, offer),
+        quantity=found.of(chosen.choice, quantity, 0.0),
+        lead_time=found.of(chosen.choice, found.lead_time, 0.0),
+        reason=_reasons(chosen, cost, total, allowed, left_out, names, found.offer),
         refused=_refused(has, allowed, is_open),
-        candidates=offer,
+        candidates=found.offer,
         allowed=allowed,
         cost=cost,
         selection=chosen,
     )
 
 
-def _candidates(skus: pa.ChunkedArray, vendor_items: pa.Table) -> Ints:
+@dataclass(frozen=True)
+class _Candidates:
+    """Offers of each line's article, ``(n, n_vendors)``; what is not there is as the first offer, and not allowed."""
+
+    offer: Ints
+    """row of ``vendor_items``; -1: there are no more"""
+    is_there: Flags
+    at: Ints
+    """``offer``, or 0"""
+    vendor: Ints
+    """row of ``vendors``"""
+    lead_time: Floats
+    lead_time_sd: Floats
+
+    def of(self, choice: Ints, values: NDArray[Any], otherwise: float) -> NDArray[Any]:
+        """(n,) the value of each line's chosen candidate; ``otherwise`` where none is chosen."""
+        rows = np.arange(len(choice))
+        return np.where(choice >= 0, values[rows, np.maximum(choice, 0)], otherwise)
+
+
+def _candidates(lines: pa.Table, vendor_items: pa.Table, vendors: pa.Table, lead_times: pa.Table) -> _Candidates:
+    offer = _offers(lines["sku_id"], vendor_items)
+    is_there, at = offer >= 0, np.maximum(offer, 0)
+    vendor = places(vendor_items["vendor_id"], vendors["vendor_id"], "silver/vendors")[at]
+    mean, sd = lead_moments(lines["location_id"], vendor_items["vendor_id"], at, is_there, lead_times)
+    return _Candidates(offer, is_there, at, vendor, mean, sd)
+
+
+def _costs(
+    found: _Candidates, lines: pa.Table, vendor_items: pa.Table, vendors: pa.Table, also: Conditions,
+    safety_factor: Floats, stockout_cost: Floats,
+) -> LandedCost:  # fmt: skip
+    """Of every candidate."""
+    at = found.at
+    late, short = chances_of(vendors["vendor_id"], also.records)
+    start, price = breaks_of(vendor_items, also.price_breaks)
+    terms = {name: numbers(vendor_items, name)[at] for name in ("unit_cost", "min_order_quantity", "order_multiple")}
+    freight = {name: numbers(vendor_items, name, 0.0)[at] for name in ("freight_per_order", "freight_per_unit")}
+    offers = Offers(
+        **terms, **freight, break_quantity=None if start is None else start[at],
+        break_cost=None if price is None else price[at], discount=also.discount, lead_time=found.lead_time,
+        lead_time_sd=found.lead_time_sd, late=late[found.vendor], short=short[found.vendor],
+    )  # fmt: skip
+    demand = {name: numbers(lines, name) for name in ("need", "mean_daily", "sd_daily", "review_period")}
+    return landed_cost(
+        offers, **demand, safety_factor=safety_factor, stockout_cost=stockout_cost, holding_rate=also.holding_rate,
+        late_line_cost=also.late_line_cost,
+    )  # fmt: skip
+
+
+def _offers(skus: pa.ChunkedArray, vendor_items: pa.Table) -> Ints:
     """(n, most offers of an article) rows of ``vendor_items``, -1 where an article has fewer."""
     articles = pc.unique(vendor_items["sku_id"])
     place = places(skus, articles, "silver/vendor_items")
