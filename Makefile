@@ -22,7 +22,7 @@ help: ## Show this help
 demo: .venv/.cpu ## Set up what is missing, then walk from raw files to orders on the synthetic retailer
 	$(BIN)/scaleinv demo
 
-test: .venv/.dev ## Set up what is missing, then lint, types, import contracts and all tests
+test: .venv/.dev .tools/.s3 ## Set up what is missing, then lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
@@ -48,6 +48,7 @@ lock: ## Renew the hashed requirement files from pyproject.toml
 	$(LOCK) --group dev --constraint requirements/cpu.txt --output-file requirements/dev.txt
 	$(LOCK) --extra gpu --output-file requirements/gpu.txt
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -
+	printf 'moto[s3]\nflask\nflask-cors\n' | $(COMPILE) --output-file requirements/s3.txt -
 
 sync-cpu: .venv/.cpu ## Install the locked packages a CPU machine needs into .venv
 sync-dev: .venv/.dev ## The same, with the development tools
@@ -66,6 +67,13 @@ sync-gpu: .venv/.gpu ## The same, with cuDF and cuML, for a machine with an NVID
 
 .venv/.gpu: requirements/gpu.txt pyproject.toml
 	@infra/sync "$(PYTHON)" gpu
+
+# The S3 server of the tests: what it needs does not go with what scaleinv does.
+.tools/.s3: requirements/s3.txt
+	@rm -rf .tools/s3
+	@$(UV) venv --quiet --python "$(PYTHON)" .tools/s3
+	@VIRTUAL_ENV=.tools/s3 $(UV) pip sync --quiet --require-hashes requirements/s3.txt
+	@touch $@
 
 clean: ## Remove .venv, .uv, .tools and the lakes of demo and test; those of other environments stay
 	rm -rf .venv .uv .tools build .scaleinv/demo .scaleinv/test

@@ -11,6 +11,7 @@ import pytest
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+    from tests.s3_server import S3Server
 
 SMALL = {
     "spark.sql.codegen.wholeStage": "false",
@@ -52,3 +53,11 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = spark_session(config, lake, app="scaleinv tests")
     yield session
     session.stop()
+
+
+@pytest.fixture(scope="session")
+def s3() -> Iterator[S3Server]:
+    from tests.s3_server import s3_server
+
+    with s3_server() as server:
+        yield server

@@ -8,24 +8,17 @@ import os
 import signal
 import time
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import pytest
 
-from scaleinv.config import LakeConfig
 from scaleinv.errors import LakeError
 from scaleinv.lake import Lake
 from scaleinv.lake.lease import DEAD, lease
 from scaleinv.schema import table
 
 
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(LakeConfig(root=str(tmp_path)))
-
-
-def hold(root: str) -> None:
-    with lease(Lake(LakeConfig(root=root)), "ingest"):
+def hold(lake: Lake) -> None:
+    with lease(lake, "ingest"):
         time.sleep(60)
 
 
@@ -52,7 +45,7 @@ def test_one_of_many_gets_it(lake: Lake) -> None:
 
 
 def test_a_killed_holder_is_found_out(lake: Lake) -> None:
-    holder = multiprocessing.get_context("spawn").Process(target=hold, args=(str(lake.files.root),))
+    holder = multiprocessing.get_context("spawn").Process(target=hold, args=(lake,))
     holder.start()
     while not lake.paths("_walk"):
         time.sleep(0.05)

@@ -3,7 +3,6 @@ from __future__ import annotations
 import datetime as dt
 import pickle
 from dataclasses import asdict
-from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -15,11 +14,6 @@ from scaleinv.schema import table
 
 MONDAY, TUESDAY = dt.date(2026, 1, 5), dt.date(2026, 1, 6)
 CHAMPIONS, FORECASTS = table("gold/champions"), table("gold/forecasts")
-
-
-@pytest.fixture
-def lake(tmp_path: Path) -> Lake:
-    return Lake(LakeConfig(root=str(tmp_path / "lake")))
 
 
 def champions(as_of: dt.date, **models: str) -> pa.Table:

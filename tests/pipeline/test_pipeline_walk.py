@@ -17,6 +17,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.s3_server import SECRET, S3Server
 
 from scaleinv.config import LakeConfig
 from scaleinv.lake import Lake
@@ -90,6 +91,24 @@ def content(lake: Lake, table: Table) -> pa.Table:
 def straight(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
     home = tmp_path_factory.mktemp("straight")
     return home, run(home, "run", "--env", "test")
+
+
+@pytest.mark.timeout(1800)
+def test_on_s3_it_ends_with_the_same_tables_and_files(
+    straight: tuple[Path, str], s3: S3Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in s3.options.items():
+        monkeypatch.setenv(name.upper(), value)
+    said = run(tmp_path, "run", "--env", "test", "--set", "lake.root=s3a://lakes/walk")
+    assert SECRET not in said
+    assert_alike(Lake(s3.lake("walk")), lake_of(straight[0]))
+    assert files_of(tmp_path) == files_of(straight[0])
+    assert not (tmp_path / "test" / "lake").exists()
+
+
+def assert_alike(found: Lake, expected: Lake) -> None:
+    for table in TABLES.values():
+        assert content(found, table).equals(content(expected, table)), table.name
 
 
 def lake_of(home: Path) -> Lake:
@@ -250,7 +269,5 @@ def test_killed_in_every_stage_the_walk_ends_with_the_same_tables_and_files(
     for stage in ("train", "forecast"):
         assert re.search(rf"{stage} +1 of \d+ groups were done before", said)
     run(tmp_path, "run", "--env", "test")
-    expected, found = lake_of(straight[0]), lake_of(tmp_path)
-    for table in TABLES.values():
-        assert content(found, table).equals(content(expected, table)), table.name
+    assert_alike(lake_of(tmp_path), lake_of(straight[0]))
     assert files_of(tmp_path) == files_of(straight[0])

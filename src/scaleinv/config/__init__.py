@@ -17,6 +17,7 @@ from scaleinv.config.kafka import KafkaConfig
 from scaleinv.config.load import config_folder, environments, load_config
 from scaleinv.config.models import (
     FORMAT_PACKAGES,
+    S3_PACKAGES,
     Assumptions,
     Config,
     FeaturesConfig,
@@ -36,6 +37,7 @@ from scaleinv.config.tracking import TrackingConfig
 
 __all__ = [
     "FORMAT_PACKAGES",
+    "S3_PACKAGES",
     "Assumptions",
     "Config",
     "EvaluationConfig",

@@ -15,7 +15,10 @@ from scaleinv.errors import ConfigError, explain
 
 Seconds = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
-_SECRETS: Final = ("password", "passphrase", "token", "client_secret")
+_SECRETS: Final = (
+    "password", "passphrase", "token", "client_secret", "aws_access_key_id", "aws_secret_access_key",
+    "aws_session_token", "azure_storage_account_key",
+)  # fmt: skip
 _SECRET_SECTIONS: Final = ("secret_headers",)
 _REFERENCE: Final = re.compile(r"\$\{[A-Z_][A-Z0-9_]*\}")
 
@@ -204,7 +207,7 @@ class DeliveryConfig(Section):
 
 
 def check_references(raw: Any, key: str = "delivery") -> None:
-    """Nothing, if every secret under ``delivery`` is a reference to the environment.
+    """Nothing, if every secret under ``key`` is a reference to the environment.
 
     Raises:
         ConfigError: one is written out; it names the key and never the value.
@@ -216,7 +219,7 @@ def check_references(raw: Any, key: str = "delivery") -> None:
         if name in _SECRET_SECTIONS and isinstance(value, Mapping):
             for header, text in value.items():
                 _check_reference(text, f"{where}.{header}")
-        elif name in _SECRETS and value is not None:
+        elif name.lower() in _SECRETS and value is not None:
             _check_reference(value, where)
         else:
             check_references(value, where)

@@ -70,7 +70,8 @@ def load_config(env: str, *, overrides: Iterable[str] = (), folder: Path | None 
         layers = _merge(layers, override)
     layers = _with_contracts(root, layers)
     layers["env"] = env
-    check_references(layers.get("delivery"))
+    for section in ("delivery", "lake"):
+        check_references(layers.get(section), section)
     resolved = _resolve(layers, "")
     try:
         return Config.model_validate(resolved)

@@ -9,7 +9,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, SecretStr, model_validator
 
 from scaleinv.config.delivery import DeliveryConfig
 from scaleinv.config.drift import DriftConfig
@@ -37,8 +37,13 @@ class LakeConfig(Section):
 
     root: str
     """Folder or object-store prefix (``s3a://``, ``abfss://``, ``gs://``)."""
-    storage_options: dict[str, str] = {}
-    """Passed to delta-rs and pyarrow; secrets come from the environment (``${NAME}``), never from a file."""
+    storage_options: dict[str, SecretStr] = {}
+    """What every engine must know of the object store (``aws_region``, ``aws_endpoint_url``, …), in delta-rs' names.
+    A secret is a reference to the environment (``${NAME}``)."""
+
+    def store_options(self) -> dict[str, str]:
+        """``storage_options`` as they are, by names in small letters."""
+        return {name.lower(): value.get_secret_value() for name, value in self.storage_options.items()}
 
 
 FORMAT_PACKAGES: Final[dict[str, str]] = {
@@ -47,6 +52,12 @@ FORMAT_PACKAGES: Final[dict[str, str]] = {
     "jdbc": "org.postgresql:postgresql:42.7.8",
 }
 """Format of a source -> Maven coordinates that it needs beside ``SparkConfig.packages``."""
+
+S3_PACKAGES: Final = (
+    "org.apache.hadoop:hadoop-aws:3.5.0",
+    *(f"software.amazon.awssdk:{name}:2.35.4" for name in ("s3", "s3-transfer-manager", "sts")),
+)
+"""What a lake on S3 needs: the connector of Spark's own Hadoop, and what it uses of AWS's SDK."""
 
 
 class SparkConfig(Section):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,10 @@ _S3: Final = {
     "aws_region": "region", "aws_endpoint_url": "endpoint_override",
 }  # fmt: skip
 """Option of delta-rs -> argument of Arrow."""
+CREDENTIALS: Final = tuple(_S3)[:3]
+_PLACE: Final = ("aws_region", "aws_endpoint_url", "aws_allow_http")
+_BLIND: Final = ("conditional_put", "unsafe_rename", "locking_provider")
+"""Of the names of options by which delta-rs would commit otherwise than Spark: without a condition, or by a lock."""
 
 
 class Files:
@@ -28,6 +33,7 @@ class Files:
     def __init__(self, config: LakeConfig) -> None:
         scheme, separator, rest = config.root.partition("://")
         self.is_local = not separator or scheme == "file"
+        self.options = store_options(config)
         if self.is_local:
             root = Path(rest if separator else config.root).expanduser().absolute()
             self.address = self.spark_address = str(root)
@@ -35,8 +41,8 @@ class Files:
             self.root = str(root)
         else:
             self.address = f"{_ALIAS.get(scheme, scheme)}://{rest.rstrip('/')}"
-            self.spark_address = config.root.rstrip("/")
-            self.system, self.root = _object_store(self.address, config.storage_options)
+            self.spark_address = f"s3a://{rest.rstrip('/')}" if is_s3(config.root) else config.root.rstrip("/")
+            self.system, self.root = _object_store(self.address, self.options)
 
     def path(self, name: str) -> str:
         """A path in ``system``'s own words.
@@ -102,12 +108,39 @@ class Files:
             self.system.delete_file(self.path(name))
 
 
-def _object_store(address: str, options: dict[str, str]) -> tuple[pafs.FileSystem, str]:
+def is_s3(root: str) -> bool:
+    """Whether a lake is on S3, or on a store that speaks its language."""
+    return root.partition("://")[0] in ("s3", *_ALIAS)
+
+
+def store_options(config: LakeConfig) -> dict[str, str]:
+    """``lake.storage_options``; where they are silent, the environment's ``AWS_…`` say where S3 is.
+
+    Raises:
+        LakeError: an option would let commits to S3 go past the condition that keeps writers apart.
+    """
+    given = config.store_options()
+    if not is_s3(config.root):
+        return given
+    told = {name.lower(): value for name, value in os.environ.items() if name.startswith("AWS_") and value}
+    blind = [key for key in {**told, **given} if any(part in key for part in _BLIND)]
+    if blind:
+        raise LakeError(
+            explain(
+                "a lake on S3 is committed to by conditional writes alone",
+                expected="neither lake.storage_options nor the environment names another way",
+                which=blind,
+                do="remove them; a store that knows no `If-None-Match` cannot hold a lake",
+            )
+        )
+    return {**{name: told[name] for name in _PLACE if name in told}, **given}
+
+
+def _object_store(address: str, options: Mapping[str, str]) -> tuple[pafs.FileSystem, str]:
     scheme, _, rest = address.partition("://")
-    given = {key.lower(): value for key, value in options.items()}
     if scheme == "s3":
-        arguments: dict[str, Any] = {theirs: given[ours] for ours, theirs in _S3.items() if ours in given}
-        if given.get("aws_allow_http") == "true" or given.get("aws_endpoint_url", "").startswith("http://"):
+        arguments: dict[str, Any] = {theirs: options[ours] for ours, theirs in _S3.items() if ours in options}
+        if options.get("aws_endpoint_url", "").startswith("http://"):
             arguments["scheme"] = "http"
         return pafs.S3FileSystem(**arguments), rest
     if scheme in ("gs", "gcs"):
@@ -115,7 +148,7 @@ def _object_store(address: str, options: dict[str, str]) -> tuple[pafs.FileSyste
     if scheme in ("abfs", "abfss"):
         container, _, place = rest.partition("@")
         account, _, folder = place.partition("/")
-        key = given.get("azure_storage_account_key")
+        key = options.get("azure_storage_account_key")
         return pafs.AzureFileSystem(account.split(".")[0], account_key=key), f"{container}/{folder}".rstrip("/")
     raise LakeError(
         explain(

@@ -133,7 +133,7 @@ def delete(lake: Lake, files: Iterable[pafs.FileInfo]) -> None:
 
 
 def _open(lake: Lake, table: Table) -> DeltaTable:
-    return open_table(table, lake.uri(table), lake.config.storage_options)
+    return open_table(table, lake.uri(table), lake.files.options)
 
 
 def _folders(lake: Lake, folder: str) -> list[pafs.FileInfo]:

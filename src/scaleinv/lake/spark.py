@@ -17,10 +17,19 @@ from typing import Final
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
-from scaleinv.config import LakeConfig, SparkConfig
+from scaleinv.config import S3_PACKAGES, LakeConfig, SparkConfig
 from scaleinv.errors import EngineError, explain
+from scaleinv.lake.files import is_s3
 from scaleinv.lake.jars import local_jars, proxy_options
 from scaleinv.lake.java import cache_folder, find_java
+from scaleinv.lake.s3 import (
+    LOG_STORE,
+    LOG_STORE_KEY,
+    check_condition,
+    java_environment,
+    log_store_jar,
+    spark_options,
+)
 from scaleinv.lake.spark_tables import GLOB, read_known, read_loads, read_spark, write_spark
 from scaleinv.lake.truststore import find_bundle, java_options, trust_store
 
@@ -85,21 +94,21 @@ def spark_session(config: SparkConfig, lake: LakeConfig, *, app: str) -> SparkSe
     """A session that reads and writes the lake; one that is already active is used as it is, with our SQL options.
 
     Raises:
-        EngineError: no Java, no jars, or a session without Delta.
+        EngineError: no Java, no jars, a session without Delta, or one that would commit blindly to a lake on S3.
     """
     runtime = {**_RUNTIME, "spark.sql.shuffle.partitions": str(config.shuffle_partitions)}
     active = SparkSession.getActiveSession()
     if active is not None:
         _set_runtime(active, {**runtime, **config.options})
-        return _checked(active)
+        return _checked(active, lake)
     conf = SparkConf().setAppName(app)
-    for name, value in {**_STATIC, **runtime, **config.options}.items():
+    for name, value in {**_STATIC, **runtime, **spark_options(lake), **config.options}.items():
         conf.set(name, value)
     if "PYSPARK_GATEWAY_PORT" in os.environ:  # spark-submit brought Java, jars and memory
         if config.master and not conf.contains("spark.master"):
             conf.setMaster(config.master)
-        return _checked(SparkSession.builder.config(conf=conf).getOrCreate())
-    return _launch(conf, config, app)
+        return _checked(SparkSession.builder.config(conf=conf).getOrCreate(), lake)
+    return _launch(conf, config, lake, app)
 
 
 def stop_session(spark: SparkSession) -> None:
@@ -119,24 +128,26 @@ def stop_session(spark: SparkSession) -> None:
     SparkContext._gateway = SparkContext._jvm = None
 
 
-def _launch(conf: SparkConf, config: SparkConfig, app: str) -> SparkSession:
+def _launch(conf: SparkConf, config: SparkConfig, lake: LakeConfig, app: str) -> SparkSession:
     cache = cache_folder()
     cache.mkdir(parents=True, exist_ok=True)
     java = find_java(cache=cache)
     _log.info("%s: Spark on Java %d from %s (%s)", app, java.version, java.source, java.home)
     options = _trust(java.source, cache)
     jars = local_jars(
-        config.packages,
+        [*config.packages, *(S3_PACKAGES if is_s3(lake.root) else ())],
         cache=cache,
         java_home=java.home,
         java_options=[*options, *proxy_options(os.environ)],
         ivy_settings=config.ivy_settings,
     )
+    if is_s3(lake.root):
+        jars.append(log_store_jar(jars, cache=cache, java_home=java.home))
     _set_launch(conf, config, [*options, f"-Dlog4j2.configurationFile=file:{_log4j(cache)}"])
     if jars:
         given = config.options.get("spark.jars")
         conf.set("spark.jars", ",".join([*map(str, jars), *([given] if given else [])]))
-    environment = {"JAVA_HOME": str(java.home)}
+    environment = {"JAVA_HOME": str(java.home), **java_environment(lake)}
     if _is_local(config):
         environment |= {
             "SPARK_LOCAL_IP": "127.0.0.1",
@@ -145,7 +156,7 @@ def _launch(conf: SparkConf, config: SparkConfig, app: str) -> SparkSession:
     with _environment(environment):
         spark = SparkSession.builder.config(conf=conf).getOrCreate()
     _check_loaded(spark, [jar.name for jar in jars])
-    return _checked(spark)
+    return _checked(spark, lake)
 
 
 def _set_launch(conf: SparkConf, config: SparkConfig, java_options: list[str]) -> None:
@@ -192,8 +203,8 @@ def _set_runtime(spark: SparkSession, options: dict[str, str]) -> None:
             spark.conf.set(name, value)
 
 
-def _checked(spark: SparkSession) -> SparkSession:
-    """The session, if it knows Delta."""
+def _checked(spark: SparkSession, lake: LakeConfig) -> SparkSession:
+    """The session, if it knows Delta, and commits to a lake on S3 as every other writer does."""
     spark.sparkContext.setLogLevel("ERROR")
     extensions = spark.conf.get("spark.sql.extensions", "") or ""
     if "DeltaSparkSessionExtension" not in extensions or _source_of(spark, "io.delta.storage.LogStore") is None:
@@ -206,7 +217,24 @@ def _checked(spark: SparkSession) -> SparkSession:
                 "`--conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension` to spark-submit",
             )
         )
+    if is_s3(lake.root):
+        _check_commits(spark, lake)
     return spark
+
+
+def _check_commits(spark: SparkSession, lake: LakeConfig) -> None:
+    """What another process commits to a lake on S3 must not be written over."""
+    given = spark.sparkContext.getConf().get(LOG_STORE_KEY)
+    if given != LOG_STORE or _source_of(spark, LOG_STORE) is None:
+        raise EngineError(
+            explain(
+                "the Spark session would write over what others commit to a lake on S3",
+                expected=f"{LOG_STORE_KEY} = {LOG_STORE}, and its jar",
+                found=f"{LOG_STORE_KEY} = {given or 'nothing'}",
+                do="let scaleinv start the session, or use the image of infra/docker, which holds the jar",
+            )
+        )
+    check_condition(spark, lake)
 
 
 def _check_loaded(spark: SparkSession, names: list[str]) -> None:

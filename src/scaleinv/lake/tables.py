@@ -95,7 +95,7 @@ class Lake:
 
     def exists(self, table: Table) -> bool:
         """Whether the table has ever been written."""
-        return DeltaTable.is_deltatable(self.uri(table), storage_options=self.config.storage_options or None)
+        return DeltaTable.is_deltatable(self.uri(table), storage_options=self.files.options or None)
 
     def version(self, table: Table) -> int:
         """The latest version.
@@ -261,7 +261,7 @@ class Lake:
         )
 
     def _open(self, table: Table, version: int | None = None) -> DeltaTable:
-        return open_table(table, self.uri(table), self.config.storage_options, version)
+        return open_table(table, self.uri(table), self.files.options, version)
 
     def _path(self, table: Table, file: DataFile) -> str:
         return self.files.path(f"{table.name}/{unquote(file.path)}")
@@ -411,7 +411,7 @@ class Lake:
                 mode=mode,
                 partition_by=list(table.partitions),
                 configuration=PROPERTIES,
-                storage_options=self.config.storage_options or None,
+                storage_options=self.files.options or None,
                 commit_properties=properties,
             )
         except CommitFailedError:

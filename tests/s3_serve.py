@@ -1,0 +1,32 @@
+"""S3 in memory (moto), in a process and an environment of its own: ``s3_server.py`` starts it.
+
+Prints its port and ends when its standard input does. moto looks whether an object is there and then writes it: of two
+conditional writes at once both could go through. So requests are answered one after the other, as if they came so. What
+is put into the bucket ``forgetful`` is put without looking at the condition, as by stores that do not know it.
+"""
+
+import logging
+import os
+import sys
+import threading
+
+from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+from werkzeug.serving import make_server
+
+logging.disable(logging.ERROR)
+moto = DomainDispatcherApplication(create_backend_app)
+turn = threading.Lock()
+
+
+def application(environ, start_response):
+    if environ["PATH_INFO"].startswith("/forgetful/"):
+        environ.pop("HTTP_IF_NONE_MATCH", None)
+    with turn:
+        return [b"".join(moto(environ, start_response))]
+
+
+server = make_server("127.0.0.1", 0, application, threaded=True)
+threading.Thread(target=server.serve_forever, daemon=True).start()
+print(server.port, flush=True)
+sys.stdin.read()
+os._exit(0)
