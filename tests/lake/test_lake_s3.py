@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 import pytest
+from tests.s3_server import SECRET
 
 from scaleinv.config import LakeConfig, SparkConfig, load_config
 from scaleinv.errors import ConfigError, EngineError, LakeError
@@ -89,6 +90,21 @@ def test_options_that_go_past_the_condition_are_refused(option: str, monkeypatch
         monkeypatch.setenv(option, "true")
         with pytest.raises(LakeError, match=option.lower()):
             Lake(LakeConfig(root="s3a://bucket/lake"))
+
+
+def test_a_store_that_does_not_answer_or_has_no_such_bucket_is_named(s3: S3Server) -> None:
+    nowhere = Lake(s3.lake("x", bucket="nowhere"))
+    silent = Lake(
+        LakeConfig(root="s3a://lakes/x", storage_options=s3.options | {"aws_endpoint_url": "http://127.0.0.1:9"})
+    )
+    for work in (nowhere.exists, silent.exists):
+        with pytest.raises(LakeError, match=r"the lake at s3://\w+/x cannot be reached") as refused:
+            work(SALES)
+        assert SECRET not in str(refused.value)
+    with pytest.raises(LakeError, match="cannot be reached"):
+        nowhere.put("a", b"1")
+    with pytest.raises(LakeError, match="cannot be reached"):
+        silent.get("a")
 
 
 def test_credentials_are_references_and_are_not_shown(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -54,10 +55,32 @@ class Files:
             raise LakeError(explain(f"{name!r} leads out of the lake", expected="a path below its root"))
         return f"{self.root}/{name}".rstrip("/")
 
+    @contextmanager
+    def reached(self) -> Iterator[None]:
+        """Runs a block that speaks to the store.
+
+        Raises:
+            LakeError: an object store does not answer, or refuses.
+        """
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except OSError as error:
+            if self.is_local:
+                raise
+            raise LakeError(
+                explain(
+                    f"the lake at {self.address} cannot be reached",
+                    found=" ".join(str(error).split())[:500],
+                    do="check lake.root, lake.storage_options and what gives this machine its credentials",
+                )
+            ) from error
+
     def put(self, name: str, data: bytes) -> None:
         """Writes a file as a whole: a reader sees the old bytes or the new ones."""
         if not self.is_local:  # an object appears when its upload is complete
-            with self.system.open_output_stream(self.path(name)) as stream:
+            with self.reached(), self.system.open_output_stream(self.path(name)) as stream:
                 stream.write(data)
             return
         target = Path(self.path(name))
@@ -75,7 +98,7 @@ class Files:
     def get(self, name: str) -> bytes | None:
         """The bytes of a file; ``None`` if it is not there."""
         try:
-            with self.system.open_input_stream(self.path(name)) as stream:
+            with self.reached(), self.system.open_input_stream(self.path(name)) as stream:
                 content: bytes = stream.read()
                 return content
         except FileNotFoundError:

@@ -133,7 +133,7 @@ def _is_running(row: Row) -> bool:
 def _beat(lake: Lake, mine: Row, ended: threading.Event) -> None:
     while True:
         # One that cannot be written is no end: the next may be.
-        with suppress(OSError):
+        with suppress(OSError, LakeError):
             lake.put(_place(mine), json.dumps({"at": time.time()}).encode())
         if ended.wait(BEAT):
             return

@@ -95,7 +95,8 @@ class Lake:
 
     def exists(self, table: Table) -> bool:
         """Whether the table has ever been written."""
-        return DeltaTable.is_deltatable(self.uri(table), storage_options=self.files.options or None)
+        with self.files.reached():
+            return DeltaTable.is_deltatable(self.uri(table), storage_options=self.files.options or None)
 
     def version(self, table: Table) -> int:
         """The latest version.
