@@ -2,7 +2,8 @@
 
 Prints its port and ends when its standard input does. moto looks whether an object is there and then writes it: of two
 conditional writes at once both could go through. So requests are answered one after the other, as if they came so. What
-is put into the bucket ``forgetful`` is put without looking at the condition, as by stores that do not know it.
+is put into the bucket ``forgetful`` is put without looking at the condition, as by stores that do not know it. Of what
+is put into ``deaf`` on a condition the first answer is lost: it is there, and whoever asks again hears that it is.
 """
 
 import logging
@@ -16,12 +17,19 @@ from werkzeug.serving import make_server
 logging.disable(logging.ERROR)
 moto = DomainDispatcherApplication(create_backend_app)
 turn = threading.Lock()
+unanswered = set()
 
 
 def application(environ, start_response):
-    if environ["PATH_INFO"].startswith("/forgetful/"):
+    path = environ["PATH_INFO"]
+    if path.startswith("/forgetful/"):
         environ.pop("HTTP_IF_NONE_MATCH", None)
     with turn:
+        if path.startswith("/deaf/") and "HTTP_IF_NONE_MATCH" in environ and path not in unanswered:
+            unanswered.add(path)
+            moto(environ, lambda *_: None)
+            start_response("500 Internal Server Error", [("Content-Length", "0")])
+            return []
         return [b"".join(moto(environ, start_response))]
 
 

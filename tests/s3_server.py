@@ -42,7 +42,7 @@ class S3Server:
 
 @contextmanager
 def s3_server() -> Iterator[S3Server]:
-    """A server with the buckets ``lakes`` and ``forgetful``, whose conditional writes are none."""
+    """A server with a bucket that keeps what S3 promises, and two that do not (``s3_serve.py``)."""
     # In an environment of its own: moto's python-dateutil is not the one of matplotlib.
     subprocess.run(["make", "--silent", ".tools/.s3"], cwd=_ROOT, check=True, timeout=300)
     command = [_ROOT / _PYTHON, Path(__file__).with_name("s3_serve.py")]
@@ -55,7 +55,7 @@ def s3_server() -> Iterator[S3Server]:
                 access_key="test", secret_key=SECRET, endpoint_override=server.options["aws_endpoint_url"],
                 allow_bucket_creation=True,
             )  # fmt: skip
-            for bucket in ("lakes", "forgetful"):
+            for bucket in ("lakes", "forgetful", "deaf"):
                 system.create_dir(bucket)
             yield server
         finally:

@@ -1,4 +1,4 @@
-"""A Spark driver of its own on a lake on S3, in rounds: run by ``test_lake_s3.py``, which commits at the same time.
+"""A Spark driver that appends loads to a lake on S3: run by ``test_lake_s3.py``, which commits at the same time.
 
 Arguments: a pickled list of lakes, in hexadecimal: one that is written to, one on a store that forgets conditions.
 """

@@ -107,6 +107,14 @@ def test_a_store_that_does_not_answer_or_has_no_such_bucket_is_named(s3: S3Serve
         silent.get("a")
 
 
+def test_a_commit_whose_answer_is_lost_is_not_doubled(s3: S3Server) -> None:
+    lake = Lake(s3.lake("plain", bucket="deaf"))
+    for load in range(3):
+        lake.overwrite(SALES, sales("till", load), where={"source": "till"})
+    assert lake.read(SALES).equals(sales("till", 2))
+    assert lake.version(SALES) == 2
+
+
 def test_credentials_are_references_and_are_not_shown(s3: S3Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LAKE_SECRET", "never-shown")
     option = "lake.storage_options.AWS_SECRET_ACCESS_KEY"

@@ -99,6 +99,7 @@ def test_on_s3_it_ends_with_the_same_tables_and_files(
 ) -> None:
     for name, value in s3.options.items():
         monkeypatch.setenv(name.upper(), value)
+    monkeypatch.setenv("SCALEINV_ORDERBOOK", f"sqlite:///{tmp_path / 'orderbook.db'}")
     said = run(tmp_path, "run", "--env", "test", "--set", "lake.root=s3a://lakes/walk")
     assert SECRET not in said
     assert_alike(Lake(s3.lake("walk")), lake_of(straight[0]))
