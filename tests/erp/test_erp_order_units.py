@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.erp.readers import READERS, Row
 from tests.erp.test_erp_formats import NAMES, written
@@ -110,6 +110,7 @@ def test_a_price_that_has_no_four_decimals_is_named(
     assert by_line(written(lines(factor), mapped, "x12-850", tmp_path / "out", as_of), "x12-850")[1]["price"] == 10
 
 
+@settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 10**6), st.integers(1, 5_000), st.integers(0, 10**8)), min_size=1, max_size=5))
 def test_quantity_times_price_is_the_same_to_the_last_digit(packs: list[tuple[int, int, int]]) -> None:
     """``packs``: units of order, what one holds, and the price of a unit of stock in ten-thousandths."""
