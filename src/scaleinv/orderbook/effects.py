@@ -12,8 +12,7 @@ from fractions import Fraction
 from typing import Final
 
 from scaleinv.errors import ScaleinvError
-from scaleinv.orderbook.register import cancel_all
-from scaleinv.orderbook.state import ZERO, Order, Row, plain
+from scaleinv.orderbook.state import ZERO, Order, Row, cancel_all, plain
 from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
 from scaleinv.schema.units import conversion
 

@@ -133,6 +133,13 @@ def plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, datetime.date) else value
 
 
+def cancel_all(order: Order) -> None:
+    """What has not been received will not come; what was on its way is lost."""
+    for line in order.lines.values():
+        line["shipped"] = min(line["shipped"], line["received"])
+        line["cancelled"] = max(ZERO, line["ordered"] - line["received"])
+
+
 def load(connection: sa.Connection, order_ids: Iterable[str], *, with_lines: bool = True) -> dict[str, Order]:
     """Orders of the book, locked until the transaction ends, always in the same order: nobody waits in a circle."""
     wanted = sorted(set(order_ids))
