@@ -64,7 +64,7 @@ def _row(line: Row) -> Row:
         "gtin": line["gtin"], "unit": line["unit"], "ordered": line["quantity"], "confirmed": None, "shipped": ZERO,
         "shipments": {}, "received": ZERO, "cancelled": ZERO, "unit_cost": line["unit_cost"], "confirmed_cost": None,
         "value": line["value"], "delivery_date": line["delivery_date"], "expected_date": line["delivery_date"],
-        "reason": line["reason"], "rule": line["rule"],
+        "promised_date": None, "received_date": None, "reason": line["reason"], "rule": line["rule"],
     }  # fmt: skip
 
 

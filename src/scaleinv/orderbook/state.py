@@ -30,7 +30,7 @@ _OF_HEAD: Final = (
 )  # fmt: skip
 _OF_LINE: Final = (
     "unique_id", "sku_id", "gtin", "unit", "ordered", "confirmed", "shipped", "received", "cancelled", "unit_cost",
-    "confirmed_cost", "value", "delivery_date", "expected_date", "rule",
+    "confirmed_cost", "value", "delivery_date", "expected_date", "promised_date", "received_date", "rule",
 )  # fmt: skip
 """What events tell of; the reason of a quantity is replaced with it."""
 
