@@ -136,3 +136,15 @@ OUTBOX: Final = sa.Table(
     sa.Column("delivered_at", Moment),
     sa.Index(None, "retailer", "as_of", "number"),
 )  # fmt: skip
+
+CLOSED_TRANSFERS: Final = sa.Table(
+    "closed_transfers", METADATA,
+    sa.Column("retailer", sa.String(80), primary_key=True),
+    sa.Column("as_of", sa.Date, primary_key=True, comment="proposals up to this night are closed"),
+    sa.Column("unique_id", sa.String(200), primary_key=True, comment="the series that was to get it"),
+    sa.Column("from_location_id", sa.String(200), primary_key=True),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)  # fmt: skip
+"""Transfers that persons say are done or will not be done."""

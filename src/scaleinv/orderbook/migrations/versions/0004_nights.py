@@ -8,7 +8,7 @@ down_revision = "0003"
 
 
 def upgrade() -> None:
-    """Adds columns and indexes."""
+    """Adds columns, indexes and the table of transfers that are no longer open."""
     op.add_column("order_lines", sa.Column("promised_date", sa.Date))
     op.add_column("order_lines", sa.Column("received_date", sa.Date))
     # What shipments know already is found out by the next look at them.
@@ -20,10 +20,21 @@ def upgrade() -> None:
     op.drop_index("ix_shipments_status", "shipments")
     op.create_index("ix_shipments_status_last_event_at", "shipments", ["status", "last_event_at"])
     op.create_index("ix_shipments_status_arrived_at", "shipments", ["status", "arrived_at"])
+    op.create_table(
+        "closed_transfers",
+        sa.Column("retailer", sa.String(80), primary_key=True),
+        sa.Column("as_of", sa.Date, primary_key=True),
+        sa.Column("unique_id", sa.String(200), primary_key=True),
+        sa.Column("from_location_id", sa.String(200), primary_key=True),
+        sa.Column("who", sa.Text, nullable=False),
+        sa.Column("why", sa.Text, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+    )
 
 
 def downgrade() -> None:
     """Takes them off."""
+    op.drop_table("closed_transfers")
     op.drop_index("ix_shipments_status_arrived_at", "shipments")
     op.drop_index("ix_shipments_status_last_event_at", "shipments")
     op.create_index("ix_shipments_status", "shipments", ["status"])
