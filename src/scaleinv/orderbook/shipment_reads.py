@@ -61,7 +61,7 @@ def shipments(book: Book, *, ended: bool, since: datetime.datetime | None = None
 
     ``since``: only those of which something happened from then on.
     """
-    wanted = SHIPMENTS.c.status.in_(ENDED if ended else UNDER_WAY)
+    wanted: sa.ColumnElement[bool] = SHIPMENTS.c.status.in_(ENDED if ended else UNDER_WAY)
     if since is not None:
         wanted = wanted & (SHIPMENTS.c.last_event_at >= since)
     with book.reading() as connection:
