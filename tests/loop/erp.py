@@ -1,14 +1,13 @@
 """A small ERP with its vendors, for the loop: takes order files once, keeps stock, and answers as real ones do.
 
-It trusts nothing: sums, hashes, keys, articles, units and prices are checked. Its vendors accept, cut, reject, forget
-to answer, answer twice, deliver late, in parts, too little, or not at all; some receipts come before the confirmation.
+It trusts nothing: sums, hashes, keys, articles, units, prices and days are checked, and all formats of a document set
+must say the same. Its vendors accept, cut, reject, forget to answer, answer twice, deliver late, in parts, too little,
+or not at all; some receipts come before the confirmation. Each vendor reads and writes its own dialect.
 """
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 from collections import Counter
 from collections.abc import Iterator
@@ -19,53 +18,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from tests.erp.readers import Row
+from tests.loop.dialects import DIALECTS, Dialect, answers_csv
+from tests.loop.trade import ZERO, Line, Order, Shipment
 
-ZERO = Decimal(0)
-
-
-@dataclass
-class Line:
-    number: int
-    sku_id: str
-    unit: str
-    unit_cost: Decimal
-    ordered: Decimal
-    confirmed: Decimal | None = None
-    shipped: Decimal = ZERO
-    received: Decimal = ZERO
-    announced: Decimal = ZERO
-    """By ship notices."""
-    given_up: Decimal = ZERO
-    """Will not come: cut or rejected by the vendor, or given up by the ERP."""
-
-    @property
-    def to_come(self) -> Decimal:
-        """As far as anybody has said."""
-        return self.ordered - self.received - self.given_up
-
-
-@dataclass
-class Order:
-    order_id: str
-    erp_number: str
-    vendor_id: str
-    location_id: str
-    lines: dict[int, Line]
-    content: tuple[Any, ...]
-    taken_on: date
-    folder: Path
-    """That it came in."""
-    rejected: bool = False
-
-
-@dataclass(frozen=True)
-class Shipment:
-    """Goods on their way: (line, quantity) of one order."""
-
-    shipment_id: str
-    order_id: str
-    arrives: date
-    lines: tuple[tuple[int, Decimal], ...]
+_SAID = ("order", "line", "vendor", "location", "sku", "quantity", "unit", "price", "currency", "ordered", "delivery")
 
 
 @dataclass
@@ -73,6 +30,10 @@ class Erp:
     """``lead_time(vendor_id, location_id, day)`` days; ``seed`` decides what goes wrong."""
 
     lead_time: Any
+    asked_days: dict[str, int]
+    """Vendor -> days after the order for which its goods are to be asked."""
+    formats: dict[str, str]
+    """Vendor -> format of its orders; of the others it is the ERP's own."""
     articles: set[str]
     stock: dict[tuple[str, str], Decimal]
     """(sku, location) -> units."""
@@ -104,28 +65,42 @@ class Erp:
                 yield from self.take(folder, today)
 
     def take(self, folder: Path, today: date) -> Iterator[bytes]:
-        """Reads the files of a set by its manifest; answers each order that is new to it."""
+        """Reads the files of a set by its manifest, each by who it is for; answers each order that is new to it."""
         manifest = json.loads((folder / "manifest.json").read_bytes())
-        fresh: list[Order] = []
-        for file in (f for f in manifest["files"] if f["format"] == "csv"):
+        said: dict[str, set[tuple[Any, ...]]] = {name: set() for name in DIALECTS}
+        for file in manifest["files"]:
             content = (folder / file["file"]).read_bytes()
             assert hashlib.sha256(content).hexdigest() == file["sha256"], "the manifest names other bytes"
-            rows = list(csv.DictReader(io.StringIO(content.decode(), newline="")))
+            dialect = DIALECTS[file["format"]]
+            rows = list(dialect.read(content))
             assert len(rows) == file["lines"]
-            assert sum(Decimal(row["quantity"]) for row in rows) == Decimal(file["quantity"])
-            fresh += self._book(rows, folder, today)
-        for order in fresh:
-            if order.order_id not in self.refused and self._chance.random() < 0.03:
-                self.refused[order.order_id] = folder
-                del self.orders[order.order_id]
-                yield self._csv("failed", [(f"F{order.order_id}", order.order_id, "", "", "", "", "", "")])
-                continue
-            yield from self._confirmation(order, today)
+            assert sum(row["quantity"] for row in rows) == Decimal(file["quantity"])
+            said[dialect.format] |= {tuple(row[name] for name in _SAID) for row in rows}
+            mine = [row for row in rows if self._dialect(row["vendor"]) is dialect]
+            fresh = self._book(mine, folder, today)
+            if fresh:
+                yield from self._answer(dialect, content, fresh, today)
+        assert all(rows == said["csv"] for rows in said.values()), "formats contradict each other"
 
-    def _book(self, rows: list[dict[str, str]], folder: Path, today: date) -> list[Order]:
-        by_order: dict[str, list[dict[str, str]]] = {}
+    def _dialect(self, vendor_id: str) -> Dialect:
+        return DIALECTS[self.formats.get(vendor_id, "csv")]
+
+    def _answer(self, dialect: Dialect, content: bytes, fresh: list[Order], today: date) -> Iterator[bytes]:
+        refused = [order for order in fresh if order.order_id not in self.refused and self._chance.random() < 0.03]
+        for order in refused:
+            self.refused[order.order_id] = order.folder
+            del self.orders[order.order_id]
+        receipt = dialect.receipt(content, {order.order_id for order in refused}, self._number(), today)
+        if receipt is not None:
+            yield receipt
+        for order in fresh:
+            if order not in refused:
+                yield from self._confirmation(order, today)
+
+    def _book(self, rows: list[Row], folder: Path, today: date) -> list[Order]:
+        by_order: dict[str, list[Row]] = {}
         for row in rows:
-            by_order.setdefault(row["order_id"], []).append(row)
+            by_order.setdefault(row["order"], []).append(row)
         fresh = []
         for order_id, mine in by_order.items():
             content = tuple(tuple(sorted(row.items())) for row in mine)
@@ -136,20 +111,21 @@ class Erp:
                 assert self.orders[order_id].content == content, f"{order_id} came again with another content"
                 self.repeats += 1
                 continue
-            assert {row["sku_id"] for row in mine} <= self.articles, "an article that we do not know"
-            assert len({(row["vendor_id"], row["location_id"], row["currency"]) for row in mine}) == 1
-            lines = {}
-            for row in mine:
-                quantity, cost = Decimal(row["quantity"]), Decimal(row["unit_cost"])
-                assert quantity > 0
-                assert abs(quantity * cost - Decimal(row["value"])) <= Decimal("0.005")
-                lines[int(row["line"])] = Line(int(row["line"]), row["sku_id"], row["unit"], cost, quantity)
-            self._posted += 1
-            number = f"45{self._posted:08d}"
-            order = Order(order_id, number, mine[0]["vendor_id"], mine[0]["location_id"], lines, content, today, folder)
-            self.orders[order_id] = order
+            self.orders[order_id] = order = self._order(order_id, mine, content, folder, today)
             fresh.append(order)
         return fresh
+
+    def _order(self, order_id: str, rows: list[Row], content: tuple[Any, ...], folder: Path, today: date) -> Order:
+        assert {row["sku"] for row in rows} <= self.articles, "an article that we do not know"
+        assert len({(row["vendor"], row["location"], row["currency"]) for row in rows}) == 1
+        assert all(row["quantity"] > 0 for row in rows)
+        vendor, days = rows[0]["vendor"], {row[name] for row in rows for name in ("ordered", "delivery")}
+        ordered, delivery = sorted(map(date.fromisoformat, days))
+        assert (delivery - ordered).days == self.asked_days[vendor], "goods are asked for another day"
+        self._posted += 1
+        lines = {row["line"]: Line(row["line"], row["sku"], row["unit"], row["price"], row["quantity"]) for row in rows}
+        number = f"45{self._posted:08d}"
+        return Order(order_id, number, vendor, rows[0]["location"], delivery, lines, content, today, folder)
 
     # --- answers out -----------------------------------------------------------------------------------------------
 
@@ -159,7 +135,7 @@ class Erp:
             order.rejected = True
             for line in order.lines.values():
                 line.given_up = line.ordered
-            yield self._855(order, "RD", today)
+            yield self._dialect(order.vendor_id).confirmation(order, self._number(), today)
             return
         arrives = today + timedelta(int(self.lead_time(order.vendor_id, order.location_id, today)))
         for line in order.lines.values():
@@ -171,8 +147,9 @@ class Erp:
             else:
                 line.confirmed = line.ordered
         if fate >= 0.12:  # else the vendor does not answer, and delivers all the same
-            changed = any(line.confirmed != line.ordered for line in order.lines.values())
-            answer = self._855(order, "AC" if changed else "AD", today)
+            # Never later than asked for, whatever the vendor knows: what is said to come too late is ordered once more.
+            order.promised = min(arrives, max(order.delivery, today + timedelta(1)))
+            answer = self._dialect(order.vendor_id).confirmation(order, self._number(), today)
             for line in order.lines.values():
                 line.given_up = line.ordered - line.confirmed
             yield answer
@@ -198,16 +175,17 @@ class Erp:
     # --- a day -----------------------------------------------------------------------------------------------------
 
     def notices(self, today: date) -> Iterator[bytes]:
-        """Advance ship notices (X12 856) of what arrives tomorrow."""
+        """Advance ship notices of what arrives tomorrow."""
         for shipment in self.on_the_way:
             if shipment.arrives == today + timedelta(1):
+                order = self.orders[shipment.order_id]
                 for number, quantity in shipment.lines:
-                    self.orders[shipment.order_id].lines[number].announced += quantity
-                yield self._856(shipment, today)
+                    order.lines[number].announced += quantity
+                yield self._dialect(order.vendor_id).notice(order, shipment, self._number(), today)
 
     def receive(self, today: date) -> bytes | None:
         """What comes this morning goes on the shelf; goods receipts as CSV. Now and then a unit is missing."""
-        rows: list[tuple[str, ...]] = []
+        rows: list[Row] = []
         for shipment in [s for s in self.on_the_way if s.arrives <= today]:
             self.on_the_way.remove(shipment)
             order = self.orders[shipment.order_id]
@@ -215,40 +193,36 @@ class Erp:
                 line = order.lines[number]
                 came = quantity - 1 if quantity > 1 and self._chance.random() < 0.02 else quantity
                 line.received += came
+                line.came_on = today
                 place = (line.sku_id, order.location_id)
                 self.stock[place] = self.stock.get(place, ZERO) + came
                 self.came[place] += came
-                rows.append(
-                    (
-                        f"GR{shipment.shipment_id}", order.order_id, order.erp_number, str(number), line.sku_id,
-                        f"{came:f}", line.unit, today.isoformat(),
-                    )
-                )  # fmt: skip
-        return self._csv("received", rows) if rows else None
+                rows.append({
+                    "message": f"GR{shipment.shipment_id}", "kind": "received", "order_id": order.order_id,
+                    "erp_number": order.erp_number, "line": number, "sku_id": line.sku_id, "quantity": f"{came:f}",
+                    "unit": line.unit, "date": today.isoformat(),
+                })  # fmt: skip
+        return answers_csv(rows) if rows else None
 
     def give_up(self, before: date = date.max) -> bytes | None:
         """What will not come any more of orders taken before: lines never sent, units that were not in the truck."""
-        rows: list[tuple[str, ...]] = []
+        rows: list[Row] = []
         for order in self.orders.values():
             waits = any(shipment.order_id == order.order_id for shipment in self.on_the_way)
             if order.taken_on < before and not waits and any(line.to_come for line in order.lines.values()):
-                self._control += 1
-                rows.append((f"GU{self._control}", order.order_id, order.erp_number, "", "", "", "", ""))
+                told = {"order_id": order.order_id, "erp_number": order.erp_number}
+                rows.append({"message": f"GU{self._number()}", "kind": "cancelled"} | told)
                 lines = order.lines.values()
                 never_sent = [line.ordered - line.given_up - max(line.announced, line.received) for line in lines]
                 is_lost = not any(units > 0 for units in never_sent)  # all that is open was announced
                 for line, units in zip(lines, never_sent, strict=True):
                     line.given_up += line.to_come if is_lost else max(units, ZERO)
-        return self._csv("cancelled", rows) if rows else None
+        return answers_csv(rows) if rows else None
 
-    def _csv(self, kind: str, rows: list[tuple[str, ...]]) -> bytes:
-        text = io.StringIO(newline="")
-        writer = csv.writer(text)
-        head = ("message", "order_id", "erp_number", "line", "sku_id", "quantity", "unit", "date")
-        writer.writerow(("sender", "kind", *head))
-        writer.writerows(("ERP", kind, *row) for row in rows)
-        writer.writerow(("end", len(rows)))
-        return text.getvalue().encode()
+    def _number(self) -> int:
+        """Of a document."""
+        self._control += 1
+        return self._control
 
     def sell(self, sku_id: str, location_id: str, wanted: Decimal) -> None:
         """Customers take what is there."""
@@ -257,44 +231,3 @@ class Erp:
         self.stock[place] = self.stock.get(place, ZERO) - sold
         self.sold[place] += sold
         self.lost[place] += wanted - sold
-
-    # --- X12 -------------------------------------------------------------------------------------------------------
-
-    def _envelope(self, kind: str, group: str, today: date, body: list[str]) -> bytes:
-        self._control += 1
-        number = self._control
-        day = today.strftime("%Y%m%d")
-        segments = [
-            "ISA*00*          *00*          *ZZ*VENDORS        *ZZ*SCALEINV       *"
-            f"{day[2:]}*0600*U*00401*{number:09d}*0*P*>",
-            f"GS*{group}*VENDORS*SCALEINV*{day}*0600*{number}*X*004010",
-            f"ST*{kind}*0001",
-            *body,
-            f"SE*{len(body) + 2}*0001",
-            f"GE*1*{number}",
-            f"IEA*1*{number:09d}",
-        ]
-        return ("~".join(segments) + "~").encode()
-
-    def _855(self, order: Order, kind: str, today: date) -> bytes:
-        day = today.strftime("%Y%m%d")
-        body = [f"BAK*00*{kind}*{order.order_id}*{day}"]
-        for line in order.lines.values():
-            body.append(f"PO1*{line.number}*{line.ordered:f}*{line.unit}*{line.unit_cost:f}*PE*BP*{line.sku_id}")
-            confirmed = ZERO if order.rejected else line.confirmed
-            assert confirmed is not None
-            code = "IR" if confirmed == 0 else "IA" if confirmed == line.ordered else "IQ"
-            body.append(f"ACK*{code}*{line.ordered if confirmed == 0 else confirmed:f}*{line.unit}")
-        body.append(f"CTT*{len(order.lines)}")
-        return self._envelope("855", "PR", today, body)
-
-    def _856(self, shipment: Shipment, today: date) -> bytes:
-        order = self.orders[shipment.order_id]
-        day, arrives = today.strftime("%Y%m%d"), shipment.arrives.strftime("%Y%m%d")
-        body = [f"BSN*00*{shipment.shipment_id}*{day}*0600*0004", "HL*1**S", f"DTM*017*{arrives}"]
-        body += ["HL*2*1*O", f"PRF*{order.order_id}"]
-        for place, (number, quantity) in enumerate(shipment.lines, start=3):
-            line = order.lines[number]
-            body += [f"HL*{place}*2*I", f"LIN*{number}*BP*{line.sku_id}", f"SN1*{number}*{quantity:f}*{line.unit}"]
-        body.append(f"CTT*{2 + len(shipment.lines)}")
-        return self._envelope("856", "SH", today, body)

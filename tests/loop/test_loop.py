@@ -12,13 +12,16 @@ from typing import Any
 import numpy as np
 import pytest
 import sqlalchemy as sa
-from tests.loop.erp import ZERO, Erp
+from tests.loop.erp import Erp
+from tests.loop.trade import ZERO
 from tests.pipeline.test_pipeline_groups import rows
 
 from scaleinv.config import load_config
 from scaleinv.config.models import SyntheticConfig
 from scaleinv.inventory import negative_binomial_reorder_point
 from scaleinv.orderbook import Book, change, listing, open_lines
+from scaleinv.orderbook.record import vendor_record
+from scaleinv.orderbook.shipment_reads import shipments
 from scaleinv.orderbook.tables import ANSWERS, ORDER_LINES, ORDERS
 from scaleinv.pipeline import export, replenish
 from scaleinv.pipeline.answer import answer_files
@@ -54,9 +57,9 @@ class Loop:
         return self.block.days[0].astype(dt.date) + dt.timedelta(n)
 
     def walk(self, n: int) -> Walk:
-        return Walk(
-            load_config("test", overrides=["export.formats=[csv]", f"replenish.rules={self.rules}"]), self.day(n)
-        )
+        formats = ["export.formats=[csv, x12-850, edifact-orders]", "export.x12.sender=RETAILER"]
+        overrides = [*formats, "export.edifact.sender=RETAILER", f"replenish.rules={self.rules}"]
+        return Walk(load_config("test", overrides=overrides), self.day(n))
 
     def answer(self, *documents: bytes | None) -> None:
         """What came in goes into the order book, by the command's own function."""
@@ -135,7 +138,9 @@ def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loop:
         day = min((np.datetime64(today) - block.days[0]).astype(int) + shop.n_warmup, shop.n_known - 1)
         return int(shop.lead_time[int(vendor_id[1:]) - 1, int(location_id[1:]) - 1, day])
 
-    erp = Erp(lead_time, {row["sku_id"] for row in series}, stock)
+    asked = {f"V{at + 1:03}": int(np.ceil(days)) for at, days in enumerate(shop.mean_lead_time)}
+    partners = {"V001": "x12-850", "V002": "edifact-orders"}
+    erp = Erp(lead_time, asked, partners, {row["sku_id"] for row in series}, stock)
     made = Loop(tmp_path, block, shop, erp, policies, series, dict(stock))
     walk = made.walk(FIRST)
     skus = [{"sku_id": sku, "gtin": None} for sku in sorted(erp.articles)]
@@ -196,6 +201,7 @@ def test_sixty_days(loop: Loop) -> None:
         replenish.work(walk)
         if n % 7 == 0:
             replenish.work(walk)  # the night is run once more: nothing is proposed twice
+        positions(loop, walk)
         planners(loop, walk, chance)
         export.work(walk)
         folder = export.orders_folder(walk).parent
@@ -205,7 +211,7 @@ def test_sixty_days(loop: Loop) -> None:
             assert list(erp.collect(folder, today)) == []
             for taken in sorted(erp.read):  # the same files once more: the ERP has taken them
                 assert list(erp.take(taken, today)) == []
-            answers += filter(None, [erp.give_up(today - dt.timedelta(30))])
+            answers += filter(None, [erp.give_up(today - dt.timedelta(14))])
         answers += erp.notices(today)
         answers = [answers[at] for at in chance.permutation(len(answers))]
         cut = len(answers) // 4
@@ -222,7 +228,10 @@ def test_sixty_days(loop: Loop) -> None:
     with order_book(loop.walk(FIRST).config) as book:
         assert {row["status"] for row in listing(book)} <= {"received", "cancelled", "rejected", "held", "proposed"}
         assert not open_lines(book).num_rows
+        assert not shipments(book, ended=False).num_rows, "what was announced has arrived"
+        assert shipments(book, ended=True).num_rows > 200
     accounts(loop)
+    record(loop)
 
 
 def planners(loop: Loop, walk: Walk, chance: np.random.Generator) -> None:
@@ -232,6 +241,32 @@ def planners(loop: Loop, walk: Walk, chance: np.random.Generator) -> None:
         for order_id in waiting:
             to = chance.choice(["approved", "approved", "approved", "held", "cancelled"])
             change(book, [order_id], to, who="ann", why="as every evening")
+
+
+def positions(loop: Loop, walk: Walk) -> None:
+    """What is ordered goes by the stock and by what is open of earlier nights' orders, once; it all comes in time.
+
+    What was announced and was not in the truck may be taken for lost before the ERP gives it up.
+    """
+    counted = Counter({f"{sku}@{place}": units for (sku, place), units in loop.erp.stock.items()})
+    missing: Counter[str] = Counter()
+    said = {}
+    for order in loop.erp.orders.values():
+        arrivals = {one.arrives for one in loop.erp.on_the_way if one.order_id == order.order_id}
+        said[order.order_id] = {order.delivery, order.promised, *arrivals}
+    is_open = ORDERS.c.status.in_(OPEN_STATUSES) | ((ORDERS.c.status == "held") & (ORDERS.c.exports > 0))
+    asked = sa.select(ORDER_LINES).join(ORDERS, ORDERS.c.order_id == ORDER_LINES.c.order_id)
+    with order_book(walk.config) as book, book.reading() as connection:
+        for line in connection.execute(asked.where(is_open, ORDERS.c.as_of < walk.as_of)).mappings():
+            to_come = line["ordered"] - line["received"] - line["cancelled"]
+            counted[line["unique_id"]] += to_come
+            if line["received"]:
+                missing[line["unique_id"]] += to_come
+            if to_come and line["order_id"] in said and not line["received"]:
+                assert line["expected_date"] in said[line["order_id"]], "a day that nobody has said"
+    for row in walk.read("gold/order_proposals").to_pylist():
+        most = counted[row["unique_id"]]
+        assert most - missing[row["unique_id"]] <= row["inventory_position"] <= most, row["unique_id"]
 
 
 def not_too_much(loop: Loop) -> None:
@@ -278,6 +313,19 @@ def accounts(loop: Loop) -> None:
     assert sum(erp.sold.values()) / wanted > Decimal("0.9")  # the shops are looked after
     assert len(erp.orders) > 200
     assert erp.repeats > 0
+
+
+def record(loop: Loop) -> None:
+    """The vendors' record is what the vendors did: each line that came, its promise and its day."""
+    with order_book(loop.walk(FIRST).config) as book:
+        last = loop.day(FIRST + DAYS + DRAIN)
+        rows = vendor_record(book, retailer=loop.walk(FIRST).config.retailer, since=loop.day(0), as_of=last).to_pylist()
+    came = {(o.order_id, n): (o, line) for o in loop.erp.orders.values() for n, line in o.lines.items() if line.came_on}
+    assert {(row["order_id"], row["line"]) for row in rows} == set(came)
+    for row in rows:
+        order, line = came[row["order_id"], row["line"]]
+        assert (row["received_date"], row["received_quantity"]) == (line.came_on, float(line.received))
+        assert row["promised_date"] == (order.promised or order.delivery)
 
 
 STRANGE = (

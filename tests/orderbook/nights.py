@@ -8,8 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from scaleinv.orderbook import Book, claim, close, history, register, sets_of
-from scaleinv.orderbook.register import Registered
+from scaleinv.orderbook import Book, Registered, claim, close, history, register, sets_of
 from scaleinv.schema import check, table
 from scaleinv.schema.life import TRANSITIONS
 

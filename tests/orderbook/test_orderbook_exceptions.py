@@ -37,7 +37,7 @@ def test_the_last_decision_counts_and_all_are_kept(book: Book) -> None:
     override = one(decision="override", quantity=Decimal("7.250001"), until=DAY + timedelta(days=3), note="promised")
     assert decide_exception(book, override, after=1) == 2
     decide_exception(book, one(kind="data_gap"))
-    rows = known_decisions(book, as_of=DAY).to_pylist()
+    rows = known_decisions(book, ended=DAY, as_of=DAY).to_pylist()
     assert [(r["kind"], r["decision"], r["quantity"]) for r in rows] == [
         ("data_gap", "snooze", None), ("price_jump", "override", 7.250001),
     ]  # fmt: skip
@@ -51,9 +51,9 @@ def test_the_last_decision_counts_and_all_are_kept(book: Book) -> None:
 def test_a_decision_of_tomorrow_does_not_count_tonight(book: Book) -> None:
     decide_exception(book, one(decision="accept"))
     decide_exception(book, one(since=DAY + timedelta(days=1), until=DAY + timedelta(days=9)))
-    assert known_decisions(book, as_of=DAY)["decision"].to_pylist() == ["accept"]
-    assert known_decisions(book, as_of=DAY + timedelta(days=1))["decision"].to_pylist() == ["snooze"]
-    assert known_decisions(book)["decision"].to_pylist() == ["snooze"]
+    assert known_decisions(book, ended=DAY, as_of=DAY)["decision"].to_pylist() == ["accept"]
+    assert known_decisions(book, ended=DAY, as_of=DAY + timedelta(days=1))["decision"].to_pylist() == ["snooze"]
+    assert known_decisions(book, ended=DAY)["decision"].to_pylist() == ["snooze"]
 
 
 def test_who_has_not_seen_the_last_decision_is_refused(book: Book) -> None:
@@ -103,7 +103,7 @@ def test_what_makes_no_sense_is_refused_and_leaves_nothing(book: Book, changes: 
 
 
 def test_an_empty_book_has_the_columns_that_a_night_reads(book: Book) -> None:
-    assert known_decisions(book).schema == DECISIONS
+    assert known_decisions(book, ended=DAY).schema == DECISIONS
 
 
 def test_the_migration_makes_what_the_code_expects(book: Book) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Callable
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import sqlalchemy as sa
 from tests.orderbook.nights import exported, key, lines, registered
 
-from scaleinv.orderbook import Book, apply
+from scaleinv.orderbook import Book, apply, opened
 from scaleinv.orderbook.carried import carried
+from scaleinv.orderbook.exception_decisions import known_decisions
 from scaleinv.orderbook.ship_notices import new_ship_notices
 from scaleinv.orderbook.shipment_intake import record
-from scaleinv.orderbook.shipment_reads import shipment
+from scaleinv.orderbook.shipment_reads import lane_history, shipment, shipments
 from scaleinv.pipeline.follow import follow_answers
 from scaleinv.schema.life import Answer, AnswerLine
 from scaleinv.schema.shipping import Notice, ShipmentEvent, ShippedLine
@@ -132,14 +136,53 @@ def test_what_is_carried_stands_beside_its_order_line_by_number_sku_or_gtin(book
     notice = Notice(lines=tuple(parts))
     event = ShipmentEvent("c", "n", "S", "announced", NOON, "{}", "0", notice=notice)
     record(book, [event], received_at=NOON)
-    found: list[dict[str, Any]] = carried(book, retailer="r").to_pylist()
+    found: list[dict[str, Any]] = carried(book, retailer="r", since=NOON).to_pylist()
     told = [(row["unique_id"], row["line"], row["quantity"], row["is_open"], row["sku_id"]) for row in found]
     assert told == [
         ("s1@L1", 1, Decimal(1), True, "s1"), ("s1@L1", 1, Decimal(2), True, "s1"),
         ("s2@L1", 2, Decimal(3), True, "s2"), (None, None, Decimal(4), None, "s9"),
     ]  # fmt: skip
-    assert [row["order_id"] for row in carried(book, retailer="another").to_pylist()] == ["PO-1"]
+    assert [row["order_id"] for row in carried(book, retailer="another", since=NOON).to_pylist()] == ["PO-1"]
     said(book, "arrived")
-    assert len(carried(book, retailer="r")) == 3, "what has arrived is not booked yet"
+    assert len(carried(book, retailer="r", since=NOON)) == 3, "what has arrived is not booked yet"
     apply(book, [received("r1", "L1")])
-    assert len(carried(book, retailer="r")) == 0
+    assert len(carried(book, retailer="r", since=NOON)) == 0
+
+
+def statements(book: Book, work: Callable[[], object]) -> list[tuple[str, Any]]:
+    """What ``work`` asks the database."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_: Any, __: Any, statement: str, parameters: Any, *___: Any) -> None:
+        asked.append((statement, parameters))
+
+    sa.event.listen(book.engine, "before_cursor_execute", note)
+    work()
+    sa.event.remove(book.engine, "before_cursor_execute", note)
+    return asked
+
+
+def test_no_table_that_grows_with_the_years_is_read_from_end_to_end(tmp_path: Path) -> None:
+    """Neither what shipments carry, nor which notices are new, nor which decisions count."""
+    with opened(f"sqlite:///{tmp_path / 'book.db'}") as book:
+        two_orders(book)
+        apply(book, [shipped("b", "L1"), shipped("a", "L2"), received("r", "L1")])
+        follow_answers(book, retailer="r")
+
+        def look() -> None:
+            follow_answers(book, retailer="r")
+            carried(book, retailer="r", since=NOON)
+            shipments(book, ended=False)
+            shipments(book, ended=True, since=NOON)
+            lane_history(book, since=NOON)
+            known_decisions(book, ended=NOON.date(), as_of=NOON.date())
+
+        asked = [one for one in statements(book, look) if one[0].startswith("SELECT") or "UPDATE answers" in one[0]]
+        assert len(asked) > 7
+        with book.reading() as connection:
+            plans = [
+                step[-1]
+                for statement, parameters in asked
+                for step in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            ]
+    assert [step for step in plans if step.startswith("SCAN") and "CONSTANT" not in step] == []

@@ -13,9 +13,8 @@ from sqlalchemy.exc import DBAPIError
 from tests.orderbook.nights import assert_explained, exported, key, lines, night, proposals, registered, status
 
 from scaleinv.errors import DataError
-from scaleinv.orderbook import Book, Changed, change, counts, edit, history, opened, register
+from scaleinv.orderbook import Book, Changed, Registered, change, counts, edit, history, opened, register
 from scaleinv.orderbook.database import METADATA
-from scaleinv.orderbook.register import Registered
 from scaleinv.orderbook.tables import ORDER_EVENTS
 
 ONE = {"lines": {"s1": 5, "s2": 7.5}}

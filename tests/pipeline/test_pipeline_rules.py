@@ -158,6 +158,14 @@ def test_explain_counts_what_replenish_counted(tmp_path: Path) -> None:
     stock = {n: {"on_hand": 2.0 - n, "on_order": 1.5 * n, "reserved": 1.0, "backorders": n % 2} for n in range(12)}
     night = made(tmp_path, stock=stock)
     ordered_before(night, 0, 3.0, *[name for name in NAMES[::2] if name in by_name(night, "gold/order_proposals")])
+    contract, yesterday = table("gold/transfer_proposals"), AS_OF - timedelta(days=1)
+    moves = [(NAMES[4], "L9", "L0", 2.0), (f"{NAMES[6].split('@')[0]}@L9", "L0", "L9", 0.5)]
+    moved_before = [
+        {"as_of": yesterday, "unique_id": name, "sku_id": name.split("@")[0], "from_location_id": giver,
+         "to_location_id": to, "quantity": units}
+        for name, giver, to, units in moves
+    ]  # fmt: skip
+    night.lake.overwrite(contract, rows(contract, *moved_before), where={"as_of": yesterday})
     replenish.work(night)
     lines = by_name(night, "gold/order_proposals")
     assert lines
@@ -167,7 +175,8 @@ def test_explain_counts_what_replenish_counted(tmp_path: Path) -> None:
         assert "substitutes, or known since" not in dict(why.position_parts)
         if name in lines:
             assert why.inventory_position == lines[name]["inventory_position"]
-    assert (
-        dict(explained_policy(night, *NAMES[4].split("@")).position_parts)["own orders that the list has not yet"]
-        == 3.0
-    )
+    parts = {at: dict(explained_policy(night, *NAMES[at].split("@")).position_parts) for at in (4, 6)}
+    assert parts[4]["own orders that the list has not yet"] == 3.0
+    assert (parts[4]["transfers that were proposed before"], parts[6]["transfers that were proposed before"]) == (
+        2.0, -0.5,
+    )  # fmt: skip

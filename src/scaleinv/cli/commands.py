@@ -29,6 +29,7 @@ from scaleinv.cli.rules import rules
 from scaleinv.cli.shipments import serve, shipments
 from scaleinv.cli.skus import skus
 from scaleinv.cli.stay import stay as keep_on
+from scaleinv.cli.transfers import transfers
 from scaleinv.cli.vendors import vendors
 from scaleinv.cli.watch import due, log_as_json, metrics, status
 from scaleinv.errors import ConfigError, ScaleinvError, explain
@@ -428,6 +429,7 @@ app.command(rich_help_panel="Look")(metrics)
 app.add_typer(drift, name="drift", rich_help_panel="Look")
 app.add_typer(quarantine, name="quarantine", rich_help_panel="Look")
 app.add_typer(exceptions, name="exceptions", rich_help_panel="Look")
+app.add_typer(transfers, name="transfers", rich_help_panel="Look")
 app.add_typer(rules, name="rules", rich_help_panel="Look")
 app.add_typer(skus, name="skus", rich_help_panel="Look")
 app.add_typer(vendors, name="vendors", rich_help_panel="Look")

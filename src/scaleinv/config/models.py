@@ -299,6 +299,8 @@ class ReplenishConfig(Section):
     price_breaks: Literal["all_units", "incremental"] = "all_units"
     """What a price break (``silver/price_breaks``) is of: of all units of the order, or of those above it only."""
     limits: OrderLimits = OrderLimits()
+    transfer_days: Annotated[int, Field(ge=0)] = 3
+    """Nights for which a proposed transfer counts, unless the ERP's list has it or a person has closed it; 0: none."""
     rules: tuple[RuleConfig, ...] = ()
     """What is done otherwise than by the base rule (docs/replenishment.md)."""
     approval: ApprovalConfig = ApprovalConfig()

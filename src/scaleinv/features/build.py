@@ -50,6 +50,7 @@ def build(
     base: Base | None = None,
     divide: Divide | None = None,
     late: Late | None = None,
+    record: DataFrame | None = None,
 ) -> dict[str, DataFrame]:
     """``gold/series``, ``gold/features``, ``gold/stock_position`` and ``gold/lead_times`` of ``as_of``.
 
@@ -70,6 +71,7 @@ def build(
             that adds up several loads.
         base: an earlier night that this one may be based on.
         late: from vendors' records to the chance that an overdue order comes; without it all of them count in full.
+        record: order lines that say how vendors deliver; without it those of ``silver["purchase_orders"]``.
         divide: gives a row per series its group_id, knowing which night this one is based on; by default the column
             that ``config`` groups by does.
 
@@ -94,12 +96,14 @@ def build(
         )
     rows = _panel(alive, silver, prices, gaps, base, held, n_sales=n_sales, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
-    known = _kept(lead_times(alive, silver, as_of=as_of, config=config))
+    learnt = silver if record is None else {**silver, "purchase_orders": record}
+    known = _kept(lead_times(alive, learnt, as_of=as_of, config=config))
     supply = _hold(open_supply(silver, known), held)
     chances = None
     if late is not None:
-        record = late(late_record(supply, alive, known, as_of=as_of).toArrow())  # vendors and days: small
-        chances = _kept(alive.sparkSession.createDataFrame(record))
+        seen = supply if record is None else open_supply(learnt, known)
+        judged = late(late_record(seen, alive, known, as_of=as_of).toArrow())  # vendors and days: small
+        chances = _kept(alive.sparkSession.createDataFrame(judged))
     days, before = keep(rows.select(night, "*"), base is None)
     if base is None or before is None:
         sums = _kept(life_sums(days))

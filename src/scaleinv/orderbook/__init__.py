@@ -3,10 +3,11 @@
 from scaleinv.orderbook.answers import Counts, apply, kept_answers, orders_of_control, retry
 from scaleinv.orderbook.change import Changed, Conflict, change, edit
 from scaleinv.orderbook.database import Book, opened
+from scaleinv.orderbook.enter import Kept, Registered
 from scaleinv.orderbook.look import History, counts, history, listing
 from scaleinv.orderbook.open import open_lines
 from scaleinv.orderbook.outbox import FOLDER, MANIFEST_FORMAT, again, due, failed, given_up, needed, postponed, sent
-from scaleinv.orderbook.register import Kept, Registered, register
+from scaleinv.orderbook.register import register
 from scaleinv.orderbook.sets import (
     DocumentSet,
     claim,

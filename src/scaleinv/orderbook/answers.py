@@ -128,8 +128,9 @@ def _take_in(connection: sa.Connection, answers: list[Answer], at: datetime.date
         outcome, detail, is_waiting = _apply_one(orders, answer, at)
         rows[key] = {
             "message_id": key, "received_at": at, "kind": answer.kind, "order_id": key_of(answer.order_id),
-            "outcome": outcome, "is_waiting": is_waiting, "repeats": before["repeats"] + 1 if before else 0,
-            "detail": detail, "content": content_of(answer),
+            "outcome": outcome, "is_waiting": is_waiting,
+            "is_new_notice": answer.kind == "shipped" and answer.shipment_id is not None,
+            "repeats": before["repeats"] + 1 if before else 0, "detail": detail, "content": content_of(answer),
         }  # fmt: skip
         yield outcome
     write(connection, orders.values())
@@ -172,7 +173,7 @@ def _apply_one(orders: dict[str, Order], answer: Answer, at: datetime.datetime) 
         return "refused", _stranger(order, answer), False
     trial = Order(dict(order.head), {number: dict(line) for number, line in order.lines.items()})
     try:
-        to = apply_to(trial, answer)
+        to = apply_to(trial, answer, at)
     except OutdatedError as error:
         return "out_of_order", str(error), False
     except CannotApplyError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from typing import Any, Final
 
 import pyarrow as pa
@@ -11,7 +12,10 @@ from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.shipment_tables import LINES, SHIPMENTS
 from scaleinv.orderbook.state import ROWS_AT_ONCE, ZERO
 from scaleinv.orderbook.tables import ORDER_LINES, ORDERS
+from scaleinv.schema.life import ENDED_STATUSES, ORDER_STATUSES
+from scaleinv.schema.shipping import UNDER_WAY
 
+_OPEN: Final = tuple(status for status in ORDER_STATUSES if status not in ENDED_STATUSES)
 CARRIED: Final = pa.schema(
     [
         ("shipment_id", pa.string()),
@@ -43,8 +47,18 @@ CARRIED: Final = pa.schema(
 """
 
 
-def carried(book: Book, *, retailer: str) -> pa.Table:
-    """``CARRIED``: of shipments on their way or lost, and of arrived ones while the order's line is still open."""
+def carried(book: Book, *, retailer: str, since: datetime.datetime | None = None) -> pa.Table:
+    """``CARRIED``: of shipments on their way, of lost ones, and of arrived ones while the order's line is still open.
+
+    What is read is what is on its way, what was lost, and what open orders are waiting for, each by an index: what has
+    arrived and was booked in all the years before is not.
+
+    Args:
+        book: the order book.
+        retailer: whose orders; of what the book has no order, everybody's.
+        since: of shipments that were lost before, only those whose order is open. ``None``: all that were ever lost;
+            they are few, and one may come after all.
+    """
     line, order, part, shipment = ORDER_LINES.c, ORDERS.c, LINES.c, SHIPMENTS.c
     by_name = sa.or_(
         line.sku_id == part.sku_id,
@@ -67,12 +81,20 @@ def carried(book: Book, *, retailer: str) -> pa.Table:
         .outerjoin(ORDERS, order.order_id == part.order_id)
         .outerjoin(ORDER_LINES, sa.and_(line.order_id == part.order_id, same))
         .where(sa.or_(order.retailer.is_(None), order.retailer == retailer))
-        .where(sa.or_(shipment.status != "arrived", is_open))
         .order_by(part.shipment_id, part.position, line.line)
     )
+    on_the_way = shipment.status.in_(UNDER_WAY)
+    is_lost, has_arrived = shipment.status == "lost", sa.and_(shipment.status == "arrived", is_open)
+    lost = is_lost if since is None else sa.and_(is_lost, shipment.last_event_at >= since)
+    before = sa.false() if since is None else sa.and_(is_lost, shipment.last_event_at < since)
+    waited_for = sa.and_(order.status.in_(_OPEN), sa.or_(before, has_arrived))
     with book.reading() as connection:
-        parts = [_table(rows) for rows in connection.execute(asked).partitions(ROWS_AT_ONCE)]
-    return pa.concat_tables([CARRIED.empty_table(), *parts]).combine_chunks()
+        parts = [
+            _table(rows)
+            for wanted in (on_the_way, lost, waited_for)
+            for rows in connection.execute(asked.where(wanted)).partitions(ROWS_AT_ONCE)
+        ]
+    return pa.concat_tables([CARRIED.empty_table(), *parts]).sort_by("shipment_id").combine_chunks()
 
 
 def _table(rows: Any) -> pa.Table:

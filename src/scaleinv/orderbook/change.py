@@ -12,8 +12,7 @@ import sqlalchemy as sa
 
 from scaleinv.errors import DataError, explain
 from scaleinv.orderbook.database import Book
-from scaleinv.orderbook.register import cancel_all
-from scaleinv.orderbook.state import ZERO, Order, load, now, pieces, write
+from scaleinv.orderbook.state import ZERO, Order, cancel_all, load, now, pieces, write
 from scaleinv.orderbook.tables import ORDER_EVENTS
 from scaleinv.schema.life import PERSON_STATUSES, TRANSITIONS, OrderStatus
 

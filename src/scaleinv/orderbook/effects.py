@@ -6,14 +6,15 @@ Of each line, whatever the answers and in whatever order they come: ``ordered`` 
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Final
 
 from scaleinv.errors import ScaleinvError
-from scaleinv.orderbook.register import cancel_all
-from scaleinv.orderbook.state import ZERO, Order, Row, plain
+from scaleinv.orderbook.state import ZERO, Order, Row, cancel_all, plain
 from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
 from scaleinv.schema.packs import Pack, stock_in
 
@@ -33,8 +34,13 @@ class OutdatedError(Exception):
     """An answer says what a later one of the same sender has said otherwise."""
 
 
-def apply_to(order: Order, answer: Answer) -> OrderStatus:
+def apply_to(order: Order, answer: Answer, at: datetime.datetime) -> OrderStatus:
     """Changes the order's rows; returns the status that follows.
+
+    Args:
+        order: the order.
+        answer: what is said of it.
+        at: when it was taken in: the day of a receipt that names none.
 
     Raises:
         CannotApplyError: a line is not there or not the only one, or a quantity cannot be converted exactly. The order
@@ -45,7 +51,8 @@ def apply_to(order: Order, answer: Answer) -> OrderStatus:
     found = [(_line_of(order, said), said) for said in answer.lines]
     if answer.erp_number is not None:
         order.head["erp_number"] = answer.erp_number
-    _EFFECTS[answer.kind](order, answer, [(line, said, _quantity(line, said)) for line, said in found])
+    timed = replace(answer, at=answer.at or at)
+    _EFFECTS[answer.kind](order, timed, [(line, said, _quantity(line, said)) for line, said in found])
     for line in order.lines.values():
         line["cancelled"] = min(line["cancelled"], max(ZERO, line["ordered"] - max(line["shipped"], line["received"])))
     for number, line in order.lines.items():
@@ -93,7 +100,7 @@ def _confirmed(order: Order, answer: Answer, said: _Said) -> None:
         said = [(line, AnswerLine("accepted"), None) for line in order.lines.values()]
     is_final = order.status in ("received", "cancelled", "rejected")
     for line, parts in _by_line(said):
-        _dates(line, parts)
+        line["promised_date"] = _expect(line, parts) or line["promised_date"]
         costs = [(part.unit_cost, part.unit) for part, _ in parts if part.unit_cost is not None]
         if costs:
             line["confirmed_cost"] = _cost(line, *costs[-1])
@@ -139,7 +146,7 @@ def _shipped(order: Order, answer: Answer, said: _Said) -> None:
     if not said:
         said = [(line, AnswerLine("shipped"), None) for line in order.lines.values()]
     for line, parts in _by_line(said):
-        _dates(line, parts)
+        _expect(line, parts)
         before = Decimal(line["shipments"].get(answer.shipment_id, 0))
         quantities = [quantity for _, quantity in parts]
         if None in quantities:  # all that is left, on top of what this shipment has already
@@ -153,15 +160,24 @@ def _shipped(order: Order, answer: Answer, said: _Said) -> None:
 
 
 def _received(order: Order, answer: Answer, said: _Said) -> None:
+    assert answer.at is not None
+    before = {number: line["received"] for number, line in order.lines.items()}
     if not said and order.status in ("cancelled", "rejected"):  # all of it came, though it was given up
         for line in order.lines.values():
             line["received"] = max(line["received"], line["ordered"])
     elif not said:
         said = [(line, AnswerLine("received"), None) for line in order.lines.values()]
+    days: dict[int, datetime.date] = {}
     for line, parts in _by_line(said):
-        for _, quantity in parts:
+        for part, quantity in parts:
             rest = max(ZERO, line["ordered"] - line["cancelled"] - line["received"])
             line["received"] += rest if quantity is None else quantity
+            if part.date is not None:
+                days[line["line"]] = max(part.date, days.get(line["line"], part.date))
+    for number, line in order.lines.items():
+        if line["received"] > before[number]:
+            day = days.get(number, answer.at.date())
+            line["received_date"] = max(day, line["received_date"] or day)
 
 
 def _cancelled(order: Order, answer: Answer, said: _Said) -> None:
@@ -213,11 +229,13 @@ def _by_line(said: _Said) -> list[tuple[Row, list[tuple[AnswerLine, Decimal | No
     return list(found.values())
 
 
-def _dates(line: Row, parts: list[tuple[AnswerLine, Decimal | None]]) -> None:
-    """The last part's day is when all of it is there."""
+def _expect(line: Row, parts: list[tuple[AnswerLine, Decimal | None]]) -> datetime.date | None:
+    """The last part's day is when all of it is there; ``None``: no day was said."""
     days = [part.date for part, _ in parts if part.date is not None and part.status != "rejected"]
-    if days:
-        line["expected_date"] = max(days)
+    if not days:
+        return None
+    line["expected_date"] = max(days)
+    return max(days)
 
 
 def _line_of(order: Order, said: AnswerLine) -> Row:

@@ -90,17 +90,17 @@ def decide_exception(book: Book, decided: Decided, *, after: int | None = None, 
     return version + 1
 
 
-def known_decisions(book: Book, *, as_of: date | None = None) -> pa.Table:
-    """The last decision on each series and kind that has begun on ``as_of``, sorted by these."""
-    begun = sa.true() if as_of is None else _ROWS.since <= as_of
-    last = (
-        sa.select(_ROWS.unique_id, _ROWS.kind, sa.func.max(_ROWS.version).label("version"))
-        .where(begun)
-        .group_by(_ROWS.unique_id, _ROWS.kind)
-        .subquery()
-    )
-    same = (_ROWS.unique_id == last.c.unique_id) & (_ROWS.kind == last.c.kind) & (_ROWS.version == last.c.version)
-    query = sa.select(*(_ROWS[name] for name in _SCHEMA.names)).join(last, same)
+def known_decisions(book: Book, *, ended: date, as_of: date | None = None) -> pa.Table:
+    """The last decision on each series and kind that has begun on ``as_of``, sorted by these.
+
+    Those that ended before ``ended`` are left out, and not read either: there is an index of when decisions end.
+    """
+    later = EXCEPTION_DECISIONS.alias()
+    same = (later.c.unique_id == _ROWS.unique_id) & (later.c.kind == _ROWS.kind) & (later.c.version > _ROWS.version)
+    query = sa.select(*(_ROWS[name] for name in _SCHEMA.names)).where(_ROWS.until >= ended)
+    if as_of is not None:
+        query, same = query.where(_ROWS.since <= as_of), same & (later.c.since <= as_of)
+    query = query.where(~sa.exists().where(same))
     with book.reading() as connection:
         rows = [dict(row) for row in connection.execute(query).mappings()]
     for row in rows:

@@ -23,5 +23,6 @@ EXCEPTION_DECISIONS: Final = sa.Table(
     sa.Column("note", sa.String(1000), nullable=False),
     sa.Column("decided_at", sa.DateTime(timezone=True), nullable=False),
     sa.UniqueConstraint("unique_id", "kind", "version"),
+    sa.Index(None, "until"),
 )
 """One row per decision, never changed: a later one stands above it, and who said what before stays known."""

@@ -68,8 +68,8 @@ def _row(line: Row) -> Row:
         "order_units": line["order_units"], "stock_units": line["stock_units"], "ordered": line["quantity"],
         "confirmed": None, "shipped": ZERO, "shipments": {}, "received": ZERO, "cancelled": ZERO,
         "unit_cost": line["unit_cost"], "confirmed_cost": None, "value": line["value"],
-        "delivery_date": line["delivery_date"], "expected_date": line["delivery_date"],
-        "reason": line["reason"], "rule": line["rule"],
+        "delivery_date": line["delivery_date"], "expected_date": line["delivery_date"], "promised_date": None,
+        "received_date": None, "reason": line["reason"], "rule": line["rule"],
     }  # fmt: skip
 
 

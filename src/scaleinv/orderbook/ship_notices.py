@@ -43,12 +43,12 @@ class Announced:
 def new_ship_notices(book: Book, sender: str) -> list[ShipNotice]:
     """Those that were applied and that ``sender`` has not announced a shipment of, the oldest first.
 
-    One whose order is not known, or not given out yet, waits with its answer.
+    One whose order is not known, or not given out yet, waits with its answer. Only answers that bear the mark of a new
+    notice are looked at, by its index: :func:`settle_notices` takes it off.
     """
     answer = ANSWERS.c
-    known = sa.exists().where(EVENTS.c.sender == sender, EVENTS.c.event_id == answer.message_id)
     asked = sa.select(answer.content, answer.received_at).where(
-        answer.kind == "shipped", answer.is_waiting.is_(False), answer.outcome != "refused", ~known
+        answer.is_new_notice, answer.is_waiting.is_(False), answer.outcome != "refused", ~_known(sender)
     )
     found = []
     with book.reading() as connection:
@@ -61,6 +61,18 @@ def new_ship_notices(book: Book, sender: str) -> list[ShipNotice]:
                 order = orders[one.order_id]
                 found.append(_notice(order, one, received_at))
     return found
+
+
+def settle_notices(book: Book, sender: str) -> None:
+    """Notices that ``sender`` has announced a shipment of are no longer new."""
+    answer = ANSWERS.c
+    with book.writing() as connection:
+        known = sa.update(ANSWERS).where(answer.is_new_notice, _known(sender))
+        connection.execute(known.values(is_new_notice=False))
+
+
+def _known(sender: str) -> sa.ColumnElement[bool]:
+    return sa.exists().where(EVENTS.c.sender == sender, EVENTS.c.event_id == ANSWERS.c.message_id)
 
 
 def announced(book: Book, shipment_ids: Iterable[str]) -> dict[str, Announced]:

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.shipment_tables import EVENTS, LINES, REFUSED, SHIPMENTS
-from scaleinv.schema.shipping import ENDED, ShipmentStatus
+from scaleinv.schema.shipping import ENDED, UNDER_WAY, ShipmentStatus
 
 _MOMENT: Final = pa.timestamp("us", tz="UTC")
 _PIECE: Final = 1_000
@@ -61,7 +61,7 @@ def shipments(book: Book, *, ended: bool, since: datetime.datetime | None = None
 
     ``since``: only those of which something happened from then on.
     """
-    wanted: sa.ColumnElement[bool] = SHIPMENTS.c.status.in_(ENDED) if ended else SHIPMENTS.c.status.not_in(ENDED)
+    wanted: sa.ColumnElement[bool] = SHIPMENTS.c.status.in_(ENDED if ended else UNDER_WAY)
     if since is not None:
         wanted = wanted & (SHIPMENTS.c.last_event_at >= since)
     with book.reading() as connection:

@@ -36,7 +36,7 @@ SHIPMENTS: Final = sa.Table(
     "shipments",
     METADATA,
     sa.Column("shipment_id", ID, primary_key=True),
-    sa.Column("status", sa.String(20), nullable=False, index=True),
+    sa.Column("status", sa.String(20), nullable=False),
     sa.Column("events", sa.BigInteger, nullable=False),
     sa.Column("last_event_at", Moment),
     *(sa.Column(name, Moment) for name in ("announced_at", "departed_at", "arrived_at")),
@@ -65,6 +65,8 @@ SHIPMENTS: Final = sa.Table(
     sa.Column("expected_arrival", Moment),
     sa.Column("late_probability", sa.Float),
     sa.Column("arrival_quantiles", sa.Text),
+    sa.Index("ix_shipments_status_last_event_at", "status", "last_event_at"),
+    sa.Index("ix_shipments_status_arrived_at", "status", "arrived_at"),
 )
 """One row per shipment. What an entry ``…_key`` stands before came from that event; the last four are computed."""
 

@@ -31,7 +31,7 @@ _OF_HEAD: Final = (
 _OF_LINE: Final = (
     "unique_id", "sku_id", "gtin", "unit", "order_unit", "order_units", "stock_units", "ordered", "confirmed",
     "shipped", "received", "cancelled", "unit_cost", "confirmed_cost", "value", "delivery_date", "expected_date",
-    "rule",
+    "promised_date", "received_date", "rule",
 )  # fmt: skip
 """What events tell of; the reason of a quantity is replaced with it."""
 
@@ -132,6 +132,13 @@ def plain(value: Any) -> Any:
             return str(value)
         return f"{value.normalize():f}" if value else "0"
     return value.isoformat() if isinstance(value, datetime.date) else value
+
+
+def cancel_all(order: Order) -> None:
+    """What has not been received will not come; what was on its way is lost."""
+    for line in order.lines.values():
+        line["shipped"] = min(line["shipped"], line["received"])
+        line["cancelled"] = max(ZERO, line["ordered"] - line["received"])
 
 
 def load(connection: sa.Connection, order_ids: Iterable[str], *, with_lines: bool = True) -> dict[str, Order]:

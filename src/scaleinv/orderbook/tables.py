@@ -56,6 +56,8 @@ ORDER_LINES: Final = sa.Table(
     sa.Column("value", Exact(2), nullable=False, comment="ordered * unit cost, half up"),
     sa.Column("delivery_date", sa.Date, nullable=False, comment="as asked for"),
     sa.Column("expected_date", sa.Date, nullable=False, comment="as far as is known"),
+    sa.Column("promised_date", sa.Date, comment="what the vendor confirmed last; null: it has not said a day"),
+    sa.Column("received_date", sa.Date, comment="when the last of it came; null: nothing did"),
     sa.Column("reason", sa.Text, nullable=False),
     sa.Column("rule", sa.Text),
 )  # fmt: skip
@@ -81,6 +83,7 @@ ANSWERS: Final = sa.Table(
     sa.Column("order_id", sa.Text, nullable=False, index=True),
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("is_waiting", sa.Boolean, nullable=False, index=True, comment="tried again when the order is exported"),
+    sa.Column("is_new_notice", sa.Boolean, nullable=False, index=True, comment="no shipment was announced by it yet"),
     sa.Column("repeats", sa.Integer, nullable=False, comment="how often it came again"),
     sa.Column("detail", sa.Text, nullable=False),
     sa.Column("content", Json, nullable=False, comment="the answer as it was read"),
@@ -138,3 +141,15 @@ OUTBOX: Final = sa.Table(
     sa.Column("answer_body", sa.Text, comment="the beginning of that answer, without secrets of ours"),
     sa.Index(None, "retailer", "as_of", "number"),
 )  # fmt: skip
+
+CLOSED_TRANSFERS: Final = sa.Table(
+    "closed_transfers", METADATA,
+    sa.Column("retailer", sa.String(80), primary_key=True),
+    sa.Column("as_of", sa.Date, primary_key=True, comment="proposals up to this night are closed"),
+    sa.Column("unique_id", sa.String(200), primary_key=True, comment="the series that was to get it"),
+    sa.Column("from_location_id", sa.String(200), primary_key=True),
+    sa.Column("who", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("at", Moment, nullable=False),
+)  # fmt: skip
+"""Transfers that persons say are done or will not be done."""

@@ -148,10 +148,11 @@ def foreseen(book: Book, config: Config, *, as_of: date) -> Foreseen | None:
     """What shipments carry and what is to be said of them, that evening; ``None``: nothing. No trace is left."""
     from scaleinv.orderbook.carried import carried
 
-    rows = carried(book, retailer=config.retailer)
+    at = evening(as_of)
+    since = at - datetime.timedelta(days=config.shipments.arrival.ended_days)
+    rows = carried(book, retailer=config.retailer, since=since)
     if not rows.num_rows:
         return None
-    at = evening(as_of)
     known = shipments_at(book, config.shipments, at=at)
     told = findings(known, None, config.shipments.arrival, places=config.shipments.places, at=at)
     return Foreseen(rows, known, told)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,13 +18,14 @@ from scaleinv.schema.life import OPEN_LINES
 
 
 def decisions_of(walk: Walk) -> pa.Table:
-    """The last decision of persons on each exception; those that have ended are among them."""
+    """The last decision of persons on each exception; those that ended of late are among them."""
     if not has_book(walk.config):
         return DECISIONS.empty_table()
     from scaleinv.orderbook.exception_decisions import known_decisions
 
+    ended = walk.as_of - timedelta(days=walk.config.replenish.exceptions.forget_days)
     with order_book(walk.config) as book:
-        return known_decisions(book, as_of=walk.as_of)
+        return known_decisions(book, ended=ended, as_of=walk.as_of)
 
 
 def shipments_of(walk: Walk) -> Foreseen | None:

@@ -104,8 +104,7 @@ def _decided(walk: Walk, rows: pa.Table) -> pa.Table:
     from scaleinv.orderbook.exception_decisions import known_decisions
 
     with order_book(walk.config) as book:
-        known = known_decisions(book)
-    known = known.filter(pc.greater_equal(known["until"], pa.scalar(walk.as_of)))
+        known = known_decisions(book, ended=walk.as_of)
     keys, wanted = (
         pc.binary_join_element_wise(of["unique_id"], of["kind"], "\x1f").combine_chunks() for of in (known, rows)
     )

@@ -16,8 +16,9 @@ from scaleinv.pipeline.book import own_orders_of, shipments_of
 from scaleinv.pipeline.explain_vendor import VendorCost, vendor_costs, vendor_lines
 from scaleinv.pipeline.levels import levels_of
 from scaleinv.pipeline.terms import Terms, protection_of, tonight
+from scaleinv.pipeline.transfers import transfers_of
 from scaleinv.pipeline.walk import Walk, nights_of
-from scaleinv.replenish import gather, with_own_orders
+from scaleinv.replenish import Facts, gather, with_open_transfers, with_own_orders
 from scaleinv.schema import table
 from scaleinv.schema.words import CUTS, HELD_PROBLEMS, series_id
 
@@ -217,12 +218,23 @@ def _position(walk: Walk, sku_id: str, location_id: str, line: dict[str, Any] | 
         ("own orders that the list has not yet", float(with_own.number("on_order")[0]) - number["on_order"]),
         ("backorders", -number["backorders"]),
         ("reserved", -number["reserved"]),
+        ("transfers that were proposed before", _proposed_before(walk, facts)),
         ("moved between locations tonight", _moved(walk, sku_id, location_id)),
     ]
     if line is not None:
         other = line["inventory_position"] - sum(units for _, units in every)
         every.append(("substitutes, or known since", other if abs(other) > _SMALL else 0.0))
     return tuple(part for part in every if part[1] != 0)
+
+
+def _proposed_before(walk: Walk, facts: Facts) -> float:
+    """Units that open transfers of earlier nights bring, less those that they take."""
+    moves = transfers_of(walk)
+    if moves is None:
+        return 0.0
+    after = with_open_transfers(facts, moves)
+    change = {name: float(after.number(name)[0] - facts.number(name)[0]) for name in ("on_order", "reserved")}
+    return change["on_order"] - change["reserved"]
 
 
 def _moved(walk: Walk, sku_id: str, location_id: str) -> float:

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from scaleinv.pipeline.nights import PANEL, find_base, loads_of, memo_of, stands
 from scaleinv.pipeline.stages import STAGES
-from scaleinv.pipeline.vendors import with_lanes, write_scorecards
+from scaleinv.pipeline.vendors import record_of, with_lanes, write_scorecards
 from scaleinv.pipeline.walk import Outcome, Walk, memo_at
 from scaleinv.schema import table
 
@@ -44,6 +44,8 @@ def work(walk: Walk) -> Outcome:
         name.removeprefix("silver/"): read_spark(walk.spark(), walk.lake, table(name), as_of=walk.as_of)
         for name in names
     }
+    record = record_of(walk, silver["purchase_orders"])
+    orders = silver["purchase_orders"] if record is None else record
     found = find_base(walk)
     based_on = None
     clusters: dict[str, Any] = {}
@@ -82,9 +84,10 @@ def work(walk: Walk) -> Outcome:
             base=None if found is None else _base(walk, found[0], [*silver]),
             divide=divide if walk.config.features.group_by == "cluster" else None,
             late=_chances,
+            record=record,
         )
         if walk.config.vendors.lead_time_method == "predicted":
-            gold["gold/lead_times"] = with_lanes(walk, gold["gold/lead_times"], silver["purchase_orders"])
+            gold["gold/lead_times"] = with_lanes(walk, gold["gold/lead_times"], orders)
         # Side by side: they are small, and most of a small write is waiting.
         with ThreadPoolExecutor(len(gold)) as pool:
             session = walk.spark()
@@ -94,7 +97,7 @@ def work(walk: Walk) -> Outcome:
             }
             for name, rows in written.items():
                 walk.watch.wrote(name, rows.result())
-        write_scorecards(walk, silver["purchase_orders"], silver["items"])
+        write_scorecards(walk, orders, silver["items"])
     # Groups depend on the night that the clusters were found in: with other ones, what follows is to be done anew.
     return Outcome(result=dict(clusters), memo=memo_of(walk, based_on, loads) | clusters)
 

@@ -34,7 +34,7 @@ def follow_answers(book: Book, *, retailer: str) -> int:
 
 
 def _announce(book: Book) -> int:
-    from scaleinv.orderbook.ship_notices import announced, new_ship_notices
+    from scaleinv.orderbook.ship_notices import announced, new_ship_notices, settle_notices
     from scaleinv.orderbook.shipment_intake import record
 
     notices = new_ship_notices(book, SENDER)
@@ -56,7 +56,9 @@ def _announce(book: Book) -> int:
         lines: tuple[ShippedLine, ...] = event.notice.lines
         known[event.shipment_id] = event.event_time, lines
         events.append(event)
-    return record(book, events, received_at=datetime.datetime.now(datetime.UTC)).count("accepted")
+    outcomes = record(book, events, received_at=datetime.datetime.now(datetime.UTC))
+    settle_notices(book, SENDER)
+    return outcomes.count("accepted")
 
 
 def _close(book: Book, retailer: str) -> int:

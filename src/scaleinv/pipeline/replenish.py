@@ -15,6 +15,7 @@ from scaleinv.pipeline.market import market_of, safety_factors
 from scaleinv.pipeline.register import is_registered, register_tonight
 from scaleinv.pipeline.shipment_exceptions import shipment_exceptions
 from scaleinv.pipeline.terms import arrivals_tonight, open_tonight
+from scaleinv.pipeline.transfers import transfers_of
 from scaleinv.pipeline.walk import Outcome, Walk, nights_of
 from scaleinv.replenish import Known, Part, propose
 from scaleinv.schema import table
@@ -79,6 +80,7 @@ def known_beside(walk: Walk) -> Known:
     seen = shipments_of(walk)
     return Known(
         own=own_orders_of(walk, seen),
+        moves=transfers_of(walk),
         packs=packs,
         decisions=decisions_of(walk),
         before=_seen_before(walk),

@@ -125,6 +125,7 @@ STAGES: Final[tuple[Stage, ...]] = (
             "silver/vendors",
             "silver/packs",
             "silver/purchase_orders",
+            "silver/transfers",
             "silver/vendor_items",
             "silver/price_breaks",
             "gold/vendor_scorecards",

@@ -1,8 +1,9 @@
-"""What is learnt of vendors: lead times per lane for the night's ``gold/lead_times``."""
+"""What is learnt of vendors: from which orders, lead times per lane for ``gold/lead_times``, and scorecards."""
 
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scaleinv.pipeline.register import has_book, order_book
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
 
@@ -17,6 +19,33 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
     from scaleinv.vendors import Orders
+
+
+def record_of(walk: Walk, listed: DataFrame) -> DataFrame | None:
+    """The order lines that vendors are judged by: those of the ERP's list, and own ones that it does not hold.
+
+    ``None``: there are no own ones.
+
+    An order that the list names, by our key or by the ERP's number, is the list's, whatever that says of it: an order
+    counts once. Of the book the nights of ``vendors.history_days`` are read.
+
+    Args:
+        walk: the night.
+        listed: ``silver/purchase_orders`` as it was known.
+    """
+    if not has_book(walk.config):
+        return None
+    from scaleinv.orderbook.record import vendor_record
+
+    since = walk.as_of - timedelta(days=walk.config.vendors.history_days)
+    with order_book(walk.config) as book:
+        own = vendor_record(book, retailer=walk.config.retailer, since=since, as_of=walk.as_of)
+    if not own.num_rows:
+        return None
+    names, rows = listed.select("order_id").distinct(), walk.spark().createDataFrame(own)
+    rows = rows.join(names, "order_id", "left_anti")
+    rows = rows.join(names.withColumnRenamed("order_id", "erp_number"), "erp_number", "left_anti")
+    return listed.unionByName(rows.drop("erp_number"), allowMissingColumns=True)
 
 
 def with_lanes(walk: Walk, known: DataFrame, orders: DataFrame) -> DataFrame:

@@ -9,6 +9,7 @@ from scaleinv.replenish.filing import DECISIONS, filed
 from scaleinv.replenish.keys import MAX_LINES, order_key
 from scaleinv.replenish.landed_cost import LandedCost, Offers, landed_cost
 from scaleinv.replenish.market import Market
+from scaleinv.replenish.open_transfers import MOVES, open_transfers, with_open_transfers
 from scaleinv.replenish.own_orders import OwnOrders, own_orders, with_own_orders
 from scaleinv.replenish.propose import Known, Part, Proposals, Wanted, propose
 from scaleinv.replenish.rounding import rounded_quantity
@@ -21,6 +22,7 @@ __all__ = [
     "DECISIONS",
     "FOUND",
     "MAX_LINES",
+    "MOVES",
     "Changes",
     "Conditions",
     "Decision",
@@ -43,6 +45,7 @@ __all__ = [
     "filed",
     "gather",
     "landed_cost",
+    "open_transfers",
     "order_key",
     "own_orders",
     "propose",
@@ -51,5 +54,6 @@ __all__ = [
     "select",
     "unchanged",
     "vendor_choice",
+    "with_open_transfers",
     "with_own_orders",
 ]

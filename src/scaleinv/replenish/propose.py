@@ -29,6 +29,7 @@ from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.filing import DECISIONS, OVERRIDE, filed
 from scaleinv.replenish.lines import order_lines
 from scaleinv.replenish.market import Market, capacities, elsewhere, with_blocked
+from scaleinv.replenish.open_transfers import with_open_transfers
 from scaleinv.replenish.order_units import order_units
 from scaleinv.replenish.own_orders import OwnOrders, with_own_orders
 from scaleinv.replenish.ruled import Lines, Overrides, joined_lines, ruled
@@ -47,6 +48,8 @@ class Known:
 
     own: OwnOrders | None = None
     """Orders of earlier nights that the ERP's list does not hold."""
+    moves: pa.Table | None = None
+    """Transfers that were proposed on earlier nights (``open_transfers.open_transfers``)."""
     packs: pa.Table | None = None
     """silver/packs."""
     decisions: pa.Table = field(default_factory=DECISIONS.empty_table)
@@ -208,6 +211,8 @@ def _wanted(parts: Iterable[Part], night: _Night) -> tuple[Sourced, list[pa.Tabl
 
 def _decided(part: Part, night: _Night) -> Lines:
     facts = with_own_orders(gather(*part, as_of=night.as_of), night.known.own, as_of=night.as_of)
+    if night.known.moves is not None:
+        facts = with_open_transfers(facts, night.known.moves)
     decision = decide(
         facts, as_of=night.as_of, max_stock_age_days=night.config.max_stock_age_days, open_tonight=night.open_tonight
     )

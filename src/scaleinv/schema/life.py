@@ -35,6 +35,8 @@ PERSON_STATUSES: Final[tuple[OrderStatus, ...]] = ("proposed", "held", "approved
 """What a person may make of an order; the rest follows from documents and answers."""
 OPEN_STATUSES: Final[tuple[OrderStatus, ...]] = ("approved", "exported", "acknowledged", "shipped")
 """Supply that is to come, and counts in the inventory position."""
+ENDED_STATUSES: Final[tuple[OrderStatus, ...]] = ("rejected", "received", "cancelled")
+"""Nothing of these is still to come."""
 
 OPEN_LINES: Final = pa.schema(
     [

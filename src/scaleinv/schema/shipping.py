@@ -11,6 +11,7 @@ ShipmentStatus = Literal["announced", "departed", "in_transit", "delayed", "dive
 SHIPMENT_STATUSES: Final[tuple[ShipmentStatus, ...]] = get_args(ShipmentStatus)
 ENDED: Final[tuple[ShipmentStatus, ...]] = ("arrived", "lost")
 """Nothing of these is still to come."""
+UNDER_WAY: Final = tuple(status for status in SHIPMENT_STATUSES if status not in ENDED)
 
 EventKind = Literal[
     "announced",  # what it carries, from where to where and when: 856, DESADV

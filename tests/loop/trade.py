@@ -1,0 +1,65 @@
+"""What is ordered, confirmed and on its way, as the ERP and its vendors know it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+ZERO = Decimal(0)
+
+
+@dataclass
+class Line:
+    number: int
+    sku_id: str
+    unit: str
+    unit_cost: Decimal
+    ordered: Decimal
+    confirmed: Decimal | None = None
+    shipped: Decimal = ZERO
+    received: Decimal = ZERO
+    came_on: date | None = None
+    """The last of it."""
+    announced: Decimal = ZERO
+    """By ship notices."""
+    given_up: Decimal = ZERO
+    """Will not come: cut or rejected by the vendor, or given up by the ERP."""
+
+    @property
+    def to_come(self) -> Decimal:
+        """As far as anybody has said."""
+        return self.ordered - self.received - self.given_up
+
+
+@dataclass
+class Order:
+    order_id: str
+    erp_number: str
+    vendor_id: str
+    location_id: str
+    delivery: date
+    """As asked for."""
+    lines: dict[int, Line]
+    content: tuple[Any, ...]
+    taken_on: date
+    folder: Path
+    """That it came in."""
+    rejected: bool = False
+    promised: date | None = None
+
+    @property
+    def is_changed(self) -> bool:
+        return any(line.confirmed != line.ordered for line in self.lines.values())
+
+
+@dataclass(frozen=True)
+class Shipment:
+    """Goods on their way: (line, quantity) of one order."""
+
+    shipment_id: str
+    order_id: str
+    arrives: date
+    lines: tuple[tuple[int, Decimal], ...]
