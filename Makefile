@@ -10,7 +10,7 @@ LOCK = $(COMPILE) pyproject.toml --group build --constraint requirements/constra
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint types unit check-infra audit lock sync-cpu sync-dev sync-gpu clean
+.PHONY: help demo test test-all lint types unit check-infra audit lock sync-cpu sync-dev sync-gpu clean
 
 help: ## Show this help
 	@echo "scaleinv - from a retailer's records to its orders"
@@ -24,7 +24,10 @@ demo: .venv/.cpu ## Set up what is missing, then walk from raw files to orders o
 
 test: .venv/.dev .tools/.s3 ## Set up what is missing, then lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory lint types
-	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+	$(BIN)/pytest -m "not cluster" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
+
+test-all: test ## The same, then a night on a cluster of two hosts, both of which are lost on the way
+	$(BIN)/pytest -m cluster $(PYTEST_ARGS)
 
 unit: .venv/.dev ## Only the quick tests that start no engine
 	$(BIN)/pytest -m "not spark and not ray and not slow" $(PYTEST_ARGS)

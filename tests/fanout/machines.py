@@ -19,8 +19,8 @@ from pathlib import Path
 
 import ray
 
-ADDRESS = "10.77.0.1:6379"
-_HEAD, _NODE = "10.77.0.1", "10.77.0.2"
+ADDRESSES = {"head": "10.77.0.1", "node": "10.77.0.2"}
+ADDRESS = f"{ADDRESSES['head']}:6379"
 # Ray reads it when it is imported; a process that had a Ray of its own hands down another mode. Nobody else is there.
 _OPEN = ("env", "RAY_AUTH_MODE=disabled")
 _ALONE = ("unshare", "--user", "--map-root-user", "--net", "--uts", "--pid", "--mount-proc", "--fork", "--kill-child")
@@ -50,17 +50,22 @@ class Machines:
         self._node = subprocess.Popen(["unshare", "--net", "--uts", "sleep", "infinity"])
         _until(lambda: _network(self._node.pid) not in (_network(os.getpid()), None))
         _run("ip", "link", "add", "cable", "type", "veth", "peer", "name", "cable", "netns", str(self._node.pid))
-        for enter, address, name in ((), _HEAD, "head"), (self._enter(), _NODE, "node"):
+        for name, address in ADDRESSES.items():
+            enter = self.enter(name)
             _run(*enter, "ip", "address", "add", f"{address}/24", "dev", "cable")
             _run(*enter, "ip", "link", "set", "cable", "up")
             _run(*enter, "ip", "link", "set", "lo", "up")
             _run(*enter, "hostname", name)
 
+    def enter(self, name: str) -> tuple[str, ...]:
+        """What a command begins with that is to run on ``head`` or ``node``."""
+        return ("nsenter", "--target", str(self._node.pid), "--net", "--uts") if name == "node" else ()
+
     def start_ray(self, cpus: int) -> None:
         """A cluster of both machines, which is up when this returns."""
-        self._start((), _HEAD, cpus, "--head", "--port=6379", f"--temp-dir={self._folder}")
+        self._start("head", cpus, "--head", "--port=6379", f"--temp-dir={self._folder}")
         _until(_head_answers)
-        self._start(self._enter(), _NODE, cpus, f"--address={ADDRESS}")
+        self._start("node", cpus, f"--address={ADDRESS}")
         ray.init(address=ADDRESS, logging_level="ERROR", log_to_driver=False)
         _until(lambda: sum(node["Alive"] for node in ray.nodes()) == 2)
         ray.shutdown()
@@ -77,19 +82,18 @@ class Machines:
         """All of Ray's processes on this machine at once, this one excepted."""
         mine = {int(path.name) for path in Path("/proc").glob("[0-9]*")} - self._on_node()
         for pid in mine - {os.getpid(), self._node.pid}:
-            os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
 
     def _on_node(self) -> set[int]:
         network = _network(self._node.pid)
         return {int(path.name) for path in Path("/proc").glob("[0-9]*") if _network(int(path.name)) == network}
 
-    def _enter(self) -> tuple[str, ...]:
-        return ("nsenter", "--target", str(self._node.pid), "--net", "--uts")
-
-    def _start(self, enter: tuple[str, ...], address: str, cpus: int, *options: str) -> None:
+    def _start(self, name: str, cpus: int, *options: str) -> None:
         command = [
-            *enter, sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--node-ip-address={address}",
-            f"--num-cpus={cpus}", f"--object-store-memory={80 * 2**20}", *options,
+            *self.enter(name), sys.executable, "-m", "ray.scripts.scripts", "start", "--block", f"--num-cpus={cpus}",
+            f"--node-ip-address={ADDRESSES[name]}", f"--labels=pool={name}",
+            f"--object-store-memory={80 * 2**20}", *options,
         ]  # fmt: skip
         subprocess.Popen(command, start_new_session=True, stdout=sys.stderr)
 
@@ -104,7 +108,7 @@ def _network(pid: int) -> str | None:
 
 def _head_answers() -> bool:
     try:
-        socket.create_connection((_HEAD, 6379), timeout=1).close()
+        socket.create_connection((ADDRESSES["head"], 6379), timeout=1).close()
     except OSError:
         return False
     return True

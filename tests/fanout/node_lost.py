@@ -1,7 +1,8 @@
 """A cluster of two machines, the second of which goes in mid-run: ``python node_lost.py FOLDER killed|unplugged``.
 
 Leaves in FOLDER a file for each task, a byte for each call of it. The last line is JSON: ``spread``, the machines that
-worked while there was room for all workers on each; ``outcomes``, of the run in which the machine went.
+worked while there was room for all workers on each; ``placed``, those that worked where one was asked for;
+``outcomes``, of the run in which the machine went.
 """
 
 from __future__ import annotations
@@ -46,7 +47,11 @@ def main(folder: Path, how: str) -> None:
     machines.start_ray(cpus=4)
     config = RayConfig(address=ADDRESS, num_workers=2)
     tasks = [Task(f"t{n}", 1.0, f"t{n}") for n in range(N_TASKS)]
-    spread = {one.worker.partition(":")[0] for one in fan_out(time.sleep, [Task("a", 1, 3), Task("b", 1, 3)], config)}
+    two = [Task("a", 1, 3), Task("b", 1, 3)]
+    spread, placed = (
+        {one.worker.partition(":")[0] for one in fan_out(time.sleep, two, config.model_copy(update={"labels": labels}))}
+        for labels in ({}, {"pool": "node"})
+    )
     outcomes, is_lost = [], False
     # One worker fits on each machine: there is no room for another in place of the one that is lost.
     for outcome in fan_out(working(folder), tasks, config.model_copy(update={"cpus_per_worker": 3})):
@@ -54,7 +59,7 @@ def main(folder: Path, how: str) -> None:
         if not is_lost and (folder / "stuck").exists():
             machines.crash_node(unplugged=how == "unplugged")
             is_lost = True
-    print(json.dumps({"spread": sorted(spread), "outcomes": outcomes, "is_lost": is_lost}))
+    print(json.dumps({"spread": sorted(spread), "placed": sorted(placed), "outcomes": outcomes, "is_lost": is_lost}))
 
 
 if __name__ == "__main__":

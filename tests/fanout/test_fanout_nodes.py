@@ -26,6 +26,7 @@ def test_a_lost_machine_costs_the_task_in_flight_and_no_other(how: str) -> None:
         calls = {path.name: path.stat().st_size for path in Path(name).glob("t[0-9]*") if path.is_file()}
     found = json.loads(run.stdout.splitlines()[-1])
     assert found["spread"] == ["head", "node"], "one worker on each machine, though one has room for both"
+    assert found["placed"] == ["node"], "both on the machine that has the label"
     assert found["is_lost"]
     outcomes = {task: (ok, attempts, machine) for task, ok, attempts, machine in found["outcomes"]}
     assert len(outcomes) == len(found["outcomes"]) == len(calls) == N_TASKS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -187,6 +188,26 @@ def test_other_code_makes_other_results(config: Config, monkeypatch: pytest.Monk
     (tmp_path / "__init__.py").write_text("changed = True\n")
     monkeypatch.setattr(walk_module, "code_state", code_state.__wrapped__)
     assert not Walk(config, AS_OF).up_to_date(STAGES[1])
+
+
+def test_the_code_of_a_wheel_is_that_of_its_files(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Spark imports a wheel as it is: stages of other engines, which have it unpacked, must know each other."""
+    package = tmp_path / "scaleinv"
+    (package / "lake").mkdir(parents=True)
+    for name in ("__init__.py", "lake.py", "lake/spark.py", "py.typed"):
+        (package / name).write_text(f"# {name}\n")
+    with zipfile.ZipFile(tmp_path / "scaleinv.zip", "w") as wheel:
+        for path in sorted(package.rglob("*"), reverse=True):
+            wheel.write(path, path.relative_to(tmp_path))
+        wheel.writestr("scaleinv-0.1.0.dist-info/METADATA", "Name: scaleinv")
+    states = []
+    for place in (tmp_path, tmp_path / "scaleinv.zip"):
+        monkeypatch.setattr(scaleinv, "__file__", str(place / "scaleinv" / "__init__.py"))
+        states.append(code_state.__wrapped__())
+    assert states[0] == states[1]
+    (package / "lake" / "spark.py").write_text("# changed\n")
+    monkeypatch.setattr(scaleinv, "__file__", str(package / "__init__.py"))
+    assert code_state.__wrapped__() != states[0]
 
 
 def test_no_group_is_an_error_that_names_the_day(config: Config) -> None:

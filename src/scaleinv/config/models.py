@@ -86,6 +86,8 @@ class RayConfig(Section):
     """Also the number of threads a worker computes with."""
     gpus_per_worker: Annotated[float, Field(ge=0)] = 0.0
     """A fraction shares one GPU among workers."""
+    labels: dict[str, str] = {}
+    """Labels that a node must have for a worker to be placed on it (``{ray.io/node-group: gpu}``); none: any node."""
     max_attempts: Positive = 3
     """Tries per group before it counts as failed."""
     task_timeout: Annotated[float, Field(gt=0)] | None = 10_800.0

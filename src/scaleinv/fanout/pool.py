@@ -258,6 +258,7 @@ class _Pool:
             return
         silent = time.monotonic() - self._last_sign
         asked = f"{self._config.cpus_per_worker} CPUs and {self._config.gpus_per_worker:g} GPUs for each worker"
+        asked += "".join(f", on a node with {name}={value}" for name, value in sorted(self._config.labels.items()))
         has = ", ".join(f"{name} {amount:g}" for name, amount in sorted(ray.available_resources().items()))
         if silent > _PATIENCE_SECONDS:
             _log.warning("waiting for a worker for %.0f s: asked for %s, free are %s", silent, asked, has or "none")
@@ -307,6 +308,7 @@ def _actor_class(config: RayConfig) -> Any:
         num_gpus=config.gpus_per_worker,
         max_restarts=0,
         max_task_retries=0,
+        label_selector=config.labels or None,
         scheduling_strategy="SPREAD",  # else all on one node while it has room: lost together
         runtime_env={"env_vars": environment},
     )

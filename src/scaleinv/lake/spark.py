@@ -6,6 +6,7 @@ import atexit
 import logging
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,9 +14,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 from pyspark import SparkConf, SparkContext
+from pyspark.errors import PySparkException, PySparkImportError
 from pyspark.sql import SparkSession
+from pyspark.sql.utils import is_remote
 
 from scaleinv.config import S3_PACKAGES, LakeConfig, SparkConfig
 from scaleinv.errors import EngineError, explain
@@ -68,6 +72,11 @@ _RUNTIME: Final = {
 }
 """Any session takes these."""
 
+_CONNECT: Final = "sc://"
+_CONNECT_PORT: Final = 15002
+_KNOCK_SECONDS: Final = 10.0
+"""How long a Connect server may take to accept a connection; Spark's own client would try for minutes."""
+
 _LOG4J = """\
 rootLogger.level = error
 rootLogger.appenderRef.console.ref = console
@@ -93,11 +102,16 @@ logger.gateway.level = error
 def spark_session(config: SparkConfig, lake: LakeConfig, *, app: str) -> SparkSession:
     """A session that reads and writes the lake; one that is already active is used as it is, with our SQL options.
 
+    A master ``sc://host:port`` is a Spark Connect server: for reading tables. Stages need a Spark of their own.
+
     Raises:
-        EngineError: no Java, no jars, a session without Delta, or one that would commit blindly to a lake on S3.
+        EngineError: no Java, no jars, no server, a session without Delta, or one that would commit blindly to a lake on
+            S3.
     """
     runtime = {**_RUNTIME, "spark.sql.shuffle.partitions": str(config.shuffle_partitions)}
     active = SparkSession.getActiveSession()
+    if active is None and (config.master or "").startswith(_CONNECT):
+        active = _connected(config.master or "")
     if active is not None:
         _set_runtime(active, {**runtime, **config.options})
         return _checked(active, lake)
@@ -126,6 +140,36 @@ def stop_session(spark: SparkSession) -> None:
         java.kill()
         java.wait()
     SparkContext._gateway = SparkContext._jvm = None
+
+
+def _connected(address: str) -> SparkSession:
+    """A session of a Connect server, which has Java, jars and executors; the address may hold a token."""
+    place = urlsplit(address)
+    server = f"{place.hostname}:{place.port or _CONNECT_PORT}"
+    try:
+        socket.create_connection((place.hostname or "", place.port or _CONNECT_PORT), timeout=_KNOCK_SECONDS).close()
+        return SparkSession.builder.remote(address).getOrCreate()
+    except PySparkImportError as error:
+        raise EngineError(
+            explain(
+                "the client of Spark Connect is not installed",
+                found=_gist(error),
+                do="pip install 'scaleinv[connect]'",
+            )
+        ) from error
+    except (OSError, PySparkException) as error:
+        raise EngineError(
+            explain(
+                "the Spark Connect server cannot be reached",
+                expected=f"a server of Spark 4.2 at {server}",
+                found=f"{type(error).__name__}: {_gist(error)}",
+                do="start org.apache.spark.sql.connect.service.SparkConnectServer, or correct spark.master",
+            )
+        ) from error
+
+
+def _gist(error: Exception) -> str:
+    return (str(error).splitlines() or [""])[0][:300]
 
 
 def _launch(conf: SparkConf, config: SparkConfig, lake: LakeConfig, app: str) -> SparkSession:
@@ -205,9 +249,12 @@ def _set_runtime(spark: SparkSession, options: dict[str, str]) -> None:
 
 def _checked(spark: SparkSession, lake: LakeConfig) -> SparkSession:
     """The session, if it knows Delta, and commits to a lake on S3 as every other writer does."""
-    spark.sparkContext.setLogLevel("ERROR")
     extensions = spark.conf.get("spark.sql.extensions", "") or ""
-    if "DeltaSparkSessionExtension" not in extensions or _source_of(spark, "io.delta.storage.LogStore") is None:
+    knows_delta = "DeltaSparkSessionExtension" in extensions
+    if not is_remote():  # of a Connect server nothing else can be seen
+        spark.sparkContext.setLogLevel("ERROR")
+        knows_delta = knows_delta and _source_of(spark, "io.delta.storage.LogStore") is not None
+    if not knows_delta:
         raise EngineError(
             explain(
                 "the Spark session cannot read the lake: Delta is not loaded",
@@ -217,7 +264,7 @@ def _checked(spark: SparkSession, lake: LakeConfig) -> SparkSession:
                 "`--conf spark.sql.extensions=io.delta.sql.DeltaSparkSessionExtension` to spark-submit",
             )
         )
-    if is_s3(lake.root):
+    if is_s3(lake.root) and not is_remote():  # through a Connect server nothing is written
         _check_commits(spark, lake)
     return spark
 

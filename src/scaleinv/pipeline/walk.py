@@ -11,6 +11,7 @@ import functools
 import hashlib
 import itertools
 import json
+import zipfile
 from collections.abc import Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
@@ -264,10 +265,15 @@ def digest(content: object) -> str:
 
 @functools.cache
 def code_state() -> str:
-    """A hash of the package's source: what older code made is not up to date."""
-    root = Path(scaleinv.__file__).parent
-    files = sorted(root.rglob("*.py"))
-    return digest([(str(path.relative_to(root)), hashlib.sha256(path.read_bytes()).hexdigest()) for path in files])
+    """A hash of the package's source, in a folder or in a wheel: what older code made is not up to date."""
+    package = Path(scaleinv.__file__).parent
+    if package.is_dir():
+        files = {path.relative_to(package).as_posix(): path.read_bytes() for path in package.rglob("*.py")}
+    else:  # spark-submit puts a wheel on the path as it is
+        with zipfile.ZipFile(package.parent) as wheel:
+            names = [name for name in wheel.namelist() if name.startswith(f"{package.name}/") and name.endswith(".py")]
+            files = {name.partition("/")[2]: wheel.read(name) for name in names}
+    return digest([(name, hashlib.sha256(content).hexdigest()) for name, content in sorted(files.items())])
 
 
 def _option(config: Config, section: str) -> object:
