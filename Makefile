@@ -10,7 +10,7 @@ LOCK = $(COMPILE) pyproject.toml --group build --constraint requirements/constra
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint types unit check-infra audit lock sync-cpu sync-dev sync-gpu clean
+.PHONY: help demo test lint types unit check-infra audit docs lock sync-cpu sync-dev sync-gpu clean
 
 help: ## Show this help
 	@echo "scaleinv - from a retailer's records to its orders"
@@ -43,10 +43,20 @@ check-infra: .venv/.dev ## Chart, manifests, images, DAG, alert rules, lineage: 
 audit: .venv/.dev ## Known vulnerabilities, licences and a bill of materials of the locked packages, into build/audit
 	infra/audit
 
+docs: .tools/docs/.made ## The documentation as a site, built strictly into build/site
+	NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --clean  # --quiet would hide warnings from strict
+	.tools/docs/bin/python infra/check-site build/site
+
+.tools/docs/.made: requirements/docs.txt
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .tools/docs
+	@VIRTUAL_ENV=$(CURDIR)/.tools/docs $(UV) pip sync --quiet --require-hashes $<
+	@touch $@
+
 lock: ## Renew the hashed requirement files from pyproject.toml
 	$(LOCK) --output-file requirements/cpu.txt
 	$(LOCK) --group dev --constraint requirements/cpu.txt --output-file requirements/dev.txt
 	$(LOCK) --extra gpu --output-file requirements/gpu.txt
+	$(COMPILE) --group docs --output-file requirements/docs.txt
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -
 
 sync-cpu: .venv/.cpu ## Install the locked packages a CPU machine needs into .venv
