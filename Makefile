@@ -10,7 +10,7 @@ LOCK = $(COMPILE) pyproject.toml --group build --constraint requirements/constra
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test lint types unit check-infra audit docs lock sync-cpu sync-dev sync-gpu clean
+.PHONY: help demo test lint types unit test-all test-floor test-newest check-infra check-wheel audit docs lock sync-cpu sync-dev sync-gpu clean
 
 help: ## Show this help
 	@echo "scaleinv - from a retailer's records to its orders"
@@ -26,6 +26,15 @@ test: .venv/.dev ## Set up what is missing, then lint, types, import contracts a
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/pytest --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
+test-all: ## All of it, one after the other: test, check-infra, docs, check-wheel, test-floor, test-newest
+	@for one in test check-infra docs check-wheel test-floor test-newest; do $(MAKE) $$one || exit; done
+
+test-floor: ## The quick tests with the oldest versions that pyproject.toml allows
+	infra/test-versions lowest-direct $(PYTEST_ARGS)
+
+test-newest: ## The quick tests with the newest versions there are
+	infra/test-versions highest $(PYTEST_ARGS)
+
 unit: .venv/.dev ## Only the quick tests that start no engine
 	$(BIN)/pytest -m "not spark and not ray and not slow" $(PYTEST_ARGS)
 
@@ -40,7 +49,10 @@ types: .venv/.dev ## mypy, strict
 check-infra: .venv/.dev ## Chart, manifests, images, DAG, alert rules, lineage: checked by helm, Airflow and others (minutes, network)
 	infra/check
 
-audit: .venv/.dev ## Known vulnerabilities, licences and a bill of materials of the locked packages, into build/audit
+check-wheel: ## Wheel and sdist are built, and the wheel installed alone, with each extra, and used
+	infra/check-wheel
+
+audit: .venv/.dev ## Known vulnerabilities, licences, a bill of materials of the locked packages, credentials in files; into build/audit
 	infra/audit
 
 docs: .tools/docs/.made ## The documentation as a site, built strictly into build/site
