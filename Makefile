@@ -10,7 +10,7 @@ LOCK = $(COMPILE) pyproject.toml --group build --constraint requirements/constra
 WORKERS ?= 2
 PYTEST_ARGS ?=
 
-.PHONY: help demo test test-all lint types unit check-infra audit lock sync-cpu sync-dev sync-gpu clean
+.PHONY: help demo test lint types unit test-all test-cluster test-floor test-newest check-infra check-wheel audit docs lock sync-cpu sync-dev sync-gpu clean
 
 help: ## Show this help
 	@echo "scaleinv - from a retailer's records to its orders"
@@ -26,8 +26,17 @@ test: .venv/.dev .tools/.s3 ## Set up what is missing, then lint, types, import 
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/pytest -m "not cluster" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
-test-all: test ## The same, then a night on a cluster of two hosts, both of which are lost on the way
+test-cluster: .venv/.dev ## A night on a cluster of two hosts, both of which are lost on the way (9 minutes, namespaces)
 	$(BIN)/pytest -m cluster $(PYTEST_ARGS)
+
+test-all: ## All of it, one after the other: test, test-cluster, check-infra, docs, check-wheel, test-floor, test-newest
+	@for one in test test-cluster check-infra docs check-wheel test-floor test-newest; do $(MAKE) $$one || exit; done
+
+test-floor: ## The quick tests with the oldest versions that pyproject.toml allows
+	infra/test-versions lowest-direct $(PYTEST_ARGS)
+
+test-newest: ## The quick tests with the newest versions there are
+	infra/test-versions highest $(PYTEST_ARGS)
 
 unit: .venv/.dev ## Only the quick tests that start no engine
 	$(BIN)/pytest -m "not spark and not ray and not slow" $(PYTEST_ARGS)
@@ -43,13 +52,26 @@ types: .venv/.dev ## mypy, strict
 check-infra: .venv/.dev ## Chart, manifests, images, DAG, alert rules, lineage: checked by helm, Airflow and others (minutes, network)
 	infra/check
 
-audit: .venv/.dev ## Known vulnerabilities, licences and a bill of materials of the locked packages, into build/audit
+check-wheel: ## Wheel and sdist are built, and the wheel installed alone, with each extra, and used
+	infra/check-wheel
+
+audit: .venv/.dev ## Known vulnerabilities, licences, a bill of materials of the locked packages, credentials in files; into build/audit
 	infra/audit
+
+docs: .tools/docs/.made ## The documentation as a site, built strictly into build/site
+	NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --clean  # --quiet would hide warnings from strict
+	.tools/docs/bin/python infra/check-site build/site
+
+.tools/docs/.made: requirements/docs.txt
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .tools/docs
+	@VIRTUAL_ENV=$(CURDIR)/.tools/docs $(UV) pip sync --quiet --require-hashes $<
+	@touch $@
 
 lock: ## Renew the hashed requirement files from pyproject.toml
 	$(LOCK) --output-file requirements/cpu.txt
 	$(LOCK) --group dev --constraint requirements/cpu.txt --output-file requirements/dev.txt
 	$(LOCK) --extra gpu --output-file requirements/gpu.txt
+	$(COMPILE) --group docs --output-file requirements/docs.txt
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -
 	printf 'moto[s3]\nflask\nflask-cors\n' | $(COMPILE) --output-file requirements/s3.txt -
 

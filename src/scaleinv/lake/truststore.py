@@ -19,7 +19,8 @@ from cryptography.hazmat.primitives.serialization.pkcs12 import PKCS12Certificat
 
 from scaleinv.errors import EngineError, explain
 
-PASSWORD = "changeit"  # noqa: S105  (Java's own default; the store holds public certificates only)
+PASSWORD = "changeit"  # noqa: S105  # pragma: allowlist secret
+"""Java's own default; the store holds public certificates only."""
 BUNDLES = (
     Path("/etc/ssl/certs/ca-certificates.crt"),
     Path("/etc/pki/tls/certs/ca-bundle.crt"),
