@@ -11,30 +11,39 @@ import os
 import sys
 import threading
 
-from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
-from werkzeug.serving import make_server
-
-logging.disable(logging.ERROR)
-moto = DomainDispatcherApplication(create_backend_app)
 turn = threading.Lock()
 unanswered = set()
 
 
-def application(environ, start_response):
-    path = environ["PATH_INFO"]
-    if path.startswith("/forgetful/"):
-        environ.pop("HTTP_IF_NONE_MATCH", None)
-    with turn:
-        if path.startswith("/deaf/") and "HTTP_IF_NONE_MATCH" in environ and path not in unanswered:
-            unanswered.add(path)
-            moto(environ, lambda *_: None)
-            start_response("500 Internal Server Error", [("Content-Length", "0")])
-            return []
-        return [b"".join(moto(environ, start_response))]
+def before(moto):
+    def application(environ, start_response):
+        path = environ["PATH_INFO"]
+        if path.startswith("/forgetful/"):
+            environ.pop("HTTP_IF_NONE_MATCH", None)
+        with turn:
+            if path.startswith("/deaf/") and "HTTP_IF_NONE_MATCH" in environ and path not in unanswered:
+                unanswered.add(path)
+                moto(environ, lambda *_: None)
+                start_response("500 Internal Server Error", [("Content-Length", "0")])
+                return []
+            return [b"".join(moto(environ, start_response))]
+
+    return application
 
 
-server = make_server("127.0.0.1", 0, application, threaded=True)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-print(server.port, flush=True)
-sys.stdin.read()
-os._exit(0)
+def main():
+    # Of this environment alone: the tests' own has neither.
+    from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
+    from werkzeug.serving import make_server
+
+    logging.disable(logging.ERROR)
+    application = before(DomainDispatcherApplication(create_backend_app))
+    server = make_server("127.0.0.1", 0, application, threaded=True)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    print(server.port, flush=True)
+    sys.stdin.read()
+    os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -16,18 +16,24 @@ from scaleinv.schema import table
 
 SALES = table("silver/sales")
 
-lake, forgetful = pickle.loads(bytes.fromhex(sys.argv[1]))
-config = SparkConfig(driver_memory="1g", shuffle_partitions=2, options=SMALL)
-spark = spark_session(config, lake.config, app="scaleinv tests")
-print("ready", flush=True)
-for number in range(LOADS):
-    rows = spark.createDataFrame(sales("spark", number).to_pandas(), schema=read_loads(spark, lake, SALES).schema)
-    write_spark(lake, rows, SALES, where={"source": "spark"}, load=("spark", number), append=True)
-print(read_loads(spark, lake, SALES).where("source = 'spark'").count(), flush=True)
-shown = {**dict(spark.sparkContext.getConf().getAll()), **dict(spark.sql("SET").collect())}
-assert not any("nobody-may-see" in value for value in shown.values())
-try:
-    spark_session(config, forgetful.config, app="scaleinv tests")
-except EngineError as error:
-    print(error, flush=True)
-stop_session(spark)
+
+def main() -> None:
+    lake, forgetful = pickle.loads(bytes.fromhex(sys.argv[1]))
+    config = SparkConfig(driver_memory="1g", shuffle_partitions=2, options=SMALL)
+    spark = spark_session(config, lake.config, app="scaleinv tests")
+    print("ready", flush=True)
+    for number in range(LOADS):
+        rows = spark.createDataFrame(sales("spark", number).to_pandas(), schema=read_loads(spark, lake, SALES).schema)
+        write_spark(lake, rows, SALES, where={"source": "spark"}, load=("spark", number), append=True)
+    print(read_loads(spark, lake, SALES).where("source = 'spark'").count(), flush=True)
+    shown = {**dict(spark.sparkContext.getConf().getAll()), **dict(spark.sql("SET").collect())}
+    assert not any("nobody-may-see" in value for value in shown.values())
+    try:
+        spark_session(config, forgetful.config, app="scaleinv tests")
+    except EngineError as error:
+        print(error, flush=True)
+    stop_session(spark)
+
+
+if __name__ == "__main__":
+    main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import date
 from decimal import Decimal
 from typing import Any
 
@@ -65,6 +66,9 @@ def test_cartons_pieces_and_dozens_are_kept_in_pieces(out: Book) -> None:
         ({"unit": "KGM"}, "'KGM' cannot be converted to 'EA'"),
         ({"unit": None}, "no unit is said: expected EA, or CT, each of which is 12"),
         ({"unit": "TRAY"}, "'TRAY' cannot be converted to 'EA'"),
+        ({"unit": "-1*sales_unit"}, "'-1*sales_unit' cannot be converted to 'EA'"),
+        ({"unit": "("}, "'(' cannot be converted to 'EA'"),
+        ({"unit": "9**9**9"}, "'9**9**9' cannot be converted to 'EA'"),
     ],
 )
 def test_a_unit_that_is_neither_or_not_said_changes_nothing(out: Book, said: dict[str, Any], reason: str) -> None:
@@ -72,6 +76,14 @@ def test_a_unit_that_is_neither_or_not_said_changes_nothing(out: Book, said: dic
     assert apply(out, [says("received", line("received", 12, **said))]) == Counts(refused=1)
     assert reason in refusals(out)[0]
     assert (lines(out, ID), status(out, ID)) == (before, "exported")
+
+
+def test_a_promise_that_is_made_when_goods_are_there_is_none(out: Book) -> None:
+    early, late = date(2026, 2, 3), date(2026, 2, 9)
+    apply(out, [says("confirmed", line("accepted", date=early))])
+    apply(out, [says("received", line("received", 144, unit="EA"))])
+    apply(out, [says("confirmed", line("accepted", date=late))])
+    assert history(out, ID).lines[0]["promised_date"] == early
 
 
 def test_nothing_of_a_line_needs_no_unit(out: Book) -> None:

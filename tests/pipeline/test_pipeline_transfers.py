@@ -71,7 +71,9 @@ def test_what_the_erp_has_counts_there_and_no_longer_here() -> None:
     assert [left(n) for n in (1, 2)] == [4, 4]
     later = {"known_on": FIRST + dt.timedelta(days=2), "load": 1, "quantity": 9.0, "source": "y"}
     listed({}, later, {"transfer_id": "T2", "sku_id": "B"}, {"transfer_id": "T3", "location_id": "S2"})
-    assert [left(n) for n in (1, 2)] == [4, 1], "of a line the latest row that was known"
+    assert [left(n) for n in (1, 2)] == [4, 1], "of a line the most that was known"
+    listed({}, later | {"quantity": 0.0})
+    assert [left(n) for n in (1, 2)] == [4, 4], "what the ERP cancelled is not open again"
     listed({"known_on": FIRST}, later)
     assert left(2) == 10, "it was known to the night that proposed: it is no answer to it"
 

@@ -75,7 +75,8 @@ class Http:
         """What is kept of an answer; secrets that it repeats go first, so that none is cut in the middle."""
         body = record["body"]
         text = body if isinstance(body, str) else "" if body is None else json.dumps(body, ensure_ascii=False)
-        return Told(record["status"], self._requests.without_secrets(text)[:_LONGEST])
+        sound = text.encode("utf-8", "replace").decode()  # JSON may hold half a pair of surrogates
+        return Told(record["status"], self._requests.without_secrets(sound)[:_LONGEST])
 
     def _lines(self, item: Item) -> Receipt:
         """Every line has a final answer afterwards; that of an order which the ERP does not want is one, too."""

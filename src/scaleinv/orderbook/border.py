@@ -35,10 +35,11 @@ def key_of(text: str) -> str:
 def _texts(said: Any) -> dict[str, Any]:
     """The texts that cannot stay as they are."""
     found = {field.name: getattr(said, field.name) for field in fields(said)}
-    return {name: _clean(text) for name, text in found.items() if isinstance(text, str) and _clean(text) != text}
+    return {name: clean(text) for name, text in found.items() if isinstance(text, str) and clean(text) != text}
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
+    """The text, with U+FFFD for what is no character."""
     if text.isascii() and "\0" not in text:
         return text
     return text.replace("\0", _NO_CHARACTER).encode("utf-16", "surrogatepass").decode("utf-16", "replace")

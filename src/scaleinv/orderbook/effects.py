@@ -100,7 +100,9 @@ def _confirmed(order: Order, answer: Answer, said: _Said) -> None:
         said = [(line, AnswerLine("accepted"), None) for line in order.lines.values()]
     is_final = order.status in ("received", "cancelled", "rejected")
     for line, parts in _by_line(said):
-        line["promised_date"] = _expect(line, parts) or line["promised_date"]
+        said_day = _expect(line, parts)
+        if not is_final and not line["received"]:  # a promise that is made when goods are there is none
+            line["promised_date"] = said_day or line["promised_date"]
         costs = [(part.unit_cost, part.unit) for part, _ in parts if part.unit_cost is not None]
         if costs:
             line["confirmed_cost"] = _cost(line, *costs[-1])

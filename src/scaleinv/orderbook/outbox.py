@@ -13,6 +13,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
+from scaleinv.orderbook.border import clean
 from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.state import Row, now, pieces
 from scaleinv.orderbook.tables import OUTBOX
@@ -68,7 +69,11 @@ def failed(
     book: Book, key: str, error: str, *, next_try: datetime.datetime | None, told: tuple[int, str] | None = None
 ) -> None:
     """It has not arrived. ``next_try``: ``None`` gives it up until :func:`again`. ``told``: as of :func:`sent`."""
-    values = {"state": "waiting" if next_try else "failed", "attempts": OUTBOX.c.attempts + 1, "last_error": error}
+    values = {
+        "state": "waiting" if next_try else "failed",
+        "attempts": OUTBOX.c.attempts + 1,
+        "last_error": clean(error),
+    }
     values |= _answer(told)
     with book.writing() as connection:
         here = sa.and_(OUTBOX.c.key == key, OUTBOX.c.state != "delivered")
@@ -77,14 +82,14 @@ def failed(
 
 def _answer(told: tuple[int, str] | None) -> Row:
     status, body = told or (None, None)
-    return {"answer_status": status, "answer_body": body and body.replace("\0", "\ufffd")}
+    return {"answer_status": status, "answer_body": body and clean(body)}
 
 
 def postponed(book: Book, key: str, why: str, *, next_try: datetime.datetime) -> None:
     """It was not tried."""
     with book.writing() as connection:
         here = sa.and_(OUTBOX.c.key == key, OUTBOX.c.state == "waiting")
-        connection.execute(sa.update(OUTBOX).where(here).values(last_error=why, next_try=next_try))
+        connection.execute(sa.update(OUTBOX).where(here).values(last_error=clean(why), next_try=next_try))
 
 
 def again(book: Book, keys: Sequence[str], *, at: datetime.datetime | None = None) -> None:

@@ -39,6 +39,7 @@ def _announce(book: Book) -> int:
 
     notices = new_ship_notices(book, SENDER)
     if not notices:
+        settle_notices(book, SENDER)
         return 0
     known = {
         name: (one.at, one.lines)

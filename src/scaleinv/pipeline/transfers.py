@@ -86,7 +86,10 @@ def _ways(rows: pa.Table) -> pa.Array:
 
 
 def _listed(walk: Walk, proposed: pa.Table) -> pa.Table:
-    """``MOVES`` of the ERP's list: each line as it was known last, by the night that knew it first."""
+    """``MOVES`` of the ERP's list: each line by the night that knew it first, with the most that it ever said.
+
+    One that the ERP has cancelled was its answer to a proposal all the same: that proposal is open no more.
+    """
     if not proposed.num_rows or not walk.lake.exists(_LISTED):
         return MOVES.empty_table()
     names = [*_VERSION, "sku_id", "from_location_id", "location_id", "quantity"]
@@ -101,4 +104,6 @@ def _listed(walk: Walk, proposed: pa.Table) -> pa.Table:
     last = np.append(first[1:], rows.num_rows) - 1
     found = rows.take(pa.array(last)).rename_columns({"location_id": "to_location_id"})
     known = rows["known_on"].take(pa.array(first))
+    most = np.maximum.reduceat(rows["quantity"].to_numpy(), first)
+    found = found.set_column(found.column_names.index("quantity"), "quantity", pa.array(most))
     return found.append_column("as_of", known).select(MOVES.names).cast(MOVES)

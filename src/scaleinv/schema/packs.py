@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from scaleinv.errors import ConfigError, explain
 from scaleinv.schema.units import COUNTED, REC20, conversion
 
 _MEASURED: Final = sorted(set(REC20) - set(COUNTED))
@@ -65,5 +66,12 @@ def stock_in(said: str, unit: str, pack: Pack | None = None) -> Fraction:
         return Fraction(pack.stock_units, pack.order_units)
     if said == unit:
         return Fraction(1)
+    if not {said, unit} <= set(REC20):  # what somebody else writes is a code, and never an expression
+        raise ConfigError(
+            explain(
+                f"{said!r} cannot be converted to {unit!r}",
+                expected=", ".join(filter(None, (unit, pack and pack.order_unit, *REC20))),
+            )
+        )
     scale, _ = conversion(said, unit)
     return Fraction(scale).limit_denominator(_MICRO)
