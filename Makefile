@@ -22,7 +22,7 @@ help: ## Show this help
 demo: .venv/.cpu ## Set up what is missing, then walk from raw files to orders on the synthetic retailer
 	$(BIN)/scaleinv demo
 
-test: .venv/.dev .tools/.s3 ## Set up what is missing, then lint, types, import contracts and all tests
+test: .venv/.dev .tools/s3/.made ## Set up what is missing, then lint, types, import contracts and all tests
 	@$(MAKE) --no-print-directory lint types
 	$(BIN)/pytest -m "not cluster" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
@@ -62,18 +62,13 @@ docs: .tools/docs/.made ## The documentation as a site, built strictly into buil
 	NO_MKDOCS_2_WARNING=1 .tools/docs/bin/mkdocs build --clean  # --quiet would hide warnings from strict
 	.tools/docs/bin/python infra/check-site build/site
 
-.tools/docs/.made: requirements/docs.txt
-	@$(UV) venv --quiet --clear --python "$(PYTHON)" .tools/docs
-	@VIRTUAL_ENV=$(CURDIR)/.tools/docs $(UV) pip sync --quiet --require-hashes $<
-	@touch $@
-
 lock: ## Renew the hashed requirement files from pyproject.toml
 	$(LOCK) --output-file requirements/cpu.txt
 	$(LOCK) --group dev --constraint requirements/cpu.txt --output-file requirements/dev.txt
 	$(LOCK) --extra gpu --output-file requirements/gpu.txt
 	$(COMPILE) --group docs --output-file requirements/docs.txt
+	$(COMPILE) --group s3 --output-file requirements/s3.txt
 	echo uv | $(COMPILE) --output-file requirements/uv.txt -
-	printf 'moto[s3]\nflask\nflask-cors\n' | $(COMPILE) --output-file requirements/s3.txt -
 
 sync-cpu: .venv/.cpu ## Install the locked packages a CPU machine needs into .venv
 sync-dev: .venv/.dev ## The same, with the development tools
@@ -93,11 +88,11 @@ sync-gpu: .venv/.gpu ## The same, with cuDF and cuML, for a machine with an NVID
 .venv/.gpu: requirements/gpu.txt pyproject.toml
 	@infra/sync "$(PYTHON)" gpu
 
-# The S3 server of the tests: what it needs does not go with what scaleinv does.
-.tools/.s3: requirements/s3.txt
-	@rm -rf .tools/s3
-	@$(UV) venv --quiet --python "$(PYTHON)" .tools/s3
-	@VIRTUAL_ENV=.tools/s3 $(UV) pip sync --quiet --require-hashes requirements/s3.txt
+# Tools beside scaleinv, each in an environment of its own: the site's makers, and the S3 server of the tests, which needs other
+# versions than scaleinv does.
+.tools/%/.made: requirements/%.txt
+	@$(UV) venv --quiet --clear --python "$(PYTHON)" .tools/$*
+	@VIRTUAL_ENV=$(CURDIR)/.tools/$* $(UV) pip sync --quiet --require-hashes $<
 	@touch $@
 
 clean: ## Remove .venv, .uv, .tools and the lakes of demo and test; those of other environments stay

@@ -22,6 +22,8 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from result import tell
+
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 GROUP, DAYS = 5_000, 180
@@ -91,10 +93,7 @@ def main() -> None:
         "benchmark": "forecast_scale", "model": options.model, "cpus": os.cpu_count(), "group_size": GROUP,
         "days": DAYS, "sizes": sizes, "last_over_first": round(sizes[-1]["ms"] / sizes[0]["ms"], 3),
     }  # fmt: skip
-    line = json.dumps(result)
-    if options.out:
-        options.out.write_text(line + "\n")
-    print(line)
+    tell(result, options.out)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ the worker's process holds after a group (resident set), means over 20 groups.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 import time
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
+from result import tell
 from scaleinv.config.models import RayConfig
 from scaleinv.fanout import Task, fan_out
 
@@ -69,10 +69,7 @@ def main() -> None:
         "benchmark": "memory", "groups": options.groups, "models": MODELS, "cpus": os.cpu_count(),
         "ray": not options.here, "seconds": round(time.perf_counter() - started, 1), "held_mib": in_blocks(held),
     }  # fmt: skip
-    line = json.dumps(result)
-    if options.out:
-        options.out.write_text(line + "\n")
-    print(line)
+    tell(result, options.out)
 
 
 if __name__ == "__main__":

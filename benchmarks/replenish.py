@@ -9,7 +9,6 @@ capacity of two thirds of what it would be asked for, every tenth offer a most s
 from __future__ import annotations
 
 import argparse
-import json
 import math
 import resource
 import time
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from result import tell
 from scaleinv.config.models import ReplenishConfig
 from scaleinv.replenish import Conditions, Known, Market, Part, Proposals, order_key, own_orders, propose
 from scaleinv.schema import table
@@ -294,10 +294,7 @@ def main() -> None:
         "plain_scaled_seconds": round(plain_seconds * options.series / options.sample, 1),
         "ratio_cpu": round(plain_seconds * options.series / options.sample / cpu_seconds, 1),
     }  # fmt: skip
-    text = json.dumps(result)
-    if options.out is not None:
-        options.out.write_text(text + "\n", encoding="utf-8")
-    print(text)
+    tell(result, options.out)
 
 
 if __name__ == "__main__":

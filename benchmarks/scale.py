@@ -27,6 +27,7 @@ from pathlib import Path
 
 import psutil
 
+from result import tell
 from scaleinv.config import Config, load_config
 from scaleinv.lake import Lake
 from scaleinv.pipeline.stages import STAGE_NAMES
@@ -141,10 +142,7 @@ def main() -> None:
         "benchmark": "scale", "cpus": os.cpu_count(), "days": options.days, "models": options.models, "sizes": sizes,
         **(growth(*sizes[-2:]) if len(sizes) > 1 else {}),
     }  # fmt: skip
-    line = json.dumps(result)
-    if options.out:
-        options.out.write_text(line + "\n")
-    print(line)
+    tell(result, options.out)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class S3Server:
 def s3_server() -> Iterator[S3Server]:
     """A server with a bucket that keeps what S3 promises, and two that do not (``s3_serve.py``)."""
     # In an environment of its own: moto's python-dateutil is not the one of matplotlib.
-    subprocess.run(["make", "--silent", ".tools/.s3"], cwd=_ROOT, check=True, timeout=300)
+    subprocess.run(["make", "--silent", ".tools/s3/.made"], cwd=_ROOT, check=True, timeout=300)
     command = [_ROOT / _PYTHON, Path(__file__).with_name("s3_serve.py")]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin is not None

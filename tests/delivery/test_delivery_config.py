@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from scaleinv.config import load_config
 from scaleinv.config.delivery import DeliveryConfig, HttpConfig, SftpConfig
+from scaleinv.config.references import check_references
 from scaleinv.errors import ConfigError
 
 SFTP = {"kind": "sftp", "host": "edi.example", "username": "us", "password": "${SCALEINV_SFTP}",
@@ -88,3 +89,8 @@ def test_what_may_have_arrived_is_not_sent_again_unless_the_receiver_keeps_keys(
     assert HttpConfig.model_validate(HTTP).when_unsure == "stop"
     for more in ({"keeps_keys": True}, {"lookup": {"order": "/o", "line": "/l"}}):
         assert HttpConfig.model_validate({**HTTP, "when_unsure": "send", **more}).when_unsure == "send"
+
+
+def test_a_key_that_is_no_word_hides_no_secret() -> None:
+    with pytest.raises(ConfigError, match=r"lake\.storage_options\.1\.password is written out"):
+        check_references({"storage_options": {1: {"password": "hunter2"}}}, "lake")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import yaml
 
-from scaleinv.config.delivery import DeliveryConfig, HttpConfig, check_references
+from scaleinv.config.delivery import DeliveryConfig, HttpConfig
+from scaleinv.config.references import check_references
 from scaleinv.delivery import connect
 
 PAGE = (Path(__file__).parents[2] / "docs" / "delivery.md").read_text(encoding="utf-8")
@@ -17,7 +18,7 @@ def test_the_example_is_a_configuration() -> None:
     found = re.search(r"<!-- example: config -->\n```yaml\n(.*?)\n```", PAGE, re.DOTALL)
     assert found is not None
     section = yaml.safe_load(found[1])["delivery"]
-    check_references(section)
+    check_references(section, "delivery")
     config = DeliveryConfig.model_validate(section)
     assert {one.kind for one in config.destinations.values()} == {"sftp", "http", "store", "folder"}
     for name in ("edi", "sap", "drop"):

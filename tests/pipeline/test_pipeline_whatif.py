@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.pipeline.test_pipeline_groups import rows
 from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, made
 from tests.pipeline.test_pipeline_rules import ordered_before
 
@@ -21,6 +22,7 @@ from scaleinv.pipeline.picture import write_report
 from scaleinv.pipeline.targets import promote
 from scaleinv.pipeline.walk import Walk
 from scaleinv.pipeline.whatif import FIGURES, saved, what_if
+from scaleinv.schema import table
 
 FILE = """
 scenarios:
@@ -141,6 +143,23 @@ def test_own_orders_count_in_the_night_as_it_is(tmp_path: Path) -> None:
     lines = night.read("gold/order_proposals").to_pylist()
     base = what_if(night, []).results[0].figures
     assert base["order_lines"] == len(lines) == before["order_lines"] - 3
+    assert base["order_value"] == pytest.approx(sum(line["value"] for line in lines))
+
+
+def test_transfers_of_earlier_nights_count_in_the_night_as_it_is(tmp_path: Path) -> None:
+    night = made(tmp_path)
+    before = what_if(night, []).results[0].figures
+    sku_id, location_id = NAMES[0].split("@")
+    earlier = Walk(night.config, night.as_of - dt.timedelta(days=1))
+    row = {
+        "as_of": earlier.as_of, "unique_id": NAMES[0], "sku_id": sku_id, "from_location_id": "elsewhere",
+        "to_location_id": location_id, "quantity": 500.0,
+    }  # fmt: skip
+    earlier.overwrite("gold/transfer_proposals", rows(table("gold/transfer_proposals"), row))
+    replenish.work(night)
+    lines = night.read("gold/order_proposals").to_pylist()
+    base = what_if(night, []).results[0].figures
+    assert base["order_lines"] == len(lines) == before["order_lines"] - 1
     assert base["order_value"] == pytest.approx(sum(line["value"] for line in lines))
 
 

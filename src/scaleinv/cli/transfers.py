@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from scaleinv.cli.options import AsOf, Conf, Env, Sets, walk_of
+from scaleinv.schema.words import series_id
 
 transfers = typer.Typer(help="Proposed transfers that are not carried out yet: list, close.", no_args_is_help=True)
 
@@ -19,7 +20,8 @@ def list_(env: Env = "local", as_of: AsOf = None, set_: Sets = None, conf: Conf 
     walk = walk_of(env, as_of, set_, conf)
     rows = transfers_after(walk, walk.as_of).to_pylist()
     for row in sorted(rows, key=lambda row: (row["sku_id"], row["to_location_id"], row["from_location_id"])):
-        typer.echo(f"{row['quantity']:>12,.6g} {row['sku_id']}@{row['to_location_id']} from {row['from_location_id']}")
+        series = series_id(row["sku_id"], row["to_location_id"])
+        typer.echo(f"{row['quantity']:>12,.6g} {series} from {row['from_location_id']}")
     typer.echo(f"{len(rows):,} open transfers")
 
 

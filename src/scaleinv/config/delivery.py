@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Mapping
-from typing import Annotated, Any, Final, Literal, Self
+from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, model_validator
 
 from scaleinv.config.export import ExportFormat
 from scaleinv.config.section import Positive, Section, Share
-from scaleinv.errors import ConfigError, explain
 
 Seconds = Annotated[float, Field(gt=0)]
 Text = Annotated[str, Field(min_length=1)]
-_SECRETS: Final = (
-    "password", "passphrase", "token", "client_secret", "aws_access_key_id", "aws_secret_access_key",
-    "aws_session_token", "azure_storage_account_key",
-)  # fmt: skip
-_SECRET_SECTIONS: Final = ("secret_headers",)
-_REFERENCE: Final = re.compile(r"\$\{[A-Z_][A-Z0-9_]*\}")
 
 
 class _Destination(Section):
@@ -204,31 +195,3 @@ class DeliveryConfig(Section):
     after_export: bool = True
     """Whether export delivers, too, once its documents are written; else only ``scaleinv orders deliver`` does."""
     backoff: BackoffConfig = BackoffConfig()
-
-
-def check_references(raw: Any, key: str = "delivery") -> None:
-    """Nothing, if every secret under ``key`` is a reference to the environment.
-
-    Raises:
-        ConfigError: one is written out; it names the key and never the value.
-    """
-    if not isinstance(raw, Mapping):
-        return
-    for name, value in raw.items():
-        where = f"{key}.{name}"
-        if name in _SECRET_SECTIONS and isinstance(value, Mapping):
-            for header, text in value.items():
-                _check_reference(text, f"{where}.{header}")
-        elif name.lower() in _SECRETS and value is not None:
-            _check_reference(value, where)
-        else:
-            check_references(value, where)
-
-
-def _check_reference(value: Any, where: str) -> None:
-    if not (isinstance(value, str) and _REFERENCE.fullmatch(value)):
-        raise ConfigError(
-            explain(
-                f"{where} is written out", expected="${NAME}", do="put the secret into the environment and refer to it"
-            )
-        )

@@ -17,8 +17,8 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ValidationError
 
-from scaleinv.config.delivery import check_references
 from scaleinv.config.models import Config
+from scaleinv.config.references import check_references
 from scaleinv.errors import ConfigError, explain
 
 _REFERENCE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")

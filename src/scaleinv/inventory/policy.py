@@ -123,10 +123,9 @@ def policies(
     quantity = np.minimum(quantity, max_order_quantity)
     expected = on_grid(protection.mean)
     if method == "quantile":
-        if after_review is None:
-            after_review = positions_after_review(protection.review, quantity, multiple)
-        after_review = after_review.of(protection.review, quantity, multiple)
-        demand_part, lead_part = _quantile_parts(protection, is_fill, goal, after_review)
+        known = after_review.of if after_review is not None else positions_after_review
+        positions = known(protection.review, quantity, multiple)
+        demand_part, lead_part = _quantile_parts(protection, is_fill, goal, positions)
     else:
         demand_part, lead_part = _normal_parts(protection, method, is_fill, goal, quantity, mean, sd)
     demand_part, lead_part = on_grid(demand_part), on_grid(lead_part)

@@ -129,7 +129,7 @@ def _take_in(connection: sa.Connection, answers: list[Answer], at: datetime.date
         rows[key] = {
             "message_id": key, "received_at": at, "kind": answer.kind, "order_id": key_of(answer.order_id),
             "outcome": outcome, "is_waiting": is_waiting,
-            "is_new_notice": answer.kind == "shipped" and answer.shipment_id is not None,
+            "is_new_notice": answer.kind == "shipped" and answer.shipment_id is not None and outcome != "refused",
             "repeats": before["repeats"] + 1 if before else 0, "detail": detail, "content": content_of(answer),
         }  # fmt: skip
         yield outcome

@@ -229,10 +229,7 @@ def _position(walk: Walk, sku_id: str, location_id: str, line: dict[str, Any] | 
 
 def _proposed_before(walk: Walk, facts: Facts) -> float:
     """Units that open transfers of earlier nights bring, less those that they take."""
-    moves = transfers_of(walk)
-    if moves is None:
-        return 0.0
-    after = with_open_transfers(facts, moves)
+    after = with_open_transfers(facts, transfers_of(walk))
     change = {name: float(after.number(name)[0] - facts.number(name)[0]) for name in ("on_order", "reserved")}
     return change["on_order"] - change["reserved"]
 

@@ -37,9 +37,9 @@ def _announce(book: Book) -> int:
     from scaleinv.orderbook.ship_notices import announced, new_ship_notices, settle_notices
     from scaleinv.orderbook.shipment_intake import record
 
+    settle_notices(book, SENDER)
     notices = new_ship_notices(book, SENDER)
     if not notices:
-        settle_notices(book, SENDER)
         return 0
     known = {
         name: (one.at, one.lines)
@@ -57,9 +57,7 @@ def _announce(book: Book) -> int:
         lines: tuple[ShippedLine, ...] = event.notice.lines
         known[event.shipment_id] = event.event_time, lines
         events.append(event)
-    outcomes = record(book, events, received_at=datetime.datetime.now(datetime.UTC))
-    settle_notices(book, SENDER)
-    return outcomes.count("accepted")
+    return record(book, events, received_at=datetime.datetime.now(datetime.UTC)).count("accepted")
 
 
 def _close(book: Book, retailer: str) -> int:

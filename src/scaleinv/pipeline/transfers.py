@@ -14,6 +14,7 @@ from scaleinv.pipeline.register import has_book, order_book
 from scaleinv.pipeline.walk import Walk
 from scaleinv.replenish import MOVES, open_transfers
 from scaleinv.schema import table
+from scaleinv.schema.words import series_id
 
 _PROPOSALS: Final = table("gold/transfer_proposals")
 _LISTED: Final = table("silver/transfers")
@@ -51,8 +52,8 @@ def close(walk: Walk, unique_id: str, from_location_id: str, *, who: str, why: s
     """
     from scaleinv.orderbook.transfers import close_transfer
 
-    ways = [(f"{row['sku_id']}@{row['to_location_id']}", row["from_location_id"])
-            for row in transfers_after(walk, walk.as_of).to_pylist()]  # fmt: skip
+    rows = transfers_after(walk, walk.as_of).to_pylist()
+    ways = [(series_id(row["sku_id"], row["to_location_id"]), row["from_location_id"]) for row in rows]
     if (unique_id, from_location_id) not in ways:
         what = f"no transfer to {unique_id} from {from_location_id} is open on {walk.as_of}"
         known = [f"{series} from {place}" for series, place in ways]
@@ -69,10 +70,9 @@ def _closed(walk: Walk, proposed: pa.Table) -> pa.Array:
         return pa.repeat(False, proposed.num_rows)
     from scaleinv.orderbook.transfers import closed_transfers
 
+    since = pc.min(proposed["as_of"]).as_py()
     with order_book(walk.config) as book:
-        closed = closed_transfers(
-            book, retailer=walk.config.retailer, since=pc.min(proposed["as_of"]).as_py()
-        )  # fmt: skip
+        closed = closed_transfers(book, retailer=walk.config.retailer, since=since)
     # Of several on one way the last one counts.
     closed = closed.group_by(["unique_id", "from_location_id"]).aggregate([("as_of", "max")])
     at = pc.index_in(_ways(proposed), value_set=_ways(closed))

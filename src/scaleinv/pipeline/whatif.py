@@ -44,8 +44,9 @@ from scaleinv.pipeline.levels import Levels, levels_of, levels_where, policy_row
 from scaleinv.pipeline.limits import by_cost, kept_columns, money_of
 from scaleinv.pipeline.suppositions import demand_of, matcher, refuse_unknown, series_under, terms_under
 from scaleinv.pipeline.terms import Terms, bounded, open_tonight, protection_of, tonight
+from scaleinv.pipeline.transfers import transfers_of
 from scaleinv.pipeline.walk import Walk
-from scaleinv.replenish import Facts, OwnOrders, decide, gather, with_own_orders
+from scaleinv.replenish import Facts, OwnOrders, decide, gather, with_supply
 
 AS_IT_IS: Final = "as it is"
 _FOLDER: Final = "_whatif"
@@ -147,11 +148,11 @@ def what_if(walk: Walk, scenarios: Sequence[Scenario], *, name: str | None = Non
     every = [Scenario(name=AS_IT_IS), *scenarios]
     results = [Result(scenario.name) for scenario in every]
     champions, known, is_open = champions_of(walk), lead_times(walk), open_tonight(walk)
-    own = own_orders_of(walk, shipments_of(walk))
+    own, moves = own_orders_of(walk, shipments_of(walk)), transfers_of(walk)
     named: set[tuple[str, str]] = set()
 
     def of_group(name: str) -> tuple[int, list[Result]]:
-        group = _group(walk, name, champions, known, is_open, own)
+        group = _group(walk, name, champions, known, is_open, own, moves)
         return group.rows.n_series, [_under(walk, group, known, scenario, named) for scenario in every]
 
     n_series = 0
@@ -209,10 +210,18 @@ class _Group:
     champions: dict[str, str]
     open_tonight: dict[str, bool]
     own: OwnOrders | None
+    moves: pa.Table | None
+    """transfers of earlier nights that are not carried out yet"""
 
 
 def _group(
-    walk: Walk, name: str, champions: dict[str, str], known: LeadTimes, is_open: dict[str, bool], own: OwnOrders | None
+    walk: Walk,
+    name: str,
+    champions: dict[str, str],
+    known: LeadTimes,
+    is_open: dict[str, bool],
+    own: OwnOrders | None,
+    moves: pa.Table | None,
 ) -> _Group:
     rows = series_of(walk, name)
     found = of_champions(walk, name, rows.series, champions, cutoff=walk.as_of)
@@ -227,7 +236,7 @@ def _group(
         after_review = positions_after_review(protection.review, quantity, multiple)
     stock = walk.read("gold/stock_position", group_id=name)
     names = rows.text("unique_id")
-    return _Group(rows, names, found, terms, protection, levels, after_review, stock, champions, is_open, own)
+    return _Group(rows, names, found, terms, protection, levels, after_review, stock, champions, is_open, own, moves)
 
 
 # --- one scenario of one group ----------------------------------------------------------------------------------------
@@ -250,7 +259,7 @@ def _under(walk: Walk, group: _Group, known: LeadTimes, scenario: Scenario, name
     levels = levels_where(walk, group.levels, changed, protection, daily, terms, after_review=after_review)
     policies = policy_rows(walk, rows, group.champions, terms, levels)
     facts = gather(policies, group.stock, series_under(rows, scenario, matches), as_of=walk.as_of)
-    facts = with_own_orders(facts, group.own, as_of=walk.as_of)
+    facts = with_supply(facts, group.own, group.moves, as_of=walk.as_of)
     decision = decide(
         facts, as_of=walk.as_of, max_stock_age_days=walk.config.replenish.max_stock_age_days,
         open_tonight=group.open_tonight,

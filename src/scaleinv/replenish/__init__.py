@@ -16,6 +16,7 @@ from scaleinv.replenish.rounding import rounded_quantity
 from scaleinv.replenish.ruled import Lines
 from scaleinv.replenish.rules import Matches, rule_set
 from scaleinv.replenish.selection import Limits, Selection, select
+from scaleinv.replenish.supply import with_supply
 from scaleinv.replenish.vendor_choice import Conditions, VendorChoice, vendor_choice
 
 __all__ = [
@@ -56,4 +57,5 @@ __all__ = [
     "vendor_choice",
     "with_open_transfers",
     "with_own_orders",
+    "with_supply",
 ]

@@ -58,14 +58,14 @@ def open_transfers(proposed: pa.Table, listed: pa.Table) -> pa.Table:
     return names.append_column("quantity", pa.array(np.round(left[kept], 6)))
 
 
-def with_open_transfers(facts: Facts, moves: pa.Table) -> Facts:
+def with_open_transfers(facts: Facts, moves: pa.Table | None) -> Facts:
     """``facts`` whose supply and reservations hold them: they come in time, and what is promised cannot be given again.
 
     Args:
         facts: of the night.
-        moves: :func:`open_transfers`.
+        moves: :func:`open_transfers`; ``None``: there are none.
     """
-    if not moves.num_rows:
+    if moves is None or not moves.num_rows:
         return facts
     columns = facts.columns
     for name, place in (("on_order", "to_location_id"), ("reserved", "from_location_id")):

@@ -29,12 +29,12 @@ from scaleinv.replenish.facts import Facts, gather
 from scaleinv.replenish.filing import DECISIONS, OVERRIDE, filed
 from scaleinv.replenish.lines import order_lines
 from scaleinv.replenish.market import Market, capacities, elsewhere, with_blocked
-from scaleinv.replenish.open_transfers import with_open_transfers
 from scaleinv.replenish.order_units import order_units
-from scaleinv.replenish.own_orders import OwnOrders, with_own_orders
+from scaleinv.replenish.own_orders import OwnOrders
 from scaleinv.replenish.ruled import Lines, Overrides, joined_lines, ruled
 from scaleinv.replenish.rules import RuleSet, Verdict, rule_set, verdict
 from scaleinv.replenish.sourcing import Sourced, may_help, sourced
+from scaleinv.replenish.supply import with_supply
 
 Part = tuple[pa.Table, pa.Table, pa.Table]
 """Rows of gold/policies, gold/stock_position and gold/series of the same series of one night.
@@ -210,9 +210,7 @@ def _wanted(parts: Iterable[Part], night: _Night) -> tuple[Sourced, list[pa.Tabl
 
 
 def _decided(part: Part, night: _Night) -> Lines:
-    facts = with_own_orders(gather(*part, as_of=night.as_of), night.known.own, as_of=night.as_of)
-    if night.known.moves is not None:
-        facts = with_open_transfers(facts, night.known.moves)
+    facts = with_supply(gather(*part, as_of=night.as_of), night.known.own, night.known.moves, as_of=night.as_of)
     decision = decide(
         facts, as_of=night.as_of, max_stock_age_days=night.config.max_stock_age_days, open_tonight=night.open_tonight
     )
