@@ -224,35 +224,3 @@ def improved(problem: Choice, chosen: Ints) -> Ints:
         if not _moved(problem, chosen, rows, to[rows], used, np.ones(rows.size, bool)):
             break
     return chosen
-
-
-def swapped(problem: Choice, chosen: Ints) -> Ints:
-    """Pairs of lines change candidates where that saves money and keeps all limits: for few lines."""
-    chosen = chosen.copy()
-    n, _m = problem.money.shape
-    every = np.arange(n)
-    for _ in range(_ROUNDS):
-        now = problem.money[every, chosen]
-        change = problem.money - now[:, None]
-        moves = np.argwhere(np.isfinite(change))
-        gain = change[moves[:, 0], moves[:, 1]]
-        total = gain[:, None] + gain[None, :]
-        good = np.argwhere((total < -1e-9) & (moves[:, 0][:, None] < moves[:, 0][None, :]))
-        good = good[np.argsort(total[good[:, 0], good[:, 1]], kind="stable")][:2000]
-        for a, b in good:
-            tried = chosen.copy()
-            tried[moves[a, 0]], tried[moves[b, 0]] = moves[a, 1], moves[b, 1]
-            if _keeps(problem, tried, chosen):
-                chosen = tried
-                break
-        else:
-            break
-    return chosen
-
-
-def _keeps(problem: Choice, tried: Ints, chosen: Ints) -> bool:
-    """No limit is over, and no least is further away than it was."""
-    used, before = problem.used(tried)[:-1], problem.used(chosen)[:-1]
-    over = used > problem.most * (1 + _SLACK) + _SLACK
-    short = used < np.minimum(problem.least, before) - _SLACK
-    return not (over.any() or short.any())

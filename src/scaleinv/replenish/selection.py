@@ -4,7 +4,7 @@ An assignment with shared limits is relaxed by prices (Fisher, The Lagrangian re
 programming problems, *Management Science* 27, 1981): a limit that is short costs something, a least share that is not
 reached is paid for, and each line takes what is cheapest at these prices. That gives a bound below every assignment;
 moves in order of what they cost per unit of the limit make an assignment of it that keeps all limits. The gap between
-the two is told.
+the two is told. Where few lines share limits, the best of all assignments is looked for instead, and proven.
 """
 
 from __future__ import annotations
@@ -16,14 +16,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
-from scaleinv.replenish.moves import Choice, improved, repaired, swapped
+from scaleinv.replenish.exact import exact
+from scaleinv.replenish.moves import Choice, improved, repaired
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 _PASSES: Final = 80
-_SWAPPED: Final = 400
-"""Up to so many lines all pairs of them are tried for a swap."""
+_EXACT: Final = 2_000
+"""Up to so many lines that share limits the best of all choices is looked for."""
 
 
 @dataclass(frozen=True)
@@ -93,14 +94,19 @@ def select(cost: Floats, allowed: NDArray[np.bool_], without: Floats, limits: Li
         problem = _problem(money[rows], limits, rows)
         price, least_cost, some = _priced(problem)
         some = improved(problem, repaired(problem, some, price))
-        chosen[rows] = swapped(problem, some) if rows.size <= _SWAPPED else some
+        least_cost -= float((np.maximum(-price, 0.0) * np.maximum(limits.least - problem.used(some)[:-1], 0.0)).sum())
+        if rows.size <= _EXACT:
+            some, proven = exact(problem, some)
+            least_cost = max(least_cost, proven)
+        chosen[rows] = some
         bound += least_cost
     used = _used(limits, chosen, m)
     unmet = np.maximum(limits.least - used, 0.0)
+    total = float(money[np.arange(n), chosen].sum())
     return Selection(
         choice=np.where(chosen == m, -1, chosen),
-        cost=float(money[np.arange(n), chosen].sum()),
-        bound=bound - float((np.maximum(-price, 0.0) * unmet).sum()),
+        cost=total,
+        bound=min(bound, total),  # but for rounding it is never above
         price=price,
         used=used,
         unmet=unmet,
