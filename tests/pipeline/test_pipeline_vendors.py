@@ -34,7 +34,8 @@ def lines(n: int = 400) -> pa.Table:
         came = day + dt.timedelta(days=int((3, 9)[where] + rng.integers(-1, 2)))
         made.append(
             {"order_id": f"o{number}", "line": 1, "vendor_id": "V1", "location_id": f"S{where + 1}", "order_date": day,
-             "promised_date": None, "received_date": came if came <= AS_OF else None, "mode": None}
+             "promised_date": day + dt.timedelta(days=9), "received_date": came if came <= AS_OF else None,
+             "mode": None, "quantity": 10.0, "received_quantity": 8.0 if where and came <= AS_OF else 10.0}
         )  # fmt: skip
     return rows(table("silver/purchase_orders"), *made)
 
@@ -48,6 +49,18 @@ def test_each_lane_gets_the_distribution_of_its_own_deliveries(walk: Walk) -> No
     assert found["S2"] @ days == pytest.approx(9.0, abs=0.5)
     assert all(p[0] == 0 and p.sum() == pytest.approx(1.0, abs=1e-5) for p in found.values())
     assert lanes(walk, lines()).equals(made.cast(lanes(walk, lines()).schema)), "the same night, the same rows"
+
+
+def test_each_lane_gets_its_chance_of_a_late_line_and_what_never_comes(walk: Walk) -> None:
+    """To S2 every line comes with a fifth missing, and a third of them late; to S1 all is well."""
+    found = {row["location_id"]: row for row in lanes(walk, lines()).to_pylist()}
+    assert found["S1"]["late"] == pytest.approx(0.0, abs=0.03)
+    assert found["S2"]["late"] == pytest.approx(1 / 3, abs=0.08)
+    assert found["S1"]["short"] == pytest.approx(0.0, abs=0.01)
+    assert found["S2"]["short"] == pytest.approx(0.2, abs=0.01)
+    silent = lines().set_column(lines().schema.get_field_index("received_quantity"), "received_quantity",
+                                pa.nulls(400, pa.float64()))  # fmt: skip
+    assert set(lanes(walk, silent)["short"].to_pylist()) == {None}, "nobody said what came"
 
 
 def test_nothing_received_predicts_nothing(walk: Walk) -> None:

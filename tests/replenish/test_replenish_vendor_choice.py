@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 
 from scaleinv.errors import DataError
-from scaleinv.replenish import VendorChoice, vendor_choice
+from scaleinv.replenish import Conditions, VendorChoice, vendor_choice
 from scaleinv.schema import table
 
 VENDORS: list[dict[str, Any]] = [
@@ -39,16 +39,19 @@ def chosen(
     n: int = 1,
     vendors: list[dict[str, Any]] | None = None,
     lanes: dict[Any, list[float]] | None = None,
+    predicted: dict[str, float] | None = None,
+    records: pa.Table | None = None,
 ) -> VendorChoice | None:
     lines = pa.table({
         "sku_id": ["x"] * n, "location_id": [f"S{number}" for number in range(n)], "need": [10.0] * n,
         "mean_daily": [2.0] * n, "sd_daily": [1.0] * n, "review_period": [1] * n,
     })  # fmt: skip
     known: dict[Any, list[float]] = {(name, None): [0, 0, 0, 1.0] for name in "ABC"} | (lanes or {})
-    lead = [{"vendor_id": v, "location_id": where, "probability": p} for (v, where), p in known.items()]
+    lead = [{"vendor_id": v, "location_id": where, "probability": p, "short": (predicted or {}).get(v)}
+            for (v, where), p in known.items()]  # fmt: skip
     return vendor_choice(
         lines, items, made("silver/vendors", vendors or VENDORS), made("gold/lead_times", lead, "as_of", "n_receipts"),
-        safety_factor=np.full(n, 1.64), stockout_cost=np.full(n, 3.0),
+        safety_factor=np.full(n, 1.64), stockout_cost=np.full(n, 3.0), conditions=Conditions(records=records),
     )  # fmt: skip
 
 
@@ -65,6 +68,15 @@ def test_the_cheapest_is_chosen_and_the_next_is_told() -> None:
     total = np.sort(found.cost.total[0])
     (said,) = found.reason.to_pylist()
     assert said.startswith(f"cheapest of 3: {total[0]:.2f}, next A {total[1]:.2f} (purchase ".replace(".00", ""))
+
+
+def test_what_is_predicted_to_come_short_counts_and_else_the_record_does() -> None:
+    items = offers(x_A={"unit_cost": 2.0}, x_B={"unit_cost": 2.01})
+    records = pa.table({"vendor_id": ["A", "B"], "late": [0.0, 0.0], "short": [0.0, 0.3]})
+    for predicted, best in (({}, "A"), ({"A": 0.3}, "A"), ({"A": 0.4}, "B"), ({"A": 0.3, "B": 0.0}, "B")):
+        found = chosen(items, predicted=predicted, records=records)
+        assert found is not None
+        assert found.vendor_id.to_pylist() == [best], predicted
 
 
 def test_a_blocked_vendor_is_never_chosen() -> None:

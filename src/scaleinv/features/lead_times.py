@@ -13,7 +13,7 @@ from scaleinv.errors import DataError, explain
 
 
 def lead_times(facts: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date, config: FeaturesConfig) -> DataFrame:
-    """``gold/lead_times`` without as_of: vendor_id, location_id (null), probability (max_lead_time + 1,), n_receipts.
+    """``gold/lead_times`` without as_of, a row per vendor: wherever it delivers to, and nothing predicted.
 
     Orders sent within ``max_lead_time`` days of ``as_of`` are left out: of them only the quick ones have come back, so
     they would make every vendor look fast. A longer delivery counts as ``max_lead_time``. The lines of an order that
@@ -57,7 +57,8 @@ def lead_times(facts: DataFrame, silver: Mapping[str, DataFrame], *, as_of: date
         days, lambda day: (F.coalesce(F.col("_weights")[day], F.lit(0.0)) / F.col("_total")).cast("float")
     )
     anywhere = F.lit(None).cast("string").alias("location_id")
-    return found.select("vendor_id", anywhere, share.alias("probability"), "n_receipts")
+    chances = [F.lit(None).cast("double").alias(name) for name in ("late", "short")]
+    return found.select("vendor_id", anywhere, share.alias("probability"), "n_receipts", *chances)
 
 
 def _added(weights: Column) -> Column:

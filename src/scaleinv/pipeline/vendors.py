@@ -75,12 +75,13 @@ def write_scorecards(walk: Walk, orders: DataFrame, items: DataFrame) -> None:
 
 def lanes(walk: Walk, lines: pa.Table) -> pa.Table:
     """Rows of ``gold/lead_times`` of every lane (vendor, location) in ``lines``: that of its next order."""
-    from scaleinv.vendors import Options, fit_lead_times
+    from scaleinv.vendors import Options, fit_chance, fit_lead_times, mean_shortfall
 
     config, longest = walk.config.vendors, walk.config.features.max_lead_time
     known, tonight = orders_of(lines), _day(walk)
     if not len(known) or known.is_open.all():
-        return _rows(walk, known.take(np.zeros(0, np.int64)), np.zeros((0, longest + 1)), np.zeros(0, np.int64))
+        none = np.zeros(0)
+        return _rows(walk, known.take(none.astype(int)), np.zeros((0, longest + 1)), none.astype(int), none, none)
     options = Options(
         longest, min_orders=config.min_orders, max_orders=config.max_orders,
         calibration_share=config.calibration_share, seed=config.seed,
@@ -98,7 +99,8 @@ def lanes(walk: Walk, lines: pa.Table) -> pa.Table:
     probability = model.probability(asked)
     probability[:, 1] += probability[:, 0]  # an order of tonight is on the shelf tomorrow at the earliest
     probability[:, 0] = 0.0
-    return _rows(walk, asked, probability, received)
+    late, short = (fit_chance(known, event, cut=tonight, options=options).chance(asked) for event in ("late", "short"))
+    return _rows(walk, asked, probability, received, late, short * mean_shortfall(known, tonight))
 
 
 def orders_of(lines: pa.Table) -> Orders:
@@ -128,7 +130,10 @@ def _day(walk: Walk) -> int:
     return int(np.datetime64(walk.as_of, "D").astype(np.int64))
 
 
-def _rows(walk: Walk, asked: Orders, probability: NDArray[np.float64], received: NDArray[np.int64]) -> pa.Table:
+def _rows(
+    walk: Walk, asked: Orders, probability: NDArray[np.float64], received: NDArray[np.int64],
+    late: NDArray[np.float64], short: NDArray[np.float64],
+) -> pa.Table:  # fmt: skip
     rows = probability.astype(np.float32)
     return pa.table(
         {
@@ -137,5 +142,7 @@ def _rows(walk: Walk, asked: Orders, probability: NDArray[np.float64], received:
             "location_id": pa.array(asked.lane.tolist(), pa.string()),
             "probability": pa.array(rows.tolist(), pa.list_(pa.float32())),
             "n_receipts": pa.array(received, pa.int64()),
+            "late": pa.array(late, pa.float64(), from_pandas=True),  # nothing is known: null
+            "short": pa.array(short, pa.float64(), from_pandas=True),
         }
     )

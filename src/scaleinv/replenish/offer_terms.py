@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -60,7 +62,7 @@ def breaks_of(vendor_items: pa.Table, price_breaks: pa.Table | None) -> tuple[Fl
 
 
 def chances_of(vendors: pa.ChunkedArray, records: pa.Table | None) -> tuple[Floats, Floats]:
-    """(n_vendors,) chance of a late line, and share that never comes."""
+    """(n_vendors,) chance of a late line, and share that never comes, as recorded; 0 where nothing is."""
     if records is None or not records.num_rows:
         none = np.zeros(len(vendors))
         return none, none
@@ -69,14 +71,27 @@ def chances_of(vendors: pa.ChunkedArray, records: pa.Table | None) -> tuple[Floa
     return late.astype(np.float64), short.astype(np.float64)
 
 
-def lead_moments(
+@dataclass(frozen=True)
+class Deliveries:
+    """What is expected of each candidate's next delivery, (n, n_vendors) each."""
+
+    lead_time: Floats
+    """mean days"""
+    lead_time_sd: Floats
+    late: Floats
+    """chance that a line comes after its day; nan: not predicted"""
+    short: Floats
+    """share that never comes; nan: not predicted"""
+
+
+def deliveries_of(
     locations: pa.ChunkedArray,
     vendors: pa.ChunkedArray,
     at: Ints,
     is_there: NDArray[np.bool_],
     lead_times: pa.Table,
-) -> tuple[Floats, Floats]:
-    """(n, n_vendors) mean and standard deviation of the lane's days, else of the vendor's.
+) -> Deliveries:
+    """By the lane's row of ``gold/lead_times``, else by the vendor's.
 
     Args:
         locations: (n,) of the lines.
@@ -116,7 +131,8 @@ def lead_moments(
         raise DataError(
             explain("vendors without lead times in gold/lead_times", which=which, do="let them quote one, run features")
         )
-    return mean[row], sd[row]
+    late, short = (numbers(lead_times, name)[row] for name in ("late", "short"))
+    return Deliveries(mean[row], sd[row], late, short)
 
 
 def _numbers_in(texts: pa.ChunkedArray, known: pa.Array) -> Ints:

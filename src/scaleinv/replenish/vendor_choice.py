@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from scaleinv.errors import DataError, explain
 from scaleinv.replenish.landed_cost import Discount, LandedCost, Offers, landed_cost
-from scaleinv.replenish.offer_terms import breaks_of, chances_of, lead_moments, numbers, places
+from scaleinv.replenish.offer_terms import Deliveries, breaks_of, chances_of, deliveries_of, numbers, places
 from scaleinv.replenish.selection import Limits, Selection, select
 from scaleinv.replenish.text import joined, spelled
 
@@ -121,7 +121,7 @@ def vendor_choice(
         vendor_id=names.take(pa.array(taken, mask=~has)),
         offer=taken,
         quantity=found.of(chosen.choice, quantity, 0.0),
-        lead_time=found.of(chosen.choice, found.lead_time, 0.0),
+        lead_time=found.of(chosen.choice, found.next.lead_time, 0.0),
         reason=_reasons(chosen, cost, total, allowed, left_out, names, found.offer),
         refused=_refused(has, allowed, is_open),
         candidates=found.offer,
@@ -142,8 +142,8 @@ class _Candidates:
     """``offer``, or 0"""
     vendor: Ints
     """row of ``vendors``"""
-    lead_time: Floats
-    lead_time_sd: Floats
+    next: Deliveries
+    """of each"""
 
     def of(self, choice: Ints, values: NDArray[Any], otherwise: float) -> NDArray[Any]:
         """(n,) the value of each line's chosen candidate; ``otherwise`` where none is chosen."""
@@ -155,8 +155,8 @@ def _candidates(lines: pa.Table, vendor_items: pa.Table, vendors: pa.Table, lead
     offer = _offers(lines["sku_id"], vendor_items)
     is_there, at = offer >= 0, np.maximum(offer, 0)
     vendor = places(vendor_items["vendor_id"], vendors["vendor_id"], "silver/vendors")[at]
-    mean, sd = lead_moments(lines["location_id"], vendor_items["vendor_id"], at, is_there, lead_times)
-    return _Candidates(offer, is_there, at, vendor, mean, sd)
+    expected = deliveries_of(lines["location_id"], vendor_items["vendor_id"], at, is_there, lead_times)
+    return _Candidates(offer, is_there, at, vendor, expected)
 
 
 def _costs(
@@ -171,14 +171,19 @@ def _costs(
     freight = {name: numbers(vendor_items, name, 0.0)[at] for name in ("freight_per_order", "freight_per_unit")}
     offers = Offers(
         **terms, **freight, break_quantity=None if start is None else start[at],
-        break_cost=None if price is None else price[at], discount=also.discount, lead_time=found.lead_time,
-        lead_time_sd=found.lead_time_sd, late=late[found.vendor], short=short[found.vendor],
+        break_cost=None if price is None else price[at], discount=also.discount, lead_time=found.next.lead_time,
+        lead_time_sd=found.next.lead_time_sd, late=_else(found.next.late, late[found.vendor]),
+        short=_else(found.next.short, short[found.vendor]),
     )  # fmt: skip
     demand = {name: numbers(lines, name) for name in ("need", "mean_daily", "sd_daily", "review_period")}
     return landed_cost(
         offers, **demand, safety_factor=safety_factor, stockout_cost=stockout_cost, holding_rate=also.holding_rate,
         late_line_cost=also.late_line_cost,
     )  # fmt: skip
+
+
+def _else(predicted: Floats, recorded: Floats) -> Floats:
+    return np.where(np.isnan(predicted), recorded, predicted)
 
 
 def _offers(skus: pa.ChunkedArray, vendor_items: pa.Table) -> Ints:

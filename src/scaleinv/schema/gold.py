@@ -136,6 +136,8 @@ FEATURES = (
             Column("location_id", TEXT, "where it delivers to; null: wherever it has no row of its own", nullable=True),
             Column("probability", FLOATS, "(max_lead_time + 1,): probability of a lead time of 0, 1, 2 … days"),
             Column("n_receipts", LONG, "deliveries behind it; 0: quoted, or predicted from those of others"),
+            Column("late", FLOAT, "chance that a line sent tonight is late; null: not predicted", nullable=True),
+            Column("short", FLOAT, "share of it that is expected never to come; null: not predicted", nullable=True),
         ),
         partitions=("as_of",),
     ),

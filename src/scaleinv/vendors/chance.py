@@ -56,6 +56,13 @@ def fit_chance(orders: Orders, event: Event, *, cut: int, options: Options) -> C
     return ChanceModel(event, made, fitted(_TWO, *parts, min_rows=options.min_orders, seed=options.seed))
 
 
+def mean_shortfall(orders: Orders, cut: int) -> float:
+    """Of lines that came short, the share of their quantity that did not come; 0: none was known of on ``cut``."""
+    rows, is_short = _outcome(orders.known_at(cut), "short", cut)
+    short = rows.take(is_short)
+    return float(1.0 - (short.received_quantity / short.quantity).mean()) if len(short) else 0.0
+
+
 def _outcome(known: Orders, event: Event, day: int) -> tuple[Orders, NDArray[np.bool_]]:
     if event == "late":
         rows = known.take(known.promised_day <= day)  # never, where there is none
