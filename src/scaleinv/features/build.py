@@ -157,8 +157,10 @@ def _panel(
     parts = n_sales // SALES_PER_PART + 1
     if again is not None:  # divided as the days are, which are not moved then
         sales = sales.repartition(parts, "sku_id", "location_id")
-    # Held, not kept: how they are divided is forgotten with their plan.
+    # Held, not kept: how they are divided is forgotten with their plan. And computed before days are made: of rows
+    # that are yet to come an adaptive plan does not say how they lie, and Spark moves all days, into a few parts.
     spans = _hold(priced_spans(lives, prices, parts=parts), held)
+    spans.count()
 
     def days(of: DataFrame) -> DataFrame:
         tail = days_of(of, last=last)
