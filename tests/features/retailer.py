@@ -100,7 +100,10 @@ def frames(spark: SparkSession, rows: Rows, *, shuffled: bool = False) -> dict[s
     return made
 
 
-def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: bool = False) -> dict[str, pa.Table]:
+def build(
+    spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: bool = False, plans: list[str] | None = None
+) -> dict[str, pa.Table]:
+    """The tables; how Spark means to compute the panel goes into ``plans``."""
     from pyspark.sql import functions as F
 
     from scaleinv.features import build as build_features
@@ -110,6 +113,8 @@ def build(spark: SparkSession, rows: Rows, *, as_of: dt.date = AS_OF, shuffled: 
 
     def keep(rows: DataFrame, is_whole: bool) -> tuple[DataFrame, None]:
         assert is_whole
+        if plans is not None:
+            plans.append(rows._jdf.queryExecution().executedPlan().toString())
         panel["gold/panel"] = rows.persist()
         return panel["gold/panel"].where(F.col("ds") <= F.lit(as_of)), None
 

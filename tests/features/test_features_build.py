@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
+import re
 import statistics
 import sys
 from contextlib import ExitStack
@@ -25,6 +27,18 @@ pytestmark = pytest.mark.spark
 @pytest.fixture(scope="module")
 def gold(spark: SparkSession) -> dict[str, pa.Table]:
     return build(spark, retailer())
+
+
+def test_parts_grow_with_the_sales_and_days_are_not_moved(spark: SparkSession, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Days moved by series and day end up in a few parts, each too large for the sales to be hashed."""
+    monkeypatch.setattr(importlib.import_module("scaleinv.features.build"), "SALES_PER_PART", 7)
+    plans: list[str] = []
+    rows = retailer()
+    build(spark, rows, plans=plans)
+    (plan,) = plans
+    divided = r"hashpartitioning\(sku_id#\d+, location_id#\d+, "
+    assert re.search(rf"{divided}{len(rows['sales']) // 7 + 1}\)", plan)
+    assert not re.search(rf"{divided}date", plan)
 
 
 def by_series(gold: dict[str, pa.Table], name: str) -> dict[str, Any]:

@@ -157,10 +157,7 @@ def _panel(
     parts = n_sales // SALES_PER_PART + 1
     if again is not None:  # divided as the days are, which are not moved then
         sales = sales.repartition(parts, "sku_id", "location_id")
-    # Held, not kept: how they are divided is forgotten with their plan. And computed before days are made: of rows
-    # that are yet to come an adaptive plan does not say how they lie, and Spark moves all days, into a few parts.
-    spans = _hold(priced_spans(lives, prices, parts=parts), held)
-    spans.count()
+    spans = _computed(priced_spans(lives, prices, parts=parts), held)
 
     def days(of: DataFrame) -> DataFrame:
         tail = days_of(of, last=last)
@@ -171,7 +168,7 @@ def _panel(
     if not alive.where("is_short").isEmpty():
         history = with_sales(days_of(_whole(short), last=last), sales, silver["stock"], as_of=as_of)
         if again is None:  # twice: they are estimated from, and they are rows
-            history = _hold(history, held)
+            history = _computed(history, held)
         theirs = history if again is None else with_sales(days(short), sales, silver["stock"], as_of=as_of)
         names = alive.where("is_short").select("sku_id", "location_id")
         rows = rows.unionByName(demand(theirs, names, silver.get("hourly_sales"), history=history))
@@ -195,6 +192,17 @@ def _kept(frame: DataFrame) -> DataFrame:
 def _hold(frame: DataFrame, held: ExitStack) -> DataFrame:
     frame = frame.persist()
     held.callback(frame.unpersist)
+    return frame
+
+
+def _computed(frame: DataFrame, held: ExitStack) -> DataFrame:
+    """:func:`_hold`, and its rows are there already.
+
+    Not :func:`_kept`: how rows are divided is forgotten with their plan. Nor only held: of rows that are yet to come an
+    adaptive plan does not say how they lie, so what is joined with them moves them all, and into few parts.
+    """
+    frame = _hold(frame, held)
+    frame.count()
     return frame
 
 
