@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from scaleinv.config import LakeConfig
-from scaleinv.errors import DataError
+from scaleinv.errors import DataError, EngineError
 from scaleinv.lake import Lake
 from scaleinv.schema import TABLES, Table, table
 
@@ -191,6 +191,9 @@ def test_a_broken_contract_writes_nothing(spark: SparkSession, lake: Lake) -> No
         write_spark(lake, good.withColumn("region", F.lit(None).cast("string")), contract, where={})
     with pytest.raises(DataError, match="keys occur more than once"):
         write_spark(lake, good.union(good), contract, where={})
+    full = F.raise_error(F.lit("java.lang.OutOfMemoryError: Java heap space")).cast("string")
+    with pytest.raises(EngineError, match=r"too little memory[\s\S]*Java heap space[\s\S]*spark.driver_memory"):
+        write_spark(lake, good.withColumn("region", full), contract, where={})
     vendors = table("silver/vendors")
     cut_off = spark.createDataFrame(two_rows(vendors)).withColumn("review_period", F.lit(2.7))
     with pytest.raises(DataError, match="review_period is double, not int"):

@@ -25,7 +25,7 @@ from pyspark.sql.types import (
     StructType,
 )
 
-from scaleinv.errors import DataError, explain
+from scaleinv.errors import DataError, EngineError, explain
 from scaleinv.lake.delta_log import wanted_partitions
 from scaleinv.lake.loads import merged
 from scaleinv.lake.staging import text
@@ -35,6 +35,8 @@ from scaleinv.schema import Table
 GLOB: Final = re.compile(r"[\[\]{}*?\\]")
 """Spark takes a path with one of these for a pattern."""
 _BROKEN: Final = "scaleinv: a row breaks the contract"
+_MEMORY: Final = "OutOfMemoryError: "
+"""Java's, and Spark's own of a hash table or a sort that cannot grow."""
 
 
 def read_spark(spark: SparkSession, lake: Lake, table: Table, *, as_of: date | None = None) -> DataFrame:
@@ -249,6 +251,14 @@ def _diagnose(frame: DataFrame, table: Table) -> None:
         counted = frame.agg(*nulls).first()
         twice = frame.groupBy(*table.key).count().where("count > 1").limit(6).collect() if table.key else []
     except (PySparkException, Py4JJavaError) as error:  # the rows themselves cannot be computed
+        if _MEMORY in str(error):
+            raise EngineError(
+                explain(
+                    f"{table.name}: Spark has too little memory for its rows", found=_first(error),
+                    do="give it more (spark.driver_memory here, --executor-memory on a cluster), or cut tables into "
+                    "more parts (spark.shuffle_partitions)",
+                )
+            ) from error  # fmt: skip
         raise DataError(explain(f"{table.name}: its rows cannot be computed", found=_first(error))) from error
     assert counted is not None
     bad = [f"{name} ({n:,} rows)" for name, n in counted.asDict().items() if n]
@@ -268,7 +278,8 @@ def _diagnose(frame: DataFrame, table: Table) -> None:
 
 
 def _first(error: Exception) -> str:
-    """The telling line of what Spark says: the first that carries an error class, else what Java threw."""
+    """The telling line of what Spark says: memory, else the first with an error class, else what Java threw."""
     lines = [line.strip() for line in str(error).splitlines()] or [""]
-    telling = [line for line in lines if "[" in line] or [line for line in lines if line.startswith(":")]
+    memory = [line[line.index(_MEMORY) :] for line in lines if _MEMORY in line]
+    telling = memory or [line for line in lines if "[" in line] or [line for line in lines if line.startswith(":")]
     return (telling or lines)[0].removeprefix(": ")[:500]
