@@ -184,7 +184,7 @@ class SyntheticConfig(Section):
     n_locations: Positive = 10
     n_vendors: Positive = 8
     start: date = date(2022, 1, 1)
-    n_days: Annotated[int, Field(ge=120)] = 730
+    n_days: Annotated[int, Field(ge=56)] = 730
     warmup_days: Positive = 60
     """Days simulated before ``start`` so that stock is in its steady state."""
     future_days: Positive = 60
