@@ -15,6 +15,7 @@ from decimal import Decimal
 from itertools import groupby
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 from xml.sax.saxutils import escape
 
 Row = dict[str, Any]
@@ -402,7 +403,8 @@ def as_quickbooks(orders: list[list[Row]], code: Code) -> Iterator[bytes]:
     return jsonl(orders, one)
 
 
-QUERY = ("mutation scaleinv($input: InventoryAdjustQuantitiesInput!) { inventoryAdjustQuantities(input: $input) "
+QUERY = ("mutation scaleinv($input: InventoryAdjustQuantitiesInput!, $key: String!) "
+         "{ inventoryAdjustQuantities(input: $input) @idempotent(key: $key) "
          "{ inventoryAdjustmentGroup { id } userErrors { field code message } } }")  # fmt: skip
 
 
@@ -413,15 +415,19 @@ def as_shopify(orders: list[list[Row]], code: Code) -> Iterator[bytes]:
         r = lines[0]
         changes = [
             {"inventoryItemId": code("sku", x["sku_id"]), "locationId": code("location", x["location_id"]),
-             "delta": int(x["quantity"]),
+             "delta": int(x["quantity"]), "changeFromQuantity": None,
              "ledgerDocumentUri": f"gid://scaleinv/PurchaseOrderLine/{x['order_id']}-{x['line']}"}
             for x in lines
         ]  # fmt: skip
         given = {"name": "incoming", "reason": "movement_created",
                  "referenceDocumentUri": f"gid://scaleinv/PurchaseOrder/{r['order_id']}",
                  "changes": changes}  # fmt: skip
-        body = {"query": QUERY, "variables": {"input": given}}
-        return request(r["order_id"], "/admin/api/2025-07/graphql.json", body)
+        said = "\n".join(
+            f"{x['order_id']} {x['line']} {c['inventoryItemId']} {c['locationId']} {c['delta']}"
+            for x, c in zip(lines, changes, strict=True)
+        )
+        body = {"query": QUERY, "variables": {"key": str(uuid5(NAMESPACE_URL, said)), "input": given}}
+        return request(r["order_id"], "/admin/api/2026-04/graphql.json", body)
 
     return jsonl(orders, one)
 

@@ -110,15 +110,17 @@ def shopify(name: str, list_name: str, item: Schema) -> Schema:
         "referenceDocumentUri": {"type": "string", "pattern": "^gid://scaleinv/[A-Za-z]+/.+$"},
         list_name: listed(item, 250),
     }  # fmt: skip
-    return objects(query={"type": "string", "pattern": name}, variables=objects(input=objects(**given)))
+    query = {"type": "string", "pattern": rf"{name}\(input: \$input\) @idempotent\(key: \$key\)"}
+    return objects(query=query, variables=objects(key={"type": "string", "format": "uuid"}, input=objects(**given)))
 
 
 SHOPIFY = shopify("inventoryAdjustQuantities", "changes", objects(
     inventoryItemId=gid("InventoryItem"), locationId=gid("Location"), delta=WHOLE,
+    changeFromQuantity={"type": "null"},
     ledgerDocumentUri={"type": "string", "pattern": "^gid://scaleinv/PurchaseOrderLine/.+$"}))  # fmt: skip
 SHOPIFY_STOCK = shopify("inventorySetQuantities", "quantities", objects(
     inventoryItemId=gid("InventoryItem"), locationId=gid("Location"), quantity={"type": "integer"},
-    compareQuantity={"type": "integer"}))  # fmt: skip
+    changeFromQuantity={"type": "integer"}))  # fmt: skip
 SCHEMAS: dict[str, list[Schema]] = {
     "sap-order": [SAP_ORDER], "sap-requisition": [SAP_REQUISITION], "dynamics-365": [DYNAMICS_HEADER, DYNAMICS_LINE],
     "netsuite": [NETSUITE], "odoo": [ODOO], "erpnext": [ERPNEXT], "quickbooks": [QUICKBOOKS], "shopify": [SHOPIFY],

@@ -184,3 +184,7 @@ def test_a_request_to_shopify_has_at_most_250_items(
         "SIAAAAAAAAAA", "SIAAAAAAAAAA/2", "SIAAAAAAAAAA/3"
     ]  # fmt: skip
     assert len(list(READERS["shopify"](content))) == 601
+    sent = {json.loads(line)["body"]["variables"]["key"] for line in content.decode().splitlines()}
+    assert len(sent) == 3, "Shopify would take the second part for the first one, come again"
+    (again,) = written(table, full, "shopify", tmp_path / "b", as_of)
+    assert again == content

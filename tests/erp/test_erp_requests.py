@@ -98,7 +98,7 @@ def test_stock_is_set_only_where_it_is_what_we_last_saw(full: ExportConfig, as_o
         jsonschema.Draft202012Validator(SHOPIFY_STOCK).validate(request["body"])
     assert requests[-1]["body"]["variables"]["input"]["quantities"] == [{
         "inventoryItemId": "gid://shopify/InventoryItem/1", "locationId": "gid://shopify/Location/2", "quantity": 5,
-        "compareQuantity": 6,
+        "changeFromQuantity": 6,
     }]  # fmt: skip
     assert (document.orders, document.lines, str(document.quantity)) == (2, 252, "1762.000")
 
@@ -107,7 +107,7 @@ def test_stock_is_set_only_where_it_is_what_we_last_saw(full: ExportConfig, as_o
     ("row", "message"),
     [
         ({"on_hand": 1.5}, r"quantity: characters(.|\n)*a whole number(.|\n)*1\.5"),
-        ({"compare": None}, r"compareQuantity: a value is missing(.|\n)*'TG11'"),
+        ({"compare": None}, r"changeFromQuantity: a value is missing(.|\n)*'TG11'"),
         ({"sku_id": "NEW"}, r"no code for the sku(.|\n)*'NEW'"),
     ],
 )

@@ -7,7 +7,7 @@ from typing import Any, Final, Literal
 
 Kind = Literal[
     "char", "key", "x12", "latin", "digits", "decimal", "real", "date", "day", "moment", "v2date", "number", "integer",
-    "boolean", "list", "object",
+    "boolean", "null", "list", "object",
 ]  # fmt: skip
 
 MANIFEST_VERSION: Final = "manifest/1"
@@ -27,6 +27,7 @@ PATTERNS: Final[dict[Kind, str]] = {
     "number": r"^-?(0|[1-9][0-9]*)(\.[0-9]+)?$",
     "integer": r"^-?(0|[1-9][0-9]*)$",
     "boolean": r"^(true|false)$",
+    "null": r"^null$",
     "list": r"",
     "object": r"",
 }
@@ -47,11 +48,12 @@ KIND_WORDS: Final[dict[Kind, str]] = {
     "number": "a JSON number",
     "integer": "a whole number",
     "boolean": "true or false",
+    "null": "nothing",
     "list": "a list",
     "object": "an object",
 }
 
-UNQUOTED: Final[frozenset[Kind]] = frozenset({"number", "integer", "boolean", "list", "object"})
+UNQUOTED: Final[frozenset[Kind]] = frozenset({"number", "integer", "boolean", "null", "list", "object"})
 """Kinds that JSON writes without quotes."""
 
 

@@ -1,7 +1,8 @@
 """Shopify's inventory over GraphQL: orders as what is on its way, a count of stock as what is there.
 
 Shopify has no purchase orders that a program may write. An order line raises ``incoming`` of its item; a stock table
-sets ``on_hand``, and only where Shopify still has what we last saw there (``compareQuantity``).
+sets ``on_hand``, and only where Shopify still has what we last saw there (``changeFromQuantity``). As versions from
+2026-04 demand, each request has a key, by which Shopify knows one that comes again.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from datetime import date
 from decimal import Decimal
 from typing import Final
+from uuid import NAMESPACE_URL, uuid5
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -85,7 +87,7 @@ def _path(config: ShopifyConfig) -> str:
 def _mutation(name: str) -> str:
     input_type = f"{name[0].upper()}{name[1:]}Input"
     return (
-        f"mutation scaleinv($input: {input_type}!) {{ {name}(input: $input) "
+        f"mutation scaleinv($input: {input_type}!, $key: String!) {{ {name}(input: $input) @idempotent(key: $key) "
         "{ inventoryAdjustmentGroup { id } userErrors { field code message } } }"
     )
 
@@ -93,6 +95,7 @@ def _mutation(name: str) -> str:
 def _incoming(view: View) -> Values:
     return {
         "query": _mutation(INCOMING.name),
+        "variables.key": _keys(view, plain(view.line("quantity"))),
         "variables.input.name": "incoming",
         "variables.input.reason": "movement_created",
         "variables.input.referenceDocumentUri": _uri("PurchaseOrder", view.head("order_id")),
@@ -105,6 +108,7 @@ def _change(view: View) -> Values:
         "inventoryItemId": view.line("sku_code"),
         "locationId": view.line("location_code"),
         "delta": plain(view.line("quantity")),
+        "changeFromQuantity": "null",
         "ledgerDocumentUri": _uri("PurchaseOrderLine", line),
     }
 
@@ -112,6 +116,7 @@ def _change(view: View) -> Values:
 def _stock(view: View) -> Values:
     return {
         "query": _mutation(STOCK.name),
+        "variables.key": _keys(view, _pieces(view.line("on_hand")), _pieces(view.line("compare"))),
         "variables.input.name": "on_hand",
         "variables.input.reason": "correction",
         "variables.input.referenceDocumentUri": _uri("Stock", view.head("order_id")),
@@ -123,12 +128,19 @@ def _quantity(view: View) -> Values:
         "inventoryItemId": view.line("sku_code"),
         "locationId": view.line("location_code"),
         "quantity": _pieces(view.line("on_hand")),
-        "compareQuantity": _pieces(view.line("compare")),
+        "changeFromQuantity": _pieces(view.line("compare")),
     }
 
 
 def _pieces(numbers: pa.Array) -> pa.Array:
     return plain(numbers.cast(pa.decimal128(18, 3)))
+
+
+def _keys(view: View, *said: pa.Array) -> pa.Array:
+    """(n_requests,) a UUID of what the lines of each say: of the same the same, of another count another."""
+    named = [view.line("order_id"), whole(view.line("line")), view.line("sku_code"), view.line("location_code")]
+    lines = pc.binary_join_element_wise(*named, *said, " ", null_handling="replace")
+    return pa.array([str(uuid5(NAMESPACE_URL, text)) for text in view.joined(lines, "\n").to_pylist()], pa.string())
 
 
 def _uri(entity: str, keys: pa.Array) -> pa.Array:

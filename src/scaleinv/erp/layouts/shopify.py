@@ -6,13 +6,15 @@ from typing import Final
 
 from scaleinv.erp.layout import segment
 
-VERSION: Final = "shopify-inventory/1"
+VERSION: Final = "shopify-inventory/2"
 
 _QUERY: Final = ("query", None, "char", "the mutation")
+_KEY: Final = ("variables.key", 36, "key", "UUID of what is sent: the same request always has the same")
 
 INCOMING: Final = segment(
     "inventoryAdjustQuantities",
     _QUERY,
+    _KEY,
     ("variables.input.name", None, "char", "incoming"),
     ("variables.input.reason", None, "char", "movement_created"),
     ("variables.input.referenceDocumentUri", 255, "char", "gid://scaleinv/PurchaseOrder/ and order_id"),
@@ -23,11 +25,13 @@ CHANGE: Final = segment(
     ("inventoryItemId", 255, "char", "SKU: gid of its inventory item, from export.codes"),
     ("locationId", 255, "char", "location: gid, from export.codes"),
     ("delta", 10, "integer", "quantity, in pieces"),
+    ("changeFromQuantity", 4, "null", "null: what was on its way before does not matter"),
     ("ledgerDocumentUri", 255, "char", "gid://scaleinv/PurchaseOrderLine/, order_id and line"),
 )
 STOCK: Final = segment(
     "inventorySetQuantities",
     _QUERY,
+    _KEY,
     ("variables.input.name", None, "char", "on_hand"),
     ("variables.input.reason", None, "char", "correction"),
     ("variables.input.referenceDocumentUri", 255, "char", "gid://scaleinv/Stock/, as_of, location and part"),
@@ -38,5 +42,5 @@ QUANTITY: Final = segment(
     ("inventoryItemId", 255, "char", "SKU: gid of its inventory item, from export.codes"),
     ("locationId", 255, "char", "location: gid, from export.codes"),
     ("quantity", 10, "integer", "on_hand"),
-    ("compareQuantity", 10, "integer", "what Shopify must still have for the change to be made"),
+    ("changeFromQuantity", 10, "integer", "what Shopify must still have for the change to be made"),
 )
