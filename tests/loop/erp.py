@@ -175,13 +175,14 @@ class Erp:
     # --- a day -----------------------------------------------------------------------------------------------------
 
     def notices(self, today: date) -> Iterator[bytes]:
-        """Advance ship notices of what arrives tomorrow."""
+        """Advance ship notices of what arrives tomorrow; of some shipments there is a second one, in other words."""
         for shipment in self.on_the_way:
             if shipment.arrives == today + timedelta(1):
                 order = self.orders[shipment.order_id]
                 for number, quantity in shipment.lines:
                     order.lines[number].announced += quantity
-                yield self._dialect(order.vendor_id).notice(order, shipment, self._number(), today)
+                for _ in range(2 if self._chance.random() < 0.1 else 1):
+                    yield self._dialect(order.vendor_id).notice(order, shipment, self._number(), today)
 
     def receive(self, today: date) -> bytes | None:
         """What comes this morning goes on the shelf; goods receipts as CSV. Now and then a unit is missing."""

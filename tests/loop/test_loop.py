@@ -304,6 +304,7 @@ def accounts(loop: Loop) -> None:
             continue
         theirs = order.lines[line["line"]]
         assert (line["ordered"], line["received"]) == (theirs.ordered, theirs.received)
+        assert line["shipped"] <= theirs.announced, "a second notice of a shipment is no second shipment"
         to_come = line["ordered"] - line["received"] - line["cancelled"]
         assert to_come == (theirs.to_come if status[line["order_id"]] in OPEN_STATUSES else ZERO)
         received[line["sku_id"], order.location_id] += line["received"]
