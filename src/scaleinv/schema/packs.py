@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from scaleinv.errors import ConfigError, explain
-from scaleinv.schema.units import COUNTED, REC20, conversion
+from scaleinv.schema.units import COUNTED, REC20, exact_conversion
 
 _MEASURED: Final = sorted(set(REC20) - set(COUNTED))
 """Units of order that may be fractions, to a thousandth; of all others only whole ones are ordered."""
@@ -59,8 +59,8 @@ def stock_in(said: str, unit: str, pack: Pack | None = None) -> Fraction:
     Raises:
         ConfigError: it is neither the unit of order nor one that measures the same as the unit of stock.
 
-    >>> stock_in("XCT", "EA", Pack("CT", 1, 12)), stock_in("DZN", "EA"), stock_in("GRM", "KGM")
-    (Fraction(12, 1), Fraction(12, 1), Fraction(1, 1000))
+    >>> stock_in("XCT", "EA", Pack("CT", 1, 12)), stock_in("DZN", "EA"), stock_in("ONZ", "LBR")
+    (Fraction(12, 1), Fraction(12, 1), Fraction(1, 16))
     """
     if pack is not None and PACKAGES.get(said, said) == PACKAGES.get(pack.order_unit, pack.order_unit):
         return Fraction(pack.stock_units, pack.order_units)
@@ -73,5 +73,4 @@ def stock_in(said: str, unit: str, pack: Pack | None = None) -> Fraction:
                 expected=", ".join(filter(None, (unit, pack and pack.order_unit, *REC20))),
             )
         )
-    scale, _ = conversion(said, unit)
-    return Fraction(scale).limit_denominator(_MICRO)
+    return exact_conversion(said, unit)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
 from functools import cache
+from typing import Any
 
 import pint
 
@@ -11,7 +13,7 @@ from scaleinv.errors import ConfigError, DataError, explain
 REC20 = {
     "EA": "sales_unit", "C62": "sales_unit", "H87": "sales_unit", "PR": "2 * sales_unit", "DZN": "12 * sales_unit",
     "KGM": "kilogram", "GRM": "gram", "TNE": "tonne", "LTR": "liter", "MLT": "milliliter", "MTR": "meter",
-    "MTK": "meter ** 2", "MTQ": "meter ** 3",
+    "MTK": "meter ** 2", "MTQ": "meter ** 3", "LBR": "pound", "ONZ": "ounce",
 }  # fmt: skip
 """UN/CEFACT Recommendation 20 codes that a product may be sold in, as pint expressions."""
 COUNTED = [code for code, unit in REC20.items() if unit.endswith("sales_unit")]
@@ -21,7 +23,15 @@ COUNTED = [code for code, unit in REC20.items() if unit.endswith("sales_unit")]
 @cache
 def registry() -> pint.UnitRegistry[float]:
     """Pint's registry with ``sales_unit`` (one piece of what is sold) and ``currency``."""
-    units: pint.UnitRegistry[float] = pint.UnitRegistry()
+    return _with_ours(pint.UnitRegistry())
+
+
+@cache
+def _exact() -> pint.UnitRegistry[Any]:
+    return _with_ours(pint.UnitRegistry(non_int_type=Fraction))
+
+
+def _with_ours(units: pint.UnitRegistry[Any]) -> pint.UnitRegistry[Any]:
     units.define("sales_unit = [sales_quantity]")
     units.define("currency = [currency]")
     return units
@@ -38,6 +48,29 @@ def check_unit(code: str) -> str:
             explain(f"unknown unit of measure {code!r}", expected=", ".join(REC20), do="map it in the source")
         )
     return code
+
+
+@cache
+def exact_conversion(received: str, wanted: str) -> Fraction:
+    """How many of ``wanted`` one of ``received`` is (Rec 20 codes), as the units are defined.
+
+    Raises:
+        ConfigError: they measure different things.
+
+    >>> exact_conversion("DZN", "EA"), exact_conversion("LBR", "KGM"), exact_conversion("ONZ", "LBR")
+    (Fraction(12, 1), Fraction(45359237, 100000000), Fraction(1, 16))
+    """
+    try:
+        one, target = (_exact()(REC20[unit]) for unit in (received, wanted))
+        return Fraction(one.to(target.units).magnitude) / Fraction(target.magnitude)
+    except pint.PintError as error:
+        raise _no_conversion(received, wanted, error) from error
+
+
+def _no_conversion(received: str, wanted: str, error: Exception) -> ConfigError:
+    return ConfigError(
+        explain(f"{received!r} cannot be converted to {wanted!r}", found=error, do="correct the source's units")
+    )
 
 
 @cache
@@ -59,7 +92,5 @@ def conversion(received: str, wanted: str) -> tuple[float, float]:
             for number in (0.0, float(one.magnitude))
         )
     except (pint.PintError, AttributeError) as error:
-        raise ConfigError(
-            explain(f"{received!r} cannot be converted to {wanted!r}", found=error, do="correct the source's units")
-        ) from error
+        raise _no_conversion(received, wanted, error) from error
     return whole - nothing, nothing
