@@ -54,7 +54,7 @@ def main(folder: Path, how: str) -> None:
     )
     outcomes, is_lost = [], False
     # One worker fits on each machine: there is no room for another in place of the one that is lost.
-    for outcome in fan_out(working(folder), tasks, config.model_copy(update={"cpus_per_worker": 3})):
+    for outcome in fan_out(working(folder), tasks, config.model_copy(update={"cpus_per_worker": 3, "max_attempts": 1})):
         outcomes.append([outcome.id, outcome.ok, outcome.attempts, outcome.worker.partition(":")[0]])
         if not is_lost and (folder / "stuck").exists():
             machines.crash_node(unplugged=how == "unplugged")

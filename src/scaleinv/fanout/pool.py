@@ -30,6 +30,8 @@ _START_SECONDS = 600.0
 """A pool of which no worker starts gives up after this long; a cluster that has to grow needs minutes."""
 _HEAD_EVERY_SECONDS = 5.0
 """Between two looks whether the cluster's head is there: without it workers go on with what they have, for a while."""
+_MOST_LOSSES = 10
+"""Nodes that a task may lose before it is held for what brings them down."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 _THREADS = (
     "OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS", "NUMBA_NUM_THREADS",
@@ -49,7 +51,8 @@ def fan_out(
     The most expensive task starts first (ties by id), one task at a time on each of ``min(num_workers, len(tasks))``
     actors. A task that raises, or that takes its worker process down with it, is tried ``max_attempts`` times in all,
     after the tasks that have failed less often, and then comes out with ``ok=False``, as does at once one that has not
-    answered within ``task_timeout``; the others are not disturbed.
+    answered within ``task_timeout``; the others are not disturbed. A task whose node is lost has not failed: it is
+    begun anew, and only one that has lost many nodes is held for what brings them down.
     Workers are spread over the nodes of the cluster. A lost one is replaced, and where no node has room for another,
     the others go on. Closing the iterator early stops the workers. Without tasks nothing is started.
 
@@ -93,6 +96,8 @@ class _Entry:
     minus_cost: float
     id: str
     task: Task = field(compare=False)
+    losses: int = field(default=0, compare=False)
+    """Nodes that went while they were at it."""
 
 
 @dataclass
@@ -101,6 +106,7 @@ class _Slot:
 
     actor: Any
     worker: str = ""
+    node: str = ""
     entry: _Entry | None = None
     since: float = 0.0
 
@@ -184,10 +190,14 @@ class _Pool:
             if entry is None:
                 self._failed_start(slot, error)
                 return None
-            return self._replaced(slot, entry, f"{type(error).__name__}: {_gist(error)}")
+            message = f"{type(error).__name__}: {_gist(error)}"
+            if _is_lost(slot.node) and entry.losses < _MOST_LOSSES:
+                self._begun_anew(slot, entry, message)
+                return None
+            return self._replaced(slot, entry, message)
         self._idle.append(slot)
         if entry is None:
-            slot.worker, self._failed_starts = answer, 0
+            (slot.worker, slot.node), self._failed_starts = answer, 0
             return None
         value, message, seconds, core_seconds, peak = answer
         if message is not None:
@@ -215,6 +225,14 @@ class _Pool:
         return self._replaced(
             slot, entry, f"no answer in {self._config.task_timeout:g} s (ray.task_timeout)", is_last=True
         )
+
+    def _begun_anew(self, slot: _Slot, entry: _Entry, error: str) -> None:
+        """The machine is gone, by its owner's will or not: that says nothing of the task."""
+        entry.losses += 1
+        _log.warning("task %s is begun anew, %s is lost: %s", entry.id, slot.worker, error)
+        _kill(slot.actor)
+        heapq.heappush(self._queue, entry)
+        self._start_worker()
 
     def _replaced(self, slot: _Slot, entry: _Entry, error: str, *, is_last: bool = False) -> Outcome | None:
         """A worker is gone, or in a state that nobody knows: another one takes its share of the machine."""
@@ -281,9 +299,9 @@ class _Worker:
         if setup is not None:
             setup()
 
-    def name(self) -> str:
-        """``host:process``."""
-        return f"{socket.gethostname()}:{os.getpid()}"
+    def name(self) -> tuple[str, str]:
+        """``host:process``, and Ray's id of the node."""
+        return f"{socket.gethostname()}:{os.getpid()}", ray.get_runtime_context().get_node_id()
 
     def run(self, payload: Any) -> tuple[Any, str | None, float, float, float | None]:
         """Value, error (``class: message``), seconds, core-seconds and peak memory of one call."""
@@ -312,6 +330,10 @@ def _actor_class(config: RayConfig) -> Any:
         scheduling_strategy="SPREAD",  # else all on one node while it has room: lost together
         runtime_env={"env_vars": environment},
     )
+
+
+def _is_lost(node: str) -> bool:
+    return any(one["NodeID"] == node and not one["Alive"] for one in ray.nodes())
 
 
 def _kill(actor: Any) -> None:

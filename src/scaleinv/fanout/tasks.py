@@ -29,6 +29,7 @@ class Outcome:
     seconds: float
     """Wall clock of the last attempt."""
     attempts: int
+    """Times that it was tried, without those that a lost node cut off."""
     worker: str
     """``host:process`` of the last attempt."""
     core_seconds: float | None = None
