@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar, Protocol
+from typing import ClassVar, Final, Protocol
 
 from pydifact.exceptions import MissingImplementationWarning
 from pydifact.segmentcollection import Interchange
@@ -93,6 +93,12 @@ def answers_csv(rows: Iterable[Row]) -> bytes:
     return text.getvalue().encode()
 
 
+_UNITS: Final = ("EA", "CA")
+"""X12's pieces and cases."""
+_CODES: Final = ("PCE", "CS")
+"""EDIFACT's."""
+
+
 class X12:
     """850 in; 997, 855 and 856 out."""
 
@@ -106,7 +112,7 @@ class X12:
             assert sum((row["quantity"] * row["price"] for row in mine), ZERO).quantize(Decimal(1)) == (
                 mine[0]["total"].quantize(Decimal(1))
             )
-        yield from rows
+        yield from (row | {"unit": {"EA": "EA", "CA": "CS"}[row["unit"]]} for row in rows)
 
     def receipt(self, content: bytes, refused: Collection[str], number: int, today: date) -> bytes | None:
         receiver = group = ""
@@ -136,8 +142,11 @@ class X12:
             body.append(f"DTM*067*{order.promised:%Y%m%d}")
         for line in order.lines.values():
             status, quantity = verdict(order, line)
-            body.append(f"PO1*{line.number}*{line.ordered:f}*{line.unit}*{line.unit_cost:f}*PE*BP*{line.sku_id}")
-            body.append(f"ACK*{self._CODES[status]}*{quantity:f}*{line.unit}")
+            ordered, in_cartons = line.counted(line.ordered)
+            price = line.unit_cost * line.carton if in_cartons else line.unit_cost
+            body.append(f"PO1*{line.number}*{ordered:f}*{_UNITS[in_cartons]}*{price:f}*PE*BP*{line.sku_id}")
+            quantity, in_cartons = line.counted(quantity)
+            body.append(f"ACK*{self._CODES[status]}*{quantity:f}*{_UNITS[in_cartons]}")
         body.append(f"CTT*{len(order.lines)}")
         return self._envelope(order.vendor_id, "855", "PR", number, today, body)
 
@@ -146,7 +155,8 @@ class X12:
         body += [f"DTM*017*{shipment.arrives:%Y%m%d}", "HL*2*1*O", f"PRF*{order.order_id}"]
         for place, (n, quantity) in enumerate(shipment.lines, start=3):
             line = order.lines[n]
-            body += [f"HL*{place}*2*I", f"LIN*{n}*BP*{line.sku_id}", f"SN1*{n}*{quantity:f}*{line.unit}"]
+            quantity, in_cartons = line.counted(quantity)
+            body += [f"HL*{place}*2*I", f"LIN*{n}*BP*{line.sku_id}", f"SN1*{n}*{quantity:f}*{_UNITS[in_cartons]}"]
         body.append(f"CTT*{2 + len(shipment.lines)}")
         return self._envelope(order.vendor_id, "856", "SH", number, today, body)
 
@@ -173,7 +183,7 @@ class Edifact:
     def read(self, content: bytes) -> Iterator[Row]:
         for row in read_edifact(content):
             assert abs(row["quantity"] * row["price"] - row["value"]) <= Decimal("0.005")
-            yield row | {"unit": {"PCE": "EA"}[row["unit"]]}
+            yield row | {"unit": {"PCE": "EA", "CS": "CS"}[row["unit"]]}
 
     def receipt(self, content: bytes, refused: Collection[str], number: int, today: date) -> bytes | None:
         with warnings.catch_warnings():  # it has no directory of segments with it, and says so for each
@@ -197,14 +207,17 @@ class Edifact:
         for line in order.lines.values():
             status, quantity = verdict(order, line)
             body += [f"LIN+{line.number}+{self._CODES[status]}", f"PIA+5+{line.sku_id}:IN"]
-            body += [f"QTY+21:{line.ordered:f}:PCE", f"QTY+113:{quantity:f}:PCE"]
+            for what, (units, in_cartons) in ((21, line.counted(line.ordered)), (113, line.counted(quantity))):
+                body.append(f"QTY+{what}:{units:f}:{_CODES[in_cartons]}")
         body += ["UNS+S", f"CNT+2:{len(order.lines)}"]
         return self._envelope(order.vendor_id, "ORDRSP:D:96A:UN:EAN005", number, today, body)
 
     def notice(self, order: Order, shipment: Shipment, number: int, today: date) -> bytes:
         body = [f"BGM+351+{shipment.shipment_id}+9", f"DTM+17:{shipment.arrives:%Y%m%d}:102", "CPS+1"]
         for place, (n, quantity) in enumerate(shipment.lines, start=1):
-            body += [f"LIN+{place}", f"PIA+5+{order.lines[n].sku_id}:IN", f"QTY+12:{quantity:f}:PCE"]
+            units, in_cartons = order.lines[n].counted(quantity)
+            body += [f"LIN+{place}", f"PIA+5+{order.lines[n].sku_id}:IN"]
+            body.append(f"QTY+12:{units:f}:{_CODES[in_cartons]}")
             body.append(f"RFF+ON:{order.order_id}:{n}")
         body.append(f"CNT+2:{len(shipment.lines)}")
         return self._envelope(order.vendor_id, "DESADV:D:96A:UN:EAN005", number, today, body)

@@ -37,6 +37,8 @@ class Erp:
     articles: set[str]
     stock: dict[tuple[str, str], Decimal]
     """(sku, location) -> units."""
+    cartons: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(vendor, sku) -> pieces in a carton; of the others pieces are ordered."""
     seed: int = 1
     orders: dict[str, Order] = field(default_factory=dict)
     on_the_way: list[Shipment] = field(default_factory=list)
@@ -45,6 +47,8 @@ class Erp:
     came: Counter[tuple[str, str]] = field(default_factory=Counter)
     repeats: int = 0
     """Orders that it read once more from the same folder, and took once all the same."""
+    in_cartons: int = 0
+    """Lines that it read in cartons."""
     refused: dict[str, Path] = field(default_factory=dict)
     """Orders that it could not post, and the folder that they came in; it takes them from another."""
     read: set[Path] = field(default_factory=set)
@@ -75,12 +79,23 @@ class Erp:
             rows = list(dialect.read(content))
             assert len(rows) == file["lines"]
             assert sum(row["quantity"] for row in rows) == Decimal(file["quantity"])
+            rows = [self._in_pieces(row) for row in rows]
             said[dialect.format] |= {tuple(row[name] for name in _SAID) for row in rows}
             mine = [row for row in rows if self._dialect(row["vendor"]) is dialect]
             fresh = self._book(mine, folder, today)
             if fresh:
                 yield from self._answer(dialect, content, fresh, today)
         assert all(rows == said["csv"] for rows in said.values()), "formats contradict each other"
+
+    def _in_pieces(self, row: Row) -> Row:
+        """What is ordered in cartons; the price of a carton is that of its pieces, to the last digit."""
+        held = self.cartons.get((row["vendor"], row["sku"]), 1)
+        if row["unit"] == "EA":
+            return row
+        assert row["unit"] == "CS", "a unit that the vendor does not count in"
+        assert held > 1, "cartons of what comes in pieces"
+        self.in_cartons += 1
+        return row | {"unit": "EA", "quantity": row["quantity"] * held, "price": row["price"] / held}
 
     def _dialect(self, vendor_id: str) -> Dialect:
         return DIALECTS[self.formats.get(vendor_id, "csv")]
@@ -123,7 +138,13 @@ class Erp:
         ordered, delivery = sorted(map(date.fromisoformat, days))
         assert (delivery - ordered).days == self.asked_days[vendor], "goods are asked for another day"
         self._posted += 1
-        lines = {row["line"]: Line(row["line"], row["sku"], row["unit"], row["price"], row["quantity"]) for row in rows}
+        lines = {
+            row["line"]: Line(
+                row["line"], row["sku"], row["unit"], row["price"], row["quantity"],
+                self.cartons.get((vendor, row["sku"]), 1),
+            )
+            for row in rows
+        }  # fmt: skip
         number = f"45{self._posted:08d}"
         return Order(order_id, number, vendor, rows[0]["location"], delivery, lines, content, today, folder)
 

@@ -140,12 +140,21 @@ def loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Loop:
 
     asked = {f"V{at + 1:03}": int(np.ceil(days)) for at, days in enumerate(shop.mean_lead_time)}
     partners = {"V001": "x12-850", "V002": "edifact-orders"}
-    erp = Erp(lead_time, asked, partners, {row["sku_id"] for row in series}, stock)
+    cartons = {
+        (row["vendor_id"], row["sku_id"]): int(row["order_multiple"])
+        for row in series if row["vendor_id"] in partners and row["order_multiple"] > 1
+    }  # fmt: skip
+    erp = Erp(lead_time, asked, partners, {row["sku_id"] for row in series}, stock, cartons)
     made = Loop(tmp_path, block, shop, erp, policies, series, dict(stock))
     walk = made.walk(FIRST)
     skus = [{"sku_id": sku, "gtin": None} for sku in sorted(erp.articles)]
     vendors = [{"vendor_id": name, "currency": "EUR"} for name in sorted({row["vendor_id"] for row in series})]
-    for name, content in (("items", skus), ("vendors", vendors)):
+    packs = [
+        {"vendor_id": vendor_id, "sku_id": sku, "order_unit": "CS", "order_units": 1, "stock_units": pieces}
+        for (vendor_id, sku), pieces in cartons.items()
+    ]
+    assert len(packs) > 3
+    for name, content in (("items", skus), ("vendors", vendors), ("packs", packs)):
         contract = table(f"silver/{name}")
         walk.lake.overwrite(contract, rows(contract, *content), where={"source": "x"})
     return made
@@ -315,6 +324,7 @@ def accounts(loop: Loop) -> None:
     assert sum(erp.sold.values()) / wanted > Decimal("0.9")  # the shops are looked after
     assert len(erp.orders) > 200
     assert erp.repeats > 0
+    assert erp.in_cartons > 50
 
 
 def record(loop: Loop) -> None:

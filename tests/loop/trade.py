@@ -18,6 +18,8 @@ class Line:
     unit: str
     unit_cost: Decimal
     ordered: Decimal
+    carton: int = 1
+    """Pieces in what the vendor counts in; 1: it counts pieces. All quantities here are pieces."""
     confirmed: Decimal | None = None
     shipped: Decimal = ZERO
     received: Decimal = ZERO
@@ -27,6 +29,11 @@ class Line:
     """By ship notices."""
     given_up: Decimal = ZERO
     """Will not come: cut or rejected by the vendor, or given up by the ERP."""
+
+    def counted(self, pieces: Decimal) -> tuple[Decimal, bool]:
+        """As the vendor says it: how many, and whether of cartons; what is no whole carton it says in pieces."""
+        is_whole = self.carton > 1 and pieces % self.carton == 0
+        return (pieces / self.carton if is_whole else pieces), is_whole
 
     @property
     def to_come(self) -> Decimal:
