@@ -21,7 +21,7 @@ from scaleinv.features.counts import Floats, Seen
 _MEMORY = 60.0
 """Days that a level remembers."""
 _WARM_UP = 56
-"""First days that are walked twice, so that they are not judged by a level that knows nothing yet."""
+"""First days, from the first sale of all on, that are walked twice, so that they are not judged by a level that knows nothing yet."""
 _RATIO = 25.0
 """A ratio is drawn to its pool's as if so much demand had said it: the two differ by about 20 %."""
 _DISPERSION = 10.0
@@ -30,6 +30,11 @@ _START = 0.5
 """Days that a first guess of a level is worth."""
 _ROUNDS = 4
 _LEAST_LEVEL = 1e-6
+_LARGEST_RATIO = 10.0
+"""What a weekday, a promotion or a day of a whole pool may do to demand."""
+_MOST_TIMES = 10.0
+"""Nobody believes that more was wanted on a day than so many times what the series has sold on its best one: where
+shelves run empty day after day, sales are only ever lower bounds, and no likelihood has a largest value."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +55,8 @@ def expected_demand(days: Days) -> tuple[Floats, Floats]:
     state = _State(days)
     n_days, n_series = days.is_alive.shape
     mean, sd = np.zeros((n_days, n_series)), np.zeros((n_days, n_series))
-    for day in (*range(min(n_days, _WARM_UP)), *range(n_days)):
+    first = _first_sale(days)
+    for day in (*range(first, min(n_days, first + _WARM_UP)), *range(n_days)):
         mean[day], sd[day] = state.step(days, day)
     return mean, sd
 
@@ -62,6 +68,8 @@ class _State:
         self.pool, self.n_pools = days.pool, int(days.pool.max(initial=0)) + 1
         n = len(days.pool)
         self.level, self.exposure = _start(days)
+        self.best = self.level.copy()
+        """(n_series,) sold on the best day so far"""
         self.weekday, self.promotion = _Ratio(7, n), _Ratio(1, n)
         self.excess, self.squares = np.zeros(n), np.zeros(n)
 
@@ -73,7 +81,9 @@ class _State:
         hidden = np.flatnonzero(alive & (seen.share < 1))
         weekday_ratio = self.weekday.of(weekday, self)
         promotion_ratio = np.where(promoted, self.promotion.of(0, self), 1.0)
-        base = np.maximum(self.level * weekday_ratio * promotion_ratio, _LEAST_LEVEL)
+        self.best = np.maximum(self.best, np.where(alive, seen.units + seen.least, 0.0))
+        most = _MOST_TIMES * self.best
+        base = np.clip(self.level * weekday_ratio * promotion_ratio, _LEAST_LEVEL, most)
         inverse_size = self._inverse_size()
         information = np.where(alive, base / (1 + base * inverse_size), 0.0)
         demand, variance = seen.units.copy(), np.zeros(len(base))
@@ -83,8 +93,10 @@ class _State:
         for _ in range(_ROUNDS if len(hidden) else 2):
             mean = base * common[self.pool]
             if len(hidden):
-                demand[hidden], variance[hidden] = hidden_seen.demand(mean[hidden], 1 / inverse_size[hidden])
-            common = (_RATIO + self.pooled(information * demand / base)) / informed
+                found, spread = hidden_seen.demand(mean[hidden], 1 / inverse_size[hidden])
+                demand[hidden] = np.minimum(found, most[hidden])
+                variance[hidden] = np.minimum(spread, most[hidden] ** 2)
+            common = np.minimum((_RATIO + self.pooled(information * demand / base)) / informed, _LARGEST_RATIO)
         self._learn(alive, demand, variance, mean, inverse_size)
         weight = np.where(alive, mean / (1 + mean * inverse_size), 0.0)
         self.weekday.add(weekday, weight, demand / mean * weekday_ratio)
@@ -122,17 +134,24 @@ class _Ratio:
 
     def of(self, kind: int, state: _State) -> Floats:
         total, weight = self.total[kind], self.weight[kind]
-        pooled = (_RATIO + state.pooled(total)) / (_RATIO + state.pooled(weight))
-        return np.asarray((_RATIO * pooled[state.pool] + total) / (_RATIO + weight))
+        pooled = np.minimum((_RATIO + state.pooled(total)) / (_RATIO + state.pooled(weight)), _LARGEST_RATIO)
+        return np.minimum((_RATIO * pooled[state.pool] + total) / (_RATIO + weight), _LARGEST_RATIO)
 
     def add(self, kind: int, weight: Floats, ratio: Floats) -> None:
         self.total[kind] += weight * ratio
         self.weight[kind] += weight
 
 
+def _first_sale(days: Days) -> int:
+    """The first day on which anything was sold: what is only listed for years before says nothing of levels."""
+    sold = ((days.seen.units + days.seen.least) * days.is_alive).sum(axis=1) > 0
+    return int(sold.argmax())
+
+
 def _start(days: Days) -> tuple[Floats, Floats]:
     """(n_series,) level, and days behind it, from the first days of all; who starts later starts with the mean."""
-    seen, alive = days.seen[:_WARM_UP], days.is_alive[:_WARM_UP]
+    first = slice(_first_sale(days), _first_sale(days) + _WARM_UP)
+    seen, alive = days.seen[first], days.is_alive[first]
     units = np.where(alive, seen.units + seen.least, 0.0).sum(0)
     exposure = np.where(alive, seen.share + np.where(seen.least > 0, seen.least_share, 0.0), 0.0).sum(0)
     typical = units.sum() / max(exposure.sum(), 1.0)
