@@ -8,6 +8,8 @@ from unittest.mock import patch
 import numpy as np
 import pyarrow as pa
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from scaleinv.config import SyntheticConfig
 from scaleinv.errors import DataError
@@ -102,6 +104,45 @@ def test_hours_give_the_total_too() -> None:
     added = np.asarray(found["y"], np.float64).sum() - np.asarray(found["sales"], np.float64).sum()
     assert -0.30 < sold.sum() / wanted.sum() - 1 < -0.10
     assert abs((sold.sum() + added) / wanted.sum() - 1) < 0.02
+
+
+def test_what_was_listed_for_years_before_anything_was_sold_changes_no_total() -> None:
+    """Estimates reached 10^15 units: all levels began at nothing, so weekdays and promotions took all the surprise."""
+    block = tight(7)
+    rows = rows_of(block)
+    n = 700
+    before = pa.array(block.days[0] - np.arange(n, 0, -1), pa.date32())
+    old = pa.concat_tables(
+        some([0.0] * n, [], sku=f"old{number}")
+        .set_column(2, "date", before)
+        .set_column(1, "location_id", [[place] * n])
+        for number, place in enumerate(sorted(set(rows["location_id"].to_pylist())))
+    )
+    alone, found = estimate(rows), estimate(pa.concat_tables([rows, old]))
+    assert not set(found["sku_id"].to_pylist()) & {f"old{number}" for number in range(5)}
+    total, before_it = (np.asarray(one["y"], np.float64).sum() for one in (found, alone))
+    assert total == pytest.approx(before_it, rel=0.01)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(0, 10**6), st.integers(1, 6), st.integers(0, 200))
+def test_nothing_is_estimated_above_ten_times_the_best_day(seed: int, n_series: int, n_before: int) -> None:
+    """However often shelves run empty, and whatever was listed before: lower bounds alone have no likeliest level."""
+    random = np.random.default_rng(seed)
+    n_days = n_before + 60
+    sales = random.poisson(random.gamma(0.3, 3.0, (n_series, n_days))) * random.choice([1, 6, 12], (n_series, 1))
+    sales[:, :n_before] = 0
+    short = random.random((n_series, n_days)) < random.uniform(0, 1, (n_series, 1))
+    rows = pa.concat_tables(
+        some(sales[number].astype(float).tolist(), np.flatnonzero(short[number]).tolist(), sku=f"s{number}")
+        for number in range(n_series)
+    )
+    found = estimate(rows)
+    best = dict(zip((f"s{number}" for number in range(n_series)), sales.max(axis=1), strict=True))
+    # Before its first sale a series stands at the mean of all.
+    most = np.maximum(np.array([best[sku] for sku in found["sku_id"].to_pylist()]), sales.mean() + sales.max())
+    assert (np.asarray(found["y"]) <= 10 * most + 1e-3).all()
+    assert np.isfinite(np.asarray(found["y_sd"])).all()
 
 
 def test_estimates_lie_nearer_to_the_truth_than_sales_do() -> None:
