@@ -21,7 +21,8 @@ from scaleinv.features.counts import Floats, Seen
 _MEMORY = 60.0
 """Days that a level remembers."""
 _WARM_UP = 56
-"""First days, from the first sale of all on, that are walked twice, so that they are not judged by a level that knows nothing yet."""
+"""First days, from the first sale of all on, that are walked twice, so that they are not judged by a level that knows
+nothing yet."""
 _RATIO = 25.0
 """A ratio is drawn to its pool's as if so much demand had said it: the two differ by about 20 %."""
 _DISPERSION = 10.0
