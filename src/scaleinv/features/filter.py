@@ -136,7 +136,8 @@ class _Ratio:
     def of(self, kind: int, state: _State) -> Floats:
         total, weight = self.total[kind], self.weight[kind]
         pooled = np.minimum((_RATIO + state.pooled(total)) / (_RATIO + state.pooled(weight)), _LARGEST_RATIO)
-        return np.minimum((_RATIO * pooled[state.pool] + total) / (_RATIO + weight), _LARGEST_RATIO)
+        own = (_RATIO * pooled[state.pool] + total) / (_RATIO + weight)
+        return np.asarray(np.minimum(own, _LARGEST_RATIO), dtype=np.float64)
 
     def add(self, kind: int, weight: Floats, ratio: Floats) -> None:
         self.total[kind] += weight * ratio
