@@ -71,7 +71,7 @@ def postgres_server(binaries: Path) -> Iterator[Server]:
             where = ["listen_addresses=127.0.0.1", "unix_socket_directories=", *_QUICK]
             command = [binaries / "postgres", "-D", "data", "-p", str(server.port)]
             # However the tests end, the pipe closes: the server ends, and its data go.
-            ended = ["sh", "-c", '"$@" & read -r _; kill -INT $!; wait; rm -r "$PWD"', "sh", *command]
+            ended = ["sh", "-c", '"$@" & read -r _; kill -QUIT $!; wait; rm -r "$PWD"', "sh", *command]
             process = subprocess.Popen(
                 [*ended, *[part for option in where for part in ("-c", option)]],
                 stdin=subprocess.PIPE, stdout=said, stderr=subprocess.STDOUT, start_new_session=True, **options,

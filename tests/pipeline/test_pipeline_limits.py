@@ -83,7 +83,10 @@ def made(home: Path, *settings: str, series: dict[int, dict[str, Any]] | None = 
         "gold/lead_times",
         rows(
             table("gold/lead_times"),
-            *({"as_of": AS_OF, "vendor_id": v, "location_id": None, "probability": p} for v, p in lead.items()),
+            *(
+                {"as_of": AS_OF, "vendor_id": v, "location_id": None, "probability": p, "late": None, "short": None}
+                for v, p in lead.items()
+            ),
         ),
     )
     walk.overwrite(
