@@ -8,7 +8,7 @@ import warnings
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import date
 from decimal import Decimal
-from typing import ClassVar, Final, Protocol
+from typing import ClassVar, Protocol
 
 from pydifact.exceptions import MissingImplementationWarning
 from pydifact.segmentcollection import Interchange
@@ -93,16 +93,12 @@ def answers_csv(rows: Iterable[Row]) -> bytes:
     return text.getvalue().encode()
 
 
-_UNITS: Final = ("EA", "CA")
-"""X12's pieces and cases."""
-_CODES: Final = ("PCE", "CS")
-"""EDIFACT's."""
-
-
 class X12:
     """850 in; 997, 855 and 856 out."""
 
     format = "x12-850"
+    _UNITS: ClassVar = ("EA", "CA")
+    """Of pieces, and of cartons."""
     _CODES: ClassVar = {"accepted": "IA", "changed": "IQ", "rejected": "IR"}
 
     def read(self, content: bytes) -> Iterator[Row]:
@@ -144,9 +140,9 @@ class X12:
             status, quantity = verdict(order, line)
             ordered, in_cartons = line.counted(line.ordered)
             price = line.unit_cost * line.carton if in_cartons else line.unit_cost
-            body.append(f"PO1*{line.number}*{ordered:f}*{_UNITS[in_cartons]}*{price:f}*PE*BP*{line.sku_id}")
+            body.append(f"PO1*{line.number}*{ordered:f}*{self._UNITS[in_cartons]}*{price:f}*PE*BP*{line.sku_id}")
             quantity, in_cartons = line.counted(quantity)
-            body.append(f"ACK*{self._CODES[status]}*{quantity:f}*{_UNITS[in_cartons]}")
+            body.append(f"ACK*{self._CODES[status]}*{quantity:f}*{self._UNITS[in_cartons]}")
         body.append(f"CTT*{len(order.lines)}")
         return self._envelope(order.vendor_id, "855", "PR", number, today, body)
 
@@ -156,7 +152,7 @@ class X12:
         for place, (n, quantity) in enumerate(shipment.lines, start=3):
             line = order.lines[n]
             quantity, in_cartons = line.counted(quantity)
-            body += [f"HL*{place}*2*I", f"LIN*{n}*BP*{line.sku_id}", f"SN1*{n}*{quantity:f}*{_UNITS[in_cartons]}"]
+            body += [f"HL*{place}*2*I", f"LIN*{n}*BP*{line.sku_id}", f"SN1*{n}*{quantity:f}*{self._UNITS[in_cartons]}"]
         body.append(f"CTT*{2 + len(shipment.lines)}")
         return self._envelope(order.vendor_id, "856", "SH", number, today, body)
 
@@ -178,6 +174,8 @@ class Edifact:
     """ORDERS in; CONTRL, ORDRSP and DESADV out."""
 
     format = "edifact-orders"
+    _UNITS: ClassVar = ("PCE", "CS")
+    """Of pieces, and of cartons."""
     _CODES: ClassVar = {"accepted": "5", "changed": "3", "rejected": "7"}
 
     def read(self, content: bytes) -> Iterator[Row]:
@@ -208,7 +206,7 @@ class Edifact:
             status, quantity = verdict(order, line)
             body += [f"LIN+{line.number}+{self._CODES[status]}", f"PIA+5+{line.sku_id}:IN"]
             for what, (units, in_cartons) in ((21, line.counted(line.ordered)), (113, line.counted(quantity))):
-                body.append(f"QTY+{what}:{units:f}:{_CODES[in_cartons]}")
+                body.append(f"QTY+{what}:{units:f}:{self._UNITS[in_cartons]}")
         body += ["UNS+S", f"CNT+2:{len(order.lines)}"]
         return self._envelope(order.vendor_id, "ORDRSP:D:96A:UN:EAN005", number, today, body)
 
@@ -217,7 +215,7 @@ class Edifact:
         for place, (n, quantity) in enumerate(shipment.lines, start=1):
             units, in_cartons = order.lines[n].counted(quantity)
             body += [f"LIN+{place}", f"PIA+5+{order.lines[n].sku_id}:IN"]
-            body.append(f"QTY+12:{units:f}:{_CODES[in_cartons]}")
+            body.append(f"QTY+12:{units:f}:{self._UNITS[in_cartons]}")
             body.append(f"RFF+ON:{order.order_id}:{n}")
         body.append(f"CNT+2:{len(shipment.lines)}")
         return self._envelope(order.vendor_id, "DESADV:D:96A:UN:EAN005", number, today, body)

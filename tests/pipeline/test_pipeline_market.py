@@ -11,8 +11,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from tests.pipeline.limited_night import NAMES, VENDORS, N, by_name, made, named, why_of
 from tests.pipeline.test_pipeline_groups import AS_OF, rows
-from tests.pipeline.test_pipeline_limits import NAMES, VENDORS, N, by_name, made, named, why_of
 from tests.replenish.test_replenish_selection import optimum
 
 from scaleinv.pipeline import replenish

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow.compute as pc
 import pytest
-from tests.pipeline.test_pipeline_limits import made
+from tests.pipeline.limited_night import made
 
 from scaleinv.errors import EngineError
 from scaleinv.pipeline import optimize

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from tests.orderbook.nights import NIGHT, key, night, proposals
-from tests.pipeline.test_pipeline_limits import made
+from tests.pipeline.limited_night import made
 from typer.testing import CliRunner
 
 from scaleinv.cli import app

@@ -8,8 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
+from tests.pipeline.limited_night import AS_OF, NAMES, by_name, made
 from tests.pipeline.test_pipeline_groups import rows
-from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, by_name, made
 
 from scaleinv.config import load_config
 from scaleinv.config.rules_file import changed_rules

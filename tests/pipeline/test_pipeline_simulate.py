@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.pipeline.limited_night import NAMES, VENDORS, made, nan
 from tests.pipeline.test_pipeline_groups import AS_OF
-from tests.pipeline.test_pipeline_limits import NAMES, VENDORS, made, nan
 
 from scaleinv.errors import ConfigError
 from scaleinv.inventory import Simulation, simulate

@@ -12,8 +12,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
 from tests.erp.answer_documents import x12
+from tests.pipeline.limited_night import AS_OF, by_name, made
 from tests.pipeline.test_pipeline_groups import rows as filled
-from tests.pipeline.test_pipeline_limits import AS_OF, by_name, made
 from tests.server.signing import KEY, TOKEN, encoded, headers
 
 from scaleinv.config.shipments import ShipmentsConfig

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.pipeline.limited_night import AS_OF, NAMES, made
 from tests.pipeline.test_pipeline_groups import rows
-from tests.pipeline.test_pipeline_limits import AS_OF, NAMES, made
 from tests.pipeline.test_pipeline_rules import ordered_before
 
 from scaleinv.config import load_config

@@ -103,8 +103,8 @@ class QuickBooksConfig(Section):
 class ShopifyConfig(Section):
     """How Shopify is asked."""
 
-    version: Annotated[str, Field(pattern=r"^20[0-9]{2}-[0-9]{2}$")] = "2026-04"
-    """Of the Admin API; it stands in the path. Earlier ones than 2026-01 do not know the requests."""
+    version: Annotated[str, Field(pattern=r"^20(2[6-9]|[3-9][0-9])-[0-9]{2}$")] = "2026-04"
+    """Of the Admin API, from 2026-01 on: earlier ones do not know the requests. It stands in the path."""
 
 
 _SECTIONS = {

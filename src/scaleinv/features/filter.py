@@ -53,10 +53,10 @@ class Days:
 
 def expected_demand(days: Days) -> tuple[Floats, Floats]:
     """(n_days, n_series) mean and standard deviation of demand; standard deviation 0 where a day hides nothing."""
-    state = _State(days)
+    first = _first_sale(days)
+    state = _State(days, first)
     n_days, n_series = days.is_alive.shape
     mean, sd = np.zeros((n_days, n_series)), np.zeros((n_days, n_series))
-    first = _first_sale(days)
     for day in (*range(first, min(n_days, first + _WARM_UP)), *range(n_days)):
         mean[day], sd[day] = state.step(days, day)
     return mean, sd
@@ -65,10 +65,10 @@ def expected_demand(days: Days) -> tuple[Floats, Floats]:
 class _State:
     """What is known of every series the evening before."""
 
-    def __init__(self, days: Days) -> None:
+    def __init__(self, days: Days, first: int) -> None:
         self.pool, self.n_pools = days.pool, int(days.pool.max(initial=0)) + 1
         n = len(days.pool)
-        self.level, self.exposure = _start(days)
+        self.level, self.exposure = _start(days, first)
         self.best = self.level.copy()
         """(n_series,) sold on the best day so far"""
         self.weekday, self.promotion = _Ratio(7, n), _Ratio(1, n)
@@ -150,10 +150,10 @@ def _first_sale(days: Days) -> int:
     return int(sold.argmax())
 
 
-def _start(days: Days) -> tuple[Floats, Floats]:
-    """(n_series,) level, and days behind it, from the first days of all; who starts later starts with the mean."""
-    first = slice(_first_sale(days), _first_sale(days) + _WARM_UP)
-    seen, alive = days.seen[first], days.is_alive[first]
+def _start(days: Days, first: int) -> tuple[Floats, Floats]:
+    """(n_series,) level, and days behind it, from the ``first`` day of sales on; later ones start with the mean."""
+    early = slice(first, first + _WARM_UP)
+    seen, alive = days.seen[early], days.is_alive[early]
     units = np.where(alive, seen.units + seen.least, 0.0).sum(0)
     exposure = np.where(alive, seen.share + np.where(seen.least > 0, seen.least_share, 0.0), 0.0).sum(0)
     typical = units.sum() / max(exposure.sum(), 1.0)
