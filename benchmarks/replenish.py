@@ -115,8 +115,11 @@ def market_of(columns: dict[str, Any], random: np.random.Generator, n_offers: in
     }  # fmt: skip
     days = np.arange(31)
     chances = [np.exp(-0.5 * ((days - random.uniform(2, 14)) / random.uniform(0.5, 4)) ** 2) for _ in range(N_VENDORS)]
-    lead = {"vendor_id": names, "location_id": pa.nulls(N_VENDORS, pa.string()),
-            "probability": pa.array([(p / p.sum()).tolist() for p in chances])}  # fmt: skip
+    lead = {
+        "vendor_id": names, "location_id": pa.nulls(N_VENDORS, pa.string()),
+        "probability": pa.array([(p / p.sum()).tolist() for p in chances]),
+        "late": pa.nulls(N_VENDORS, pa.float64()), "short": pa.nulls(N_VENDORS, pa.float64()),
+    }  # fmt: skip
     records = {
         "vendor_id": names,
         "late": random.uniform(0, 0.3, N_VENDORS),

@@ -58,7 +58,8 @@ class SftpServer:
                 transport.close()
 
     def hang_up(self) -> None:
-        for transport in self._transports:
+        # A copy: the client may be back before this has ended, and keeps its new connection.
+        for transport in list(self._transports):
             transport.sock.close()
             transport.close()
 
