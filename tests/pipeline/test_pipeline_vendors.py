@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import pyarrow as pa
@@ -13,9 +15,12 @@ from tests.pipeline.test_pipeline_groups import AS_OF, rows
 from scaleinv.config import load_config
 from scaleinv.errors import DataError
 from scaleinv.pipeline.arrays import lead_times, series_of
-from scaleinv.pipeline.vendors import lanes
+from scaleinv.pipeline.vendors import lanes, with_lanes
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import check, table
+
+if TYPE_CHECKING:
+    from pyspark.sql import SparkSession
 
 
 @pytest.fixture
@@ -66,6 +71,40 @@ def test_each_lane_gets_its_chance_of_a_late_line_and_what_never_comes(walk: Wal
 def test_nothing_received_predicts_nothing(walk: Walk) -> None:
     none = lines(1).set_column(7, "received_date", pa.nulls(1, pa.date32()))
     assert lanes(walk, none.select(lines(1).column_names)).num_rows == 0
+
+
+@pytest.mark.spark
+def test_lanes_stand_beside_what_the_vendors_have(walk: Walk, spark: SparkSession) -> None:
+    """The latest lines alone are learnt from; a vendor without any keeps its row, and the types are the table's."""
+    said: list[str] = []
+    config = walk.config.model_copy(
+        update={"vendors": walk.config.vendors.model_copy(update={"max_orders": 300, "history_days": 200})}
+    )
+    night = cast(
+        Walk,
+        SimpleNamespace(config=config, as_of=AS_OF, spark=lambda: spark, progress=SimpleNamespace(say=said.append)),
+    )
+    schema = table("gold/lead_times").schema
+    vendors = rows(table("gold/lead_times"), *(
+        {"as_of": AS_OF, "vendor_id": vendor, "location_id": None, "probability": [0.0, 1.0] + [0.0] * 19}
+        for vendor in ("V1", "V2")
+    )).select(schema.names)  # fmt: skip
+    known = spark.createDataFrame(vendors)
+    given = table("silver/purchase_orders").received
+    orders = spark.createDataFrame(lines().select([column.name for column in given]))
+    made = with_lanes(night, known, orders).toArrow()
+    assert sorted((row["vendor_id"], row["location_id"] or "") for row in made.to_pylist()) == [
+        ("V1", ""), ("V1", "S1"), ("V1", "S2"), ("V2", ""),
+    ]  # fmt: skip
+    lately = [row for row in lines().to_pylist() if row["order_date"] > AS_OF - dt.timedelta(days=200)]
+    last = sorted(lately, key=lambda row: (-row["order_date"].toordinal(), row["order_id"]))[:300]
+    assert said == [f"lead times of 2 lanes predicted from {len(last)} order lines"]
+    received = sum(row["received_date"] is not None for row in last)
+    assert sum(row["n_receipts"] for row in made.to_pylist() if row["location_id"]) == received
+    assert check(made.cast(schema), table("gold/lead_times")).num_rows == 4
+    none = orders.where("false")
+    assert with_lanes(night, known, none).toArrow().num_rows == 2
+    assert "no order of the latest was received" in said[-1]
 
 
 def test_a_series_finds_its_lane_else_its_vendor(walk: Walk) -> None:
