@@ -224,10 +224,13 @@ class Listed:
         return self.rows.filter(pc.is_in(self.rows["order_id"], value_set=pa.array(where["order_id"]))).select(columns)
 
 
-def moves(*orders: dict[str, Any], erp_number: str | None = "45") -> list[tuple[str, float, int]]:
-    """Of a line of 10, of which 6 come in 9 days and 1 is lost."""
+def moves(
+    *orders: dict[str, Any], erp_number: str | None = "45", said: Rows | None = None
+) -> list[tuple[str, float, int]]:
+    """Of a line of 10, of which 6 come in 9 days and 1 is lost, where nothing else is said."""
     rows = pa.Table.from_pylist([carrying("S", "delayed", 6, erp_number=erp_number)] * 2, schema=CARRIED)
-    way = Coming(rows, arrivals_of([arrival("A", 1, 6.0, 9), arrival("A", 1, 1.0, None, is_gone=True)]))
+    said = said or [arrival("A", 1, 6.0, 9), arrival("A", 1, 1.0, None, is_gone=True)]
+    way = Coming(rows, arrivals_of(said))
     found = erp_moves(Listed(*orders), way)  # type: ignore[arg-type]
     return [(r["unique_id"], r["quantity_open"], (r["expected_date"] - DAY).days) for r in found.to_pylist()]
 
@@ -242,6 +245,21 @@ def test_a_line_of_the_erps_list_is_taken_off_its_day_and_put_on_its_shipments()
     assert moves(halves, halves | {"line": 20, "promised_date": DAY}) == [
         ("s1@L1", -5.0, 3), ("s1@L1", -5.0, 0), ("s1@L1", 3.0, 3), ("s1@L1", 6.0, 9)
     ]  # fmt: skip
+
+
+def test_of_a_line_that_came_in_part_no_more_is_moved_than_is_to_come() -> None:
+    """Of 48, 30 are received: 18 count as on their way (``features.position``), and no more is taken off its day."""
+    promised = {"promised_date": DAY + dt.timedelta(days=3), "quantity": 48.0, "received_quantity": 30.0}
+    whole = [arrival("A", 1, 48.0, 9)]
+    assert moves(promised, said=whole) == [("s1@L1", -18.0, 3), ("s1@L1", 18.0, 9)]
+    assert moves(promised, said=[arrival("A", 1, 48.0, None, is_gone=True)]) == [("s1@L1", -18.0, 3)]
+    assert moves(promised) == [("s1@L1", -18.0, 3), ("s1@L1", 11.0, 3), ("s1@L1", 6.0, 9)], "6 of 18 on a way, 1 lost"
+    unknown = promised | {"received_quantity": None}
+    assert moves(unknown, said=whole) == [("s1@L1", -48.0, 3), ("s1@L1", 48.0, 9)]
+    for came in (48.0, 50.0):
+        assert moves(promised | {"received_quantity": came}, said=whole) == [], "nothing of it is to come"
+    halves = {"quantity": 24.0, "line": 20, "promised_date": DAY + dt.timedelta(days=7), "received_quantity": 24.0}
+    assert moves(promised, halves) == moves(promised), "the part that is there has no say in when the rest comes"
 
 
 def test_of_the_list_counts_what_was_known_last_and_is_open() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from tests.pipeline.test_pipeline_groups import rows
 from scaleinv.config import load_config
 from scaleinv.config.rules_file import changed_rules
 from scaleinv.errors import ConfigError
-from scaleinv.orderbook import change, register
+from scaleinv.orderbook import apply, change, claim, close, register, sets_of
 from scaleinv.pipeline import replenish
 from scaleinv.pipeline.exceptions import decide, history, listed
 from scaleinv.pipeline.explain_policy import explained_policy
@@ -22,6 +23,7 @@ from scaleinv.pipeline.register import order_book
 from scaleinv.pipeline.rules import moved
 from scaleinv.pipeline.walk import Walk
 from scaleinv.schema import table
+from scaleinv.schema.life import Answer, AnswerLine
 
 
 @pytest.fixture(scope="module")
@@ -141,6 +143,35 @@ def test_open_orders_of_the_book_count_beside_the_erps(tmp_path: Path) -> None:
     assert why.position_parts == (("own orders that the list has not yet", 500.0),)
     assert (why.inventory_position, why.order_quantity) == (500.0, 0.0)
     assert "own orders that the list has not yet" in why.text()
+
+
+def test_what_came_of_own_orders_after_the_stock_record_is_there_once(tmp_path: Path) -> None:
+    """The record is of yesterday. Of 48, 30 came today and 6 yesterday, which are in it; 12 are to come."""
+    yesterday = AS_OF - timedelta(days=1)
+    night = made(tmp_path, stock={n: {"stock_date": yesterday, "on_hand": 2.0} for n in range(12)})
+    name, other = sorted(by_name(night, "gold/order_proposals"))[:2]
+    ordered_before(night, 0, 48.0, name, other)
+    came = [AnswerLine("received", line=1, quantity=Decimal(30), date=AS_OF),
+            AnswerLine("received", line=1, quantity=Decimal(6), date=yesterday)]  # fmt: skip
+    with order_book(night.config) as book:
+        claim(book, night.config.retailer, AS_OF - timedelta(days=3))
+        for part in sets_of(book, night.config.retailer):
+            close(book, part, [])
+        answers = [Answer(f"r{at}{n}", "received", f"SI0{at}", lines=(said,)) for at in (name, other)
+                   for n, said in enumerate(came)]  # fmt: skip
+        assert apply(book, answers).applied == 4
+    replenish.work(night)
+    assert not {name, other} & set(by_name(night, "gold/order_proposals"))
+    parts = {"on hand": 2.0, "own orders that came after the stock record": 30.0,
+             "own orders that the list has not yet": 12.0}  # fmt: skip
+    why = explained_policy(night, *name.split("@"))
+    assert dict(why.position_parts) == parts
+    assert why.inventory_position == sum(parts.values())
+    contract = table("silver/purchase_orders")
+    night.lake.overwrite(contract, rows(contract, {"order_id": f"SI0{name}", "known_on": AS_OF}), where={"source": "x"})
+    replenish.work(night)
+    assert dict(explained_policy(night, *name.split("@")).position_parts)["on hand"] == 2.0, "the list's to count"
+    assert {name, other} & set(by_name(night, "gold/order_proposals")) == {name}
 
 
 def test_the_erps_list_counts_an_own_order_that_it_names(tmp_path: Path) -> None:

@@ -224,7 +224,7 @@ def test_an_order_of_the_erps_list_comes_when_its_shipment_does(way: Way, promis
     day = AS_OF + dt.timedelta(days=3) if promised else None
     row = {
         "order_id": "4500000001", "vendor_id": order["vendor_id"], "location_id": order["location_id"],
-        "order_date": AS_OF, "received_date": None, "source": "x", "load": 1,
+        "order_date": AS_OF, "received_date": None, "received_quantity": None, "source": "x", "load": 1,
         "known_on": AS_OF + dt.timedelta(days=1),
     }  # fmt: skip
     listed = [

@@ -15,7 +15,7 @@ from tests.replenish.nights import AS_OF, Night, by_series, night
 
 from scaleinv.errors import DataError
 from scaleinv.replenish import Known, OwnOrders, gather, own_orders, with_own_orders
-from scaleinv.schema.life import OPEN_LINES, OPEN_STATUSES
+from scaleinv.schema.life import OPEN_LINES, OPEN_STATUSES, OWN_RECEIPTS
 
 ONE_DAY = timedelta(days=1)
 
@@ -85,6 +85,33 @@ def test_an_order_that_the_erp_knows_is_the_erps_to_count(known: str) -> None:
 def test_an_unknown_number_is_nobodys() -> None:
     own = own_of(own_line(erp_number=None), erp=("x",))
     assert facts_of(night({}), own)["on_order"] == 30.0
+
+
+def came_of(*days: int, erp: tuple[str, ...] = (), **changes: Any) -> OwnOrders:
+    """8 of an own order on each of these days."""
+    one = {"order_id": "SIEARLIER", "erp_number": None, "unique_id": "A@S1", "quantity": 8.0} | changes
+    rows = [one | {"received_date": AS_OF + day * ONE_DAY} for day in days]
+    return own_of(erp=erp, came=pa.Table.from_pylist(rows, schema=OWN_RECEIPTS))
+
+
+def test_what_came_of_an_own_order_after_the_stock_record_is_on_the_shelf() -> None:
+    """Neither in the record nor on its way, it would be ordered again. What the record holds is there once."""
+    yesterday = night({"stock_date": AS_OF - ONE_DAY})
+    assert yesterday.propose().lines["quantity"].to_pylist() == [30.0]
+    own = came_of(-2, -1, 0, 1)
+    assert facts_of(yesterday, own)["on_hand"] == 12.0 + 8.0, "of four receipts, one on each day"
+    assert facts_of(night({"stock_date": AS_OF - 3 * ONE_DAY}), own)["on_hand"] == 12.0 + 24.0
+    assert facts_of(night({}), own)["on_hand"] == 12.0, "tonight's record holds what came today"
+    assert yesterday.propose(known=Known(own=own)).lines.num_rows == 0
+    assert facts_of(night({"stock_date": None, "on_hand": 0.0}), own)["on_hand"] == 0.0
+    assert facts_of(yesterday, came_of(0, unique_id="B@S1"))["on_hand"] == 12.0
+
+
+@pytest.mark.parametrize("known", ["SIEARLIER", "4500000017"])
+def test_what_came_of_an_order_that_the_erps_list_names_is_the_lists_to_count(known: str) -> None:
+    made = night({"stock_date": AS_OF - ONE_DAY, "on_hand": 20.0})  # features have added it
+    own = came_of(0, erp_number="4500000017", erp=(known,))
+    assert facts_of(made, own)["on_hand"] == 20.0
 
 
 def test_orders_of_the_night_and_of_later_nights_do_not_count() -> None:

@@ -7,6 +7,7 @@ from scaleinv.orderbook.enter import Kept, Registered
 from scaleinv.orderbook.look import History, counts, history, listing
 from scaleinv.orderbook.open import open_lines
 from scaleinv.orderbook.outbox import FOLDER, MANIFEST_FORMAT, again, due, failed, given_up, needed, postponed, sent
+from scaleinv.orderbook.receipts import own_receipts
 from scaleinv.orderbook.register import register
 from scaleinv.orderbook.sets import (
     DocumentSet,
@@ -52,6 +53,7 @@ __all__ = [
     "open_lines",
     "opened",
     "orders_of_control",
+    "own_receipts",
     "postponed",
     "register",
     "release",

@@ -7,7 +7,7 @@ Of each line, whatever the answers and in whatever order they come: ``ordered`` 
 from __future__ import annotations
 
 import datetime
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
@@ -73,6 +73,34 @@ def on_the_way(order: Order, answer: Answer) -> Iterator[tuple[Row, AnswerLine, 
             quantity = line["shipped"] - line["received"]
         if quantity > ZERO:
             yield line, said, quantity
+
+
+def came(
+    order: Order, answer: Answer, gained: Mapping[int, Decimal], at: datetime.datetime
+) -> Iterator[tuple[Row, datetime.date, Decimal]]:
+    """What a receipt that was applied brought on which day: line of the order, day, order's units.
+
+    Args:
+        order: as it is now.
+        answer: the receipt.
+        gained: line -> how much it added to what was received, in the order's units.
+        at: when it was applied: the day of a receipt that names none.
+    """
+    days = {number: (answer.at or at).date() for number in gained}
+    left = dict(gained)
+    for said in answer.lines:
+        line = _line_of(order, said)
+        number, quantity = line["line"], _quantity(line, said)
+        if number not in gained:
+            continue
+        if quantity is None:  # all the rest: what the other parts have not brought
+            days[number] = said.date or days[number]
+        elif quantity > ZERO:
+            left[number] -= quantity
+            yield line, said.date or (answer.at or at).date(), quantity
+    for number, units in left.items():
+        if units > ZERO:
+            yield order.lines[number], days[number], units
 
 
 def _keep_latest(order: Order, answer: Answer) -> None:

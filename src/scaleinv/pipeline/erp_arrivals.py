@@ -8,6 +8,7 @@ from typing import Any, Final
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from scaleinv.pipeline.arrivals import Coming, with_arrivals
 from scaleinv.pipeline.walk import Walk
@@ -17,7 +18,7 @@ from scaleinv.schema.life import OPEN_LINES
 _ORDERS: Final = "silver/purchase_orders"
 _READ: Final = (
     "order_id", "line", "vendor_id", "sku_id", "location_id", "order_date", "promised_date", "received_date",
-    "quantity", "known_on", "load", "source",
+    "quantity", "received_quantity", "known_on", "load", "source",
 )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def _joined(*columns: Any) -> pa.Array:
 
 
 def _open_rows(rows: pa.Table, as_of: date) -> pa.Table:
-    """As ``features`` reads them: of each line what was known last on that day, and not received by then."""
+    """As ``features`` reads them: of each line what was known last on that day, where something is still to come."""
     rows = rows.filter(pc.less_equal(rows["known_on"], pa.scalar(as_of)))
     by = [(name, "ascending") for name in ("order_id", "line", "known_on", "load", "source")]
     rows = rows.sort_by(by).combine_chunks()
@@ -77,7 +78,15 @@ def _open_rows(rows: pa.Table, as_of: date) -> pa.Table:
     if rows.num_rows:
         is_last[:-1] = pc.not_equal(keys[:-1], keys[1:]).to_numpy(zero_copy_only=False)
     rows = rows.filter(pa.array(is_last))
-    return rows.filter(pc.fill_null(pc.greater(rows["received_date"], pa.scalar(as_of)), True)).combine_chunks()
+    rows = rows.filter(pc.fill_null(pc.greater(rows["received_date"], pa.scalar(as_of)), True))
+    return rows.filter(pa.array(_to_come(rows) > 0)).combine_chunks()
+
+
+def _to_come(rows: pa.Table) -> NDArray[np.float64]:
+    """(n,) units of open lines without those that came, as ``gold/stock_position`` counts them."""
+    came = pc.fill_null(rows["received_quantity"].cast(pa.float64()), 0.0)
+    left = rows["quantity"].cast(pa.float64()).to_numpy() - came.to_numpy()
+    return np.asarray(np.round(np.maximum(left, 0.0), 6), dtype=np.float64)
 
 
 def _due(rows: pa.Table, walk: Walk) -> pa.Array:
@@ -95,7 +104,7 @@ def _lines(rows: pa.Table, own: pa.Table, due: pa.Array) -> pa.Table:
     columns = {
         "order_id": own["order_id"], "line": own["line"], "unique_id": own["unique_id"], "sku_id": own["sku_id"],
         "location_id": own["location_id"], "vendor_id": rows["vendor_id"],
-        "status": pa.repeat("shipped", rows.num_rows), "quantity_open": rows["quantity"].cast(pa.float64()),
+        "status": pa.repeat("shipped", rows.num_rows), "quantity_open": pa.array(_to_come(rows)),
         "expected_date": due, "erp_number": own["erp_number"],
         # It is in the list, so it was ordered before tonight.
         "as_of": rows["order_date"],

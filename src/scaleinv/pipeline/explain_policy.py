@@ -212,8 +212,10 @@ def _position(walk: Walk, sku_id: str, location_id: str, line: dict[str, Any] | 
     facts = gather(*tables, as_of=walk.as_of)
     with_own = with_own_orders(facts, own_orders_of(walk, shipments_of(walk)), as_of=walk.as_of)
     number = {name: float(facts.number(name)[0]) for name in ("on_hand", "on_order", "backorders", "reserved")}
+    on_hand = max(number["on_hand"], 0.0)
     every = [
-        ("on hand", max(number["on_hand"], 0.0)),
+        ("on hand", on_hand),
+        ("own orders that came after the stock record", max(float(with_own.number("on_hand")[0]), 0.0) - on_hand),
         ("on its way, by the ERP's list", number["on_order"]),
         ("own orders that the list has not yet", float(with_own.number("on_order")[0]) - number["on_order"]),
         ("backorders", -number["backorders"]),

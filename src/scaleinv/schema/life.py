@@ -57,6 +57,16 @@ OPEN_LINES: Final = pa.schema(
 
 ``as_of`` is the night that proposed the order.
 """
+OWN_RECEIPTS: Final = pa.schema(
+    [
+        pa.field("order_id", pa.string(), nullable=False),
+        pa.field("erp_number", pa.string()),
+        pa.field("unique_id", pa.string(), nullable=False),
+        pa.field("received_date", pa.date32(), nullable=False),
+        pa.field("quantity", pa.float64(), nullable=False),
+    ]
+)
+"""What came of own orders, in units of stock: of a line as many rows as receipts, each on its day."""
 
 AnswerKind = Literal[
     "taken",  # the ERP has it: 997 A, CONTRL 7, IDoc status 53, OData 201
