@@ -515,3 +515,42 @@ def test_a_notice_that_is_taken_back_leaves_no_rest_that_nobody_sends(out: Book)
     told(out, says("shipped", line("shipped", 3), shipment_id="S"))
     assert lines(out, ID)[1] == (10, 5, 3, 0, 5)
     assert to_come(out) == 5.0
+
+
+# --- back-ordered without a day ---------------------------------------------------------------------------------------
+
+
+def expected(book: Book, number: int = 1) -> dt.date:
+    found: dt.date = history(book, ID).lines[number - 1]["expected_date"]
+    return found
+
+
+@pytest.mark.parametrize("days", [0, 5])
+def test_what_is_back_ordered_without_a_day_is_expected_after_a_further_lead_time(out: Book, days: int) -> None:
+    at = dt.datetime.combine(night(days), dt.time(9), dt.UTC)
+    told(out, says("confirmed", line("accepted", None, 2), line("backordered", 10), at=at))
+    day = night(max(days, 3) + 3)
+    assert (expected(out), expected(out, 2)) == (day, night(3)), "it was asked for in three days"
+    assert open_lines(out)["quantity_open"].to_pylist() == [10.0, 4.0]
+    assert history(out, ID).lines[0]["promised_date"] is None
+    assert f"line 1 is back-ordered and no day is said: expected on {day}" in history(out, ID).events[-1]["why"]
+
+
+def test_a_back_order_that_has_a_day_is_expected_on_it_and_nothing_of_a_line_is_not_back_ordered(out: Book) -> None:
+    told(out, says("confirmed", line("backordered", 10, date=night(4)), line("backordered", 0, 2)))
+    assert (expected(out), expected(out, 2)) == (night(4), night(3))
+    assert history(out, ID).events[-1]["why"] == "confirmed"
+    told(
+        out,
+        says(
+            "confirmed",
+            line("accepted", 4, date=night(2)),
+            line("backordered", 6),
+            at=dt.datetime.combine(night(1), dt.time(9), dt.UTC),
+        ),
+    )
+    assert expected(out) == night(6)
+    told(out, says("shipped", line("shipped", 4, date=night(2)), shipment_id="S"))
+    assert expected(out) == night(6), "a part brings the rest no nearer"
+    told(out, says("shipped", line("shipped", 6, date=night(5)), shipment_id="T"))
+    assert expected(out) == night(5)

@@ -101,6 +101,7 @@ def _confirmed(order: Order, answer: Answer, said: _Said) -> None:
         said = [(line, AnswerLine("accepted"), None) for line in order.lines.values()]
     for line, parts in _by_line(said):
         said_day = _expect(line, parts)
+        _postpone(order, line, parts, answer.at)
         # A promise that is made when goods are there is none.
         if order.status not in ENDED_STATUSES and not line["received"]:
             line["promised_date"] = said_day or line["promised_date"]
@@ -168,6 +169,7 @@ def _shipped(order: Order, answer: Answer, said: _Said) -> None:
     if not said:
         said = [(line, AnswerLine("shipped"), None) for line in order.lines.values()]
     for line, parts in _by_line(said):
+        expected = line["expected_date"]
         _expect(line, parts)
         before = Decimal(line["shipments"].get(answer.shipment_id, 0))
         quantities = [quantity for _, quantity in parts]
@@ -179,6 +181,8 @@ def _shipped(order: Order, answer: Answer, said: _Said) -> None:
         line["shipped"] = max(ZERO, line["shipped"] + total - before)
         if answer.shipment_id is not None:  # another notice of the same shipment takes this one's place
             line["shipments"] = line["shipments"] | {answer.shipment_id: plain(total)}
+        if line["ordered"] - line["cancelled"] > max(line["shipped"], line["received"]):
+            line["expected_date"] = max(expected, line["expected_date"])  # a part brings the rest no nearer
 
 
 def _received(order: Order, answer: Answer, said: _Said) -> None:
@@ -258,6 +262,28 @@ def _expect(line: Row, parts: list[tuple[AnswerLine, Decimal | None]]) -> dateti
         return None
     line["expected_date"] = max(days)
     return max(days)
+
+
+def _postpone(
+    order: Order, line: Row, parts: list[tuple[AnswerLine, Decimal | None]], at: datetime.datetime | None
+) -> None:
+    """Back-ordered without a day: the vendor has to get it first, which takes as long again as was reckoned with.
+
+    Expected as it was asked for, it would count in full until then, and the shelf run empty without a word.
+    """
+    assert at is not None
+    is_unknown = any(
+        part.status == "backordered" and part.date is None and quantity != ZERO for part, quantity in parts
+    )
+    if not is_unknown or order.status in ENDED_STATUSES:
+        return
+    asked = line["delivery_date"]
+    lead_time = max(asked - order.head["order_date"], datetime.timedelta(days=1))
+    line["expected_date"] = max(line["expected_date"], max(asked, at.date()) + lead_time)
+    order.remarks.append(
+        f"line {line['line']} is back-ordered and no day is said: expected on {line['expected_date']}, "
+        "after a further lead time"
+    )
 
 
 def _line_of(order: Order, said: AnswerLine) -> Row:
