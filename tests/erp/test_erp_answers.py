@@ -94,6 +94,30 @@ def test_855_of_the_whole_order(code: str, kind: str, statuses: list[str]) -> No
     assert (answer.kind, [line.status for line in answer.lines]) == (kind, statuses)
 
 
+@pytest.mark.parametrize(
+    ("acks", "said"),
+    [
+        ("ACK*IS*12*EA****VN*NEW-1*UP*036000241457~",
+         [("rejected", None, None, "substituted by VN NEW-1, UP 036000241457")]),
+        ("ACK*IS*12*EA~", [("rejected", None, None, "substituted by an article that is not said")]),
+        ("ACK*IA*8*EA~ACK*IS*4*EA****VN*NEW-1~",
+         [("accepted", 8, 28, ""), ("rejected", 4, 28, "substituted by VN NEW-1")]),
+        ("ACK*BP*8*EA*067*20260929~",
+         [("accepted", 8, 29, ""), ("backordered", None, None, "shipped in part, the rest later")]),
+        ("ACK*BP*8*EA~ACK*IB*4*EA*067*20260930~",
+         [("accepted", 8, 28, ""), ("backordered", 4, 30, "backordered")]),
+        ("ACK*BP~", [("backordered", 12, None, "shipped in part, the rest later")]),
+        ("ACK*IQ*8*EA~ACK*IR~", [("changed", 8, 28, "quantity changed"), ("rejected", None, 28, "rejected")]),
+    ],
+)  # fmt: skip
+def test_855_parts_of_a_line(acks: str, said: list[tuple[str, int | None, int | None, str]]) -> None:
+    (answer,) = answers(x12(f"855|BAK*00*AC*PO-1*20260921~DTM*067*20260928~PO1*1*12*EA*1*PE*IN*SKU1~{acks}CTT*1~"))
+    found = [(line.status, line.quantity, line.date and line.date.day, line.reason) for line in answer.lines]
+    expected = [(*one[:2], 28 if one[0] == "rejected" else one[2], one[3]) for one in said]
+    assert found == expected
+    assert {line.sku_id for line in answer.lines} == {"SKU1"}
+
+
 def test_855_that_rejects_without_lines_rejects_the_order() -> None:
     (answer,) = answers(x12("855|BAK*00*RJ*PO-1*20260921~"))
     assert (answer.kind, answer.lines, answer.reason) == ("rejected", (), "rejected by the vendor (BAK02 RJ)")
@@ -167,6 +191,15 @@ def test_ordrsp() -> None:
 def test_ordrsp_of_the_whole_order(code: str, kind: str) -> None:
     (answer,) = answers(edifact(f"ORDRSP:D:96A:UN:EAN005|BGM+231+R+{code}'RFF+ON:PO-1'UNS+S'"))
     assert (answer.kind, answer.lines) == (kind, ())
+
+
+@pytest.mark.parametrize("line", ["1+5+4000862141404:EN", "+3+4000862141404:EN"])
+def test_ordrsp_with_another_article_rejects_the_one_that_was_ordered(line: str) -> None:
+    body = f"LIN+{line}'PIA+1+SKU1:IN'PIA+3+4000862141411:EN+N7:SA'QTY+113:12:PCE'UNS+S'CNT+2:1'"
+    (answer,) = answers(edifact(f"ORDRSP:D:96A:UN:EAN005|BGM+231+RSP1+4'DTM+137:20260921:102'RFF+ON:PO-1'{body}"))
+    (said,) = answer.lines
+    assert (said.status, said.sku_id, said.gtin, said.quantity) == ("rejected", "SKU1", "4000862141404", None)
+    assert said.reason == "substituted by EN 4000862141411, SA N7"
 
 
 def test_desadv() -> None:

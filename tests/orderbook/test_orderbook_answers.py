@@ -122,7 +122,7 @@ def test_what_the_vendor_changes_or_rejects_will_not_come(out: Book) -> None:
     assert told(out, says("confirmed", line("changed", 8, unit_cost=Decimal("0.35")), line("rejected", None, 2))) == (
         "acknowledged"
     )
-    assert lines(out, ID) == {1: (10, 8, 0, 0, 2), 2: (4, None, 0, 0, 4)}
+    assert lines(out, ID) == {1: (10, 8, 0, 0, 2), 2: (4, 0, 0, 0, 4)}
     assert history(out, ID).lines[0]["confirmed_cost"] == Decimal("0.35")
     assert told(out, says("confirmed", line("changed", 9))) == "acknowledged"
     assert told(out, says("received", line("received", 9))) == "received"
@@ -133,12 +133,12 @@ def test_all_rejected_is_rejected_and_yet_goods_may_come(out: Book) -> None:
     assert told(out, says("confirmed", line("rejected"), line("rejected", None, 2))) == "rejected"
     assert told(out, says("shipped", line("shipped", 10))) == "shipped"
     assert told(out, says("received", line("received", 10))) == "received"
-    assert lines(out, ID) == {1: (10, None, 10, 10, 0), 2: (4, None, 0, 0, 4)}
+    assert lines(out, ID) == {1: (10, 0, 10, 10, 0), 2: (4, 0, 0, 0, 4)}
 
 
 def test_an_order_that_the_vendor_wants_none_of_is_rejected(out: Book) -> None:
     assert told(out, says("rejected", reason="no")) == "rejected"
-    assert lines(out, ID) == {1: (10, None, 0, 0, 10), 2: (4, None, 0, 0, 4)}
+    assert lines(out, ID) == {1: (10, 0, 0, 0, 10), 2: (4, 0, 0, 0, 4)}
     assert told(out, says("cancelled")) == "rejected"
 
 
@@ -427,7 +427,8 @@ def test_a_whole_receipt_of_what_was_given_up_is_not_lost(out: Book, before: str
     rejections = says("confirmed", line("rejected"), line("rejected", None, 2))
     assert told(out, says("cancelled") if before == "cancelled" else rejections) == before
     assert told(out, says("received")) == "received"
-    assert lines(out, ID) == {1: (10, None, 0, 10, 0), 2: (4, None, 0, 4, 0)}
+    said = None if before == "cancelled" else 0
+    assert lines(out, ID) == {1: (10, said, 0, 10, 0), 2: (4, said, 0, 4, 0)}
 
 
 def test_a_whole_receipt_has_not_what_the_vendor_will_not_send(out: Book) -> None:
@@ -443,3 +444,113 @@ def test_a_later_confirmation_takes_the_place_of_the_one_before(out: Book) -> No
         assert lines(out, ID)[1][1] == 4
     told(out, says("confirmed", line("accepted", 4), line("backordered", 3)))
     assert lines(out, ID)[1][1] == 7
+
+
+# --- less than was ordered --------------------------------------------------------------------------------------------
+
+
+def to_come(book: Book, number: int = 1) -> float:
+    return float(sum(row["quantity_open"] for row in open_lines(book).to_pylist() if row["line"] == number))
+
+
+def test_what_the_vendor_accepts_less_will_not_come(out: Book) -> None:
+    told(out, says("confirmed", line("accepted", 8)), says("cancelled", line("rejected", None, 2)))
+    assert lines(out, ID)[1] == (10, 8, 0, 0, 2)
+    assert told(out, says("received", line("received", 8))) == "received"
+    assert open_lines(out).num_rows == 0
+
+
+def test_what_came_before_it_was_accepted_is_all_that_comes(out: Book) -> None:
+    told(out, says("received", line("received", 8), line("received", 4, 2)))
+    assert told(out, says("confirmed", line("accepted", 8))) == "received"
+    assert lines(out, ID)[1] == (10, 8, 0, 8, 2)
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ([[("accepted", 4)], [("accepted", 4)]], (4, 6)),  # said twice is not cancelled twice
+        ([[("accepted", 4)], [("accepted", 6)]], (6, 4)),  # the later one takes the place of the one before
+        ([[("accepted", 4)], [("accepted", 10)]], (10, 0)),
+        ([[("accepted", 4)], [("accepted", None)]], (4, 6)),  # no quantity: that of before
+        ([[("accepted", 4)], [("backordered", 6)]], (10, 0)),
+        ([[("accepted", 4), ("backordered", 6)]], (10, 0)),
+        ([[("accepted", 4), ("backordered", 3)]], (7, 3)),
+        ([[("accepted", 4), ("backordered", None)]], (10, 0)),
+        ([[("backordered", 3)]], (10, 0)),  # it says nothing of the other seven
+        ([[("accepted", 6), ("rejected", 4)]], (6, 4)),
+        ([[("accepted", 6), ("rejected", None)]], (6, 4)),
+        ([[("accepted", 10), ("rejected", 4)]], (6, 4)),
+        ([[("accepted", 6)], [("rejected", 4)]], (6, 4)),
+        ([[("rejected", 4)], [("accepted", 6)]], (6, 4)),
+        ([[("rejected", 4)], [("rejected", 4)]], (6, 4)),
+        ([[("rejected", None)], [("accepted", 10)]], (10, 0)),
+        ([[("backordered", 6), ("rejected", 4)]], (6, 4)),
+        ([[("accepted", 0)], [("accepted", 0)]], (0, 10)),
+    ],
+)
+def test_of_what_is_confirmed_nothing_is_cancelled_twice(
+    out: Book, said: list[list[tuple[str, float | None]]], expected: tuple[int, int]
+) -> None:
+    """Line 2 keeps the order open."""
+    for parts in said:
+        told(out, says("confirmed", *(line(status, quantity) for status, quantity in parts)))
+        ordered, _, _, received, cancelled = lines(out, ID)[1]
+        assert to_come(out) == float(ordered - received - cancelled)  # type: ignore[operator]
+    assert lines(out, ID)[1] == (10, expected[0], 0, 0, expected[1])
+    goods = line("received", expected[0])
+    assert told(out, says("received", goods, line("received", 4, 2))) == "received"
+
+
+def test_what_we_gave_up_stays_given_up_whatever_the_vendor_accepts(out: Book) -> None:
+    told(out, says("cancelled", line("rejected", 4)), says("confirmed", line("accepted", 10)))
+    assert lines(out, ID)[1] == (10, 10, 0, 0, 4)
+    told(out, says("cancelled", line("rejected")), says("confirmed", line("rejected")))
+    assert lines(out, ID)[1] == (10, 10, 0, 0, 10), "it is no refusal of the vendor"
+
+
+def test_a_notice_that_is_taken_back_leaves_no_rest_that_nobody_sends(out: Book) -> None:
+    told(out, says("shipped", line("shipped", 8), shipment_id="S"), says("confirmed", line("accepted", 5)))
+    assert lines(out, ID)[1] == (10, 5, 8, 0, 2)
+    told(out, says("shipped", line("shipped", 3), shipment_id="S"))
+    assert lines(out, ID)[1] == (10, 5, 3, 0, 5)
+    assert to_come(out) == 5.0
+
+
+# --- back-ordered without a day ---------------------------------------------------------------------------------------
+
+
+def expected(book: Book, number: int = 1) -> dt.date:
+    found: dt.date = history(book, ID).lines[number - 1]["expected_date"]
+    return found
+
+
+@pytest.mark.parametrize("days", [0, 5])
+def test_what_is_back_ordered_without_a_day_is_expected_after_a_further_lead_time(out: Book, days: int) -> None:
+    at = dt.datetime.combine(night(days), dt.time(9), dt.UTC)
+    told(out, says("confirmed", line("accepted", None, 2), line("backordered", 10), at=at))
+    day = night(max(days, 3) + 3)
+    assert (expected(out), expected(out, 2)) == (day, night(3)), "it was asked for in three days"
+    assert open_lines(out)["quantity_open"].to_pylist() == [10.0, 4.0]
+    assert history(out, ID).lines[0]["promised_date"] is None
+    assert f"line 1 is back-ordered and no day is said: expected on {day}" in history(out, ID).events[-1]["why"]
+
+
+def test_a_back_order_that_has_a_day_is_expected_on_it_and_nothing_of_a_line_is_not_back_ordered(out: Book) -> None:
+    told(out, says("confirmed", line("backordered", 10, date=night(4)), line("backordered", 0, 2)))
+    assert (expected(out), expected(out, 2)) == (night(4), night(3))
+    assert history(out, ID).events[-1]["why"] == "confirmed"
+    told(
+        out,
+        says(
+            "confirmed",
+            line("accepted", 4, date=night(2)),
+            line("backordered", 6),
+            at=dt.datetime.combine(night(1), dt.time(9), dt.UTC),
+        ),
+    )
+    assert expected(out) == night(6)
+    told(out, says("shipped", line("shipped", 4, date=night(2)), shipment_id="S"))
+    assert expected(out) == night(6), "a part brings the rest no nearer"
+    told(out, says("shipped", line("shipped", 6, date=night(5)), shipment_id="T"))
+    assert expected(out) == night(5)

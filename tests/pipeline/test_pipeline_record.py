@@ -54,7 +54,7 @@ def test_an_order_that_the_list_names_is_the_lists(spark: SparkSession, walk: Wa
     listed = frame(spark, line | {"order_id": key(0)}, line | {"order_id": "4500000001"}, line | {"order_id": "O1"})
     found = record_of(walk, listed)
     assert found is not None
-    assert found.columns == listed.columns
+    assert found.columns == [*listed.columns, "is_refused"]
     made = {(row["order_id"], row["received_date"]) for row in found.toArrow().to_pylist()}
     assert made == {
         (key(0), night(5)), ("4500000001", night(5)), ("O1", night(5)), (key(0, place="L3"), night(4)),
@@ -80,6 +80,26 @@ def test_own_receipts_alone_make_lead_times_and_a_scorecard(spark: SparkSession,
     assert said == {
         "month": dt.date(2026, 2, 1), "n_lines": 3, "n_received": 3, "n_on_time": 0, "received": 30.0, "days": 12.0,
     }  # fmt: skip
+
+
+def test_a_line_that_the_vendor_refused_came_short_and_is_not_under_way(spark: SparkSession, walk: Walk) -> None:
+    from scaleinv.features.order_history import latest_orders
+    from scaleinv.features.vendor_months import vendor_months
+
+    with order_book(walk.config) as book:
+        registered(book, 1, {"lines": {"s1": 10}})
+        exported(book, 1)
+        apply(book, [Answer("no", "rejected", key(1))])
+    found = record_of(walk, frame(spark))
+    assert found is not None
+    items = spark.createDataFrame([("s1", 0.3)], "sku_id string, unit_cost double")
+    (month,) = vendor_months(found, items, as_of=AS_OF).toArrow().to_pylist()
+    said = {name: month[name] for name in ("n_lines", "n_received", "n_promised", "n_counted", "ordered", "received")}
+    assert said == {
+        "n_lines": 4, "n_received": 3, "n_promised": 4, "n_counted": 4, "ordered": 40.0, "received": 30.0,
+    }  # fmt: skip
+    known = latest_orders(found, as_of=AS_OF, history_days=365, most=100).toArrow()
+    assert known["received_date"].to_pylist() == [night(4)] * 3
 
 
 def test_without_own_orders_the_list_is_all_there_is(walk: Walk) -> None:

@@ -27,6 +27,7 @@ from scaleinv.features.demand import demand, observed
 from scaleinv.features.lead_times import lead_times
 from scaleinv.features.lives import lives, selling_days, without_stock
 from scaleinv.features.measures import life_sums, measures, moved_measures, night_features
+from scaleinv.features.order_history import without_refused
 from scaleinv.features.panel import SALES_PER_PART, days_of, panel, priced_spans, some_days_of, with_sales
 from scaleinv.features.position import Late, late_record, open_supply, stock_position
 from scaleinv.features.series import grouped, placed, series
@@ -96,7 +97,7 @@ def build(
         )
     rows = _panel(alive, silver, prices, gaps, base, held, n_sales=n_sales, as_of=as_of, first=first, last=last)
     night = F.lit(as_of).alias("as_of")
-    learnt = silver if record is None else {**silver, "purchase_orders": record}
+    learnt = silver if record is None else {**silver, "purchase_orders": without_refused(record)}
     known = _kept(lead_times(alive, learnt, as_of=as_of, config=config))
     supply = _hold(open_supply(silver, known), held)
     chances = None

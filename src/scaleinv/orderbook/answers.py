@@ -184,7 +184,7 @@ def _apply_one(orders: dict[str, Order], answer: Answer, at: datetime.datetime) 
         return "refused", f"the order is {order.status}: it cannot become {to}", False
     is_late = _RANK.get(order.status, 3) > _STEP[answer.kind]
     order.head, order.lines = trial.head, trial.lines
-    order.record(to, who=f"answer:{answer.message_id}", why=_why(answer), at=at)
+    order.record(to, who=f"answer:{answer.message_id}", why=_why(answer, trial.remarks), at=at)
     late = f"it came when the order was {order.events[-1]['old_status']} already"
     return ("out_of_order", late, False) if is_late else ("applied", "", False)
 
@@ -194,9 +194,9 @@ def _stranger(order: Order, answer: Answer) -> str:
     return f"it came from {answer.sender}, {whose}, and the order is {order.head['vendor_id']}'s (export.codes)"
 
 
-def _why(answer: Answer) -> str:
+def _why(answer: Answer, remarks: list[str]) -> str:
     said = f"{answer.kind}" + (f" in shipment {answer.shipment_id}" if answer.shipment_id else "")
-    reasons = [answer.reason, *(line.reason for line in answer.lines)]
+    reasons = [answer.reason, *(line.reason for line in answer.lines), *remarks]
     return ": ".join(filter(None, [said, "; ".join(dict.fromkeys(filter(None, reasons)))]))
 
 

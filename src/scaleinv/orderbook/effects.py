@@ -15,7 +15,7 @@ from typing import Final
 
 from scaleinv.errors import ScaleinvError
 from scaleinv.orderbook.state import ZERO, Order, Row, cancel_all, plain
-from scaleinv.schema.life import Answer, AnswerLine, OrderStatus
+from scaleinv.schema.life import ENDED_STATUSES, Answer, AnswerLine, OrderStatus
 from scaleinv.schema.packs import Pack, stock_in
 
 _GTIN: Final = 14
@@ -54,7 +54,8 @@ def apply_to(order: Order, answer: Answer, at: datetime.datetime) -> OrderStatus
     timed = replace(answer, at=answer.at or at)
     _EFFECTS[answer.kind](order, timed, [(line, said, _quantity(line, said)) for line, said in found])
     for line in order.lines.values():
-        line["cancelled"] = min(line["cancelled"], max(ZERO, line["ordered"] - max(line["shipped"], line["received"])))
+        gone = max(line["shipped"], line["received"])
+        line["cancelled"] = min(max(line["cancelled"], _cut(line)), max(ZERO, line["ordered"] - gone))
     for number, line in order.lines.items():
         if max(line["confirmed"] or ZERO, line["shipped"], line["received"]) >= _LARGEST:
             raise CannotApplyError(f"line {number}: together with what was said before it is no quantity")
@@ -126,15 +127,17 @@ def _failed(order: Order, answer: Answer, said: _Said) -> None:
 def _confirmed(order: Order, answer: Answer, said: _Said) -> None:
     if not said:
         said = [(line, AnswerLine("accepted"), None) for line in order.lines.values()]
-    is_final = order.status in ("received", "cancelled", "rejected")
     for line, parts in _by_line(said):
         said_day = _expect(line, parts)
-        if not is_final and not line["received"]:  # a promise that is made when goods are there is none
+        _postpone(order, line, parts, answer.at)
+        # A promise that is made when goods are there is none.
+        if order.status not in ENDED_STATUSES and not line["received"]:
             line["promised_date"] = said_day or line["promised_date"]
         costs = [(part.unit_cost, part.unit) for part, _ in parts if part.unit_cost is not None]
         if costs:
             line["confirmed_cost"] = _cost(line, *costs[-1])
-        _confirm(line, parts, is_final=is_final)
+        if order.status not in ("cancelled", "rejected"):
+            _confirm(line, parts, is_received=order.status == "received")
 
 
 def _cost(line: Row, cost: Decimal, unit: str | None) -> Decimal:
@@ -148,23 +151,41 @@ def _cost(line: Row, cost: Decimal, unit: str | None) -> Decimal:
     return int(steps + Fraction(1, 2)) * _SMALLEST_COST
 
 
-def _confirm(line: Row, parts: list[tuple[AnswerLine, Decimal | None]], *, is_final: bool) -> None:
-    gone = max(line["shipped"], line["received"])
+def _confirm(line: Row, parts: list[tuple[AnswerLine, Decimal | None]], *, is_received: bool) -> None:
+    """What the vendor will deliver of the line, whatever it said before; the rest will not come (:func:`_cut`).
+
+    Parts of one answer add up. Where none of them is back-ordered, what they do not speak of will not come. Back orders
+    alone say nothing of the rest, which stays open with them.
+    """
+    if line["cancelled"] >= line["ordered"] and line["confirmed"] != ZERO:
+        return  # others have cancelled all of it: the vendor's word of that is no refusal
     rejected = [quantity for part, quantity in parts if part.status == "rejected"]
     others = [(part.status, quantity) for part, quantity in parts if part.status != "rejected"]
-    if others:
-        whole = line["ordered"] if any(quantity is None for _, quantity in others) else None
-        said = sum((quantity or ZERO for _, quantity in others), ZERO)
-        is_changed = any(status == "changed" and quantity is not None for status, quantity in others)
-        line["confirmed"] = said if whole is None else whole  # vendors confirm anew, not what is to be added
-        if is_changed and not is_final:
-            line["cancelled"] = max(ZERO, line["ordered"] - max(line["confirmed"], gone))
-    if rejected and not is_final:
-        rest = max(ZERO, line["ordered"] - gone - line["cancelled"])
-        lost = rest if any(quantity is None for quantity in rejected) else min(rest, sum(filter(None, rejected), ZERO))
-        line["cancelled"] += lost
-        if line["confirmed"] is not None:
-            line["confirmed"] = min(line["confirmed"], line["ordered"] - line["cancelled"])
+    later = [quantity for status, quantity in others if status == "backordered"]
+    if not is_received:  # what the vendor has cut before, its new word says anew
+        line["cancelled"] = max(ZERO, line["cancelled"] - _cut(line))
+    is_whole = any(quantity is None for _, quantity in others)
+    if later and (is_whole or len(later) == len(others)):
+        confirmed = line["ordered"]
+    elif others and not is_whole:
+        confirmed = sum((quantity or ZERO for _, quantity in others), ZERO)
+    else:
+        confirmed = line["ordered"] if line["confirmed"] is None else line["confirmed"]
+    if rejected:
+        is_rest = any(quantity is None for quantity in rejected)
+        refused = line["ordered"] if is_rest else sum(filter(None, rejected), ZERO)
+        if not (is_rest and others and not is_whole):  # beside quantities, the rest of them is refused as it is
+            # What is on its way comes all the same.
+            confirmed = min(confirmed, max(line["ordered"] - refused, line["shipped"], line["received"]))
+    line["confirmed"] = confirmed
+
+
+def _cut(line: Row) -> Decimal:
+    """What the vendor will not deliver of the line, as far as it is not there or on its way."""
+    if line["confirmed"] is None:
+        return ZERO
+    cut: Decimal = max(ZERO, line["ordered"] - max(line["confirmed"], line["shipped"], line["received"]))
+    return cut
 
 
 def _rejected(order: Order, answer: Answer, said: _Said) -> None:
@@ -176,6 +197,7 @@ def _shipped(order: Order, answer: Answer, said: _Said) -> None:
     if not said:
         said = [(line, AnswerLine("shipped"), None) for line in order.lines.values()]
     for line, parts in _by_line(said):
+        expected = line["expected_date"]
         _expect(line, parts)
         before = Decimal(line["shipments"].get(answer.shipment_id, 0))
         quantities = [quantity for _, quantity in parts]
@@ -187,6 +209,8 @@ def _shipped(order: Order, answer: Answer, said: _Said) -> None:
         line["shipped"] = max(ZERO, line["shipped"] + total - before)
         if answer.shipment_id is not None:  # another notice of the same shipment takes this one's place
             line["shipments"] = line["shipments"] | {answer.shipment_id: plain(total)}
+        if line["ordered"] - line["cancelled"] > max(line["shipped"], line["received"]):
+            line["expected_date"] = max(expected, line["expected_date"])  # a part brings the rest no nearer
 
 
 def _received(order: Order, answer: Answer, said: _Said) -> None:
@@ -266,6 +290,28 @@ def _expect(line: Row, parts: list[tuple[AnswerLine, Decimal | None]]) -> dateti
         return None
     line["expected_date"] = max(days)
     return max(days)
+
+
+def _postpone(
+    order: Order, line: Row, parts: list[tuple[AnswerLine, Decimal | None]], at: datetime.datetime | None
+) -> None:
+    """Back-ordered without a day: the vendor has to get it first, which takes as long again as was reckoned with.
+
+    Expected as it was asked for, it would count in full until then, and the shelf run empty without a word.
+    """
+    assert at is not None
+    is_unknown = any(
+        part.status == "backordered" and part.date is None and quantity != ZERO for part, quantity in parts
+    )
+    if not is_unknown or order.status in ENDED_STATUSES:
+        return
+    asked = line["delivery_date"]
+    lead_time = max(asked - order.head["order_date"], datetime.timedelta(days=1))
+    line["expected_date"] = max(line["expected_date"], max(asked, at.date()) + lead_time)
+    order.remarks.append(
+        f"line {line['line']} is back-ordered and no day is said: expected on {line['expected_date']}, "
+        "after a further lead time"
+    )
 
 
 def _line_of(order: Order, said: AnswerLine) -> Row:

@@ -61,6 +61,8 @@ class Order:
     has_lines: bool = True
     events: list[Row] = field(default_factory=list)
     """Recorded, not yet written."""
+    remarks: list[str] = field(default_factory=list)
+    """What an answer has done to it that its own words do not say."""
 
     def __post_init__(self) -> None:
         self._stored = {number: dict(line) for number, line in self.lines.items()}

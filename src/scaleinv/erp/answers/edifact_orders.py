@@ -37,6 +37,8 @@ LINE_CODES: Final[dict[str, tuple[LineAnswer, str]]] = {
 _ARRIVES: Final = ("67", "69", "17", "2", "358")
 _QUANTITIES: Final = ("113", "12", "21")
 _LATER: Final = "83"
+_INSTEAD: Final = "3"
+"""PIA 4347: what comes instead of the article."""
 _SKU: Final = ("IN", "BP")
 _THEIRS: Final = "SA"
 _GTIN: Final = ("EN", "SRV", "UP", "EU")
@@ -99,9 +101,14 @@ def _line(
     if action and action not in LINE_CODES:
         raise UnreadableError(lin.at, f"LIN 1229: expected {', '.join(LINE_CODES)}, found {action!r}")
     status, reason = LINE_CODES[action] if action else (default, why)
-    sku, gtin = product(group)
+    instead = [pia for pia in group if pia.tag == "PIA" and pia.get(1) == _INSTEAD]
+    sku, gtin = product([segment for segment in group if segment not in instead])
     line = order_line(group) or (whole(lin.get(1), lin.at, "LIN 1082") if lin.get(1) else None)
     named(lin, line, sku, gtin)
+    if instead:
+        codes = [f"{code[1]} {code[0]}" for pia in instead for code in pia.repeats(2) if len(code) > 1 and code[0]]
+        yield AnswerLine("rejected", line, sku, gtin, reason=f"substituted by {', '.join(codes) or 'another article'}")
+        return
     date = arrival(group) or when
     amount, unit = quantity(message, group, *_QUANTITIES)
     yield AnswerLine(status, line, sku, gtin, amount, unit, _price(message, group, unit), date, reason=reason)

@@ -40,7 +40,7 @@ ACK_CODES: Final[dict[str, tuple[LineAnswer, str]]] = {
     "IP": ("changed", "price changed"),
     "IQ": ("changed", "quantity changed"),
     "IR": ("rejected", "rejected"),
-    "IS": ("changed", "substituted"),
+    "IS": ("rejected", "substituted"),
     "IW": ("backordered", "on hold: waiver required"),
     "R1": ("rejected", "not a contract item"),
     "R2": ("rejected", "invalid item number"),
@@ -53,6 +53,9 @@ _GTIN = ("UP", "EN", "UK", "UI", "UA")
 _OURS = ("BP", "IN", "SK")
 _THEIRS = "VN"
 _SHIPS: Final = {"068", "010", "011"}
+_SUBSTITUTED: Final = "IS"
+_IN_PARTS: Final = "BP"
+"""ACK02 is the part that comes; the rest is back-ordered."""
 _PER: Final[dict[str, int]] = {"HP": 100, "TP": 1000}
 _ONE: Final = {"", "PE", "UM", "CT", "NT", "QT", "WE", "LE", "SR", "RE"}
 
@@ -93,6 +96,9 @@ def _line(
     message: Message, segments: Sequence[Segment], default: LineAnswer, why: str, date: datetime.date | None
 ) -> Iterator[AnswerLine]:
     po1, said = segments[0], [segment for segment in segments if segment.tag == "ACK"]
+    for ack in said:
+        if ack[1] not in ACK_CODES:
+            raise UnreadableError(ack.at, f"ACK01: expected {', '.join(ACK_CODES)}, found {ack[1]!r}")
     sku, gtin = product(po1, 6)
     line = whole(po1[1], po1.at, "PO101") if po1[1] else None
     if line is None and not sku and not gtin:
@@ -103,21 +109,49 @@ def _line(
     if not said:
         yield AnswerLine(default, line, sku, gtin, quantity, unit, cost, date, reason=why)
     for ack in said:
-        if ack[1] not in ACK_CODES:
-            raise UnreadableError(ack.at, f"ACK01: expected {', '.join(ACK_CODES)}, found {ack[1]!r}")
-        status, reason = ACK_CODES[ack[1]]
-        when = day(ack[5], ack.at, "ACK05") if ack[5] else date
-        if ack[5] and ack[4] in _SHIPS:
-            reason = "; ".join(filter(None, (reason, f"leaves the vendor on {when} (ACK04 {ack[4]})")))
-            when = date or when
-        if status == "backordered" and not ack[5]:
-            when = None
+        status, reason, when = _acknowledged(ack, date)
         counted = message.unit(ack[3], ack.at) if ack[3] else unit
         yield AnswerLine(
-            status, line, sku, gtin, number(ack[2], ack.at, "ACK02") if ack[2] else quantity, counted,
+            status, line, sku, gtin, _amount(ack, said, quantity), counted,
             cost if counted == unit else None,  # it is the price of one of PO103
             when, reason=reason,
         )  # fmt: skip
+        others = [other for other in said if other is not ack]
+        if _is_part(ack) and not any(ACK_CODES[other[1]][0] == "backordered" for other in others):
+            yield AnswerLine("backordered", line, sku, gtin, reason=ACK_CODES[_IN_PARTS][1])
+
+
+def _acknowledged(ack: Segment, date: datetime.date | None) -> tuple[LineAnswer, str, datetime.date | None]:
+    """What it says, why, and when the goods come; ``date``: as the header says."""
+    status, reason = ACK_CODES[ack[1]]
+    if _is_part(ack):
+        status, reason = "accepted", ""
+    when = day(ack[5], ack.at, "ACK05") if ack[5] else date
+    if ack[1] == _SUBSTITUTED:
+        reason = _substitution(ack)
+    if ack[5] and ack[4] in _SHIPS:
+        reason = "; ".join(filter(None, (reason, f"leaves the vendor on {when} (ACK04 {ack[4]})")))
+        when = date or when
+    return status, reason, None if status == "backordered" and not ack[5] else when
+
+
+def _is_part(ack: Segment) -> bool:
+    return ack[1] == _IN_PARTS and bool(ack[2])
+
+
+def _amount(ack: Segment, said: Sequence[Segment], quantity: Decimal | None) -> Decimal | None:
+    """Of how much it speaks; ``None``: of all of the line, or of what the others leave. ``quantity``: PO102."""
+    if ack[1] == _SUBSTITUTED and all(other[1] == _SUBSTITUTED for other in said):
+        return None  # ACK02 counts the other article: of this one nothing comes
+    if ack[2]:
+        return number(ack[2], ack.at, "ACK02")
+    return quantity if len(said) == 1 else None
+
+
+def _substitution(ack: Segment) -> str:
+    """Which article comes instead, as far as the segment says: pairs of qualifier and number from ACK07 on."""
+    found = [f"{ack[i]} {ack[i + 1]}" for i in range(7, len(ack.elements), 2) if ack[i + 1]]
+    return f"substituted by {', '.join(found)}" if found else "substituted by an article that is not said"
 
 
 def _price(po1: Segment) -> Decimal | None:
