@@ -21,6 +21,7 @@ from scaleinv.replenish.exceptions import (
     cut_exceptions,
     line_exceptions,
     order_exceptions,
+    override_exceptions,
     rounding_exceptions,
     unfit_exceptions,
 )
@@ -195,6 +196,8 @@ def _wanted(parts: Iterable[Part], night: _Night) -> tuple[Sourced, list[pa.Tabl
     for part in parts:
         lines = _decided(part, night)
         found.append(order_exceptions(lines, night.rules, night.config.exceptions, horizon=night.horizon))
+        if night.overrides is not None:
+            found.append(override_exceptions(lines.facts, *night.overrides.broken(lines.facts)))
         blocked = pc.is_in(
             lines.facts["vendor_id"], value_set=pa.array(night.config.exceptions.blocked_vendors, pa.string())
         ).to_numpy(zero_copy_only=False)
