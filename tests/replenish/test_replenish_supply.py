@@ -14,7 +14,6 @@ from hypothesis import strategies as st
 from tests.replenish.nights import AS_OF, Night, by_series, night
 
 from scaleinv.errors import DataError
-from scaleinv.inventory import policies, protection_demand
 from scaleinv.replenish import Known, OwnOrders, gather, order_key, own_orders, with_own_orders
 from scaleinv.schema.life import OPEN_LINES, OPEN_STATUSES
 
@@ -96,40 +95,6 @@ def test_a_persons_order_in_the_erp_is_supply_and_stays_as_it_is() -> None:
     assert line["order_id"] == alone["order_id"] == order_key("retailer", AS_OF, "V1", "S1") != manual
     covered = night({"on_order": 30.0, "supply": [(AS_OF + ONE_DAY, 30.0)]}).propose(known=Known(own=own))
     assert covered.lines.num_rows == 0
-
-
-@pytest.mark.parametrize("factor", [2.0, 0.5])
-def test_reorder_point_and_order_follow_demand(factor: float) -> None:
-    """ERPNext #32508, #36846: levels stood as somebody had entered them, whatever was sold."""
-    rng = np.random.default_rng(4)
-    levels = np.array((0.005, 0.025, 0.1, 0.25, 0.5, 0.75, 0.9, 0.975, 0.995))
-
-    def levels_after(sold: np.ndarray) -> tuple[float, float]:
-        """The levels of the night after these days of sales; a forecast that knows the last 28 of them."""
-        days = rng.choice(sold[-28:], (4000, 14))
-        cumulative = np.quantile(np.cumsum(days, axis=1), levels, axis=0).T[None]
-        protection = protection_demand(
-            cumulative, levels, np.eye(4)[3:], np.array([0]), np.array([1]), key=np.array([3], np.uint64),
-            n_samples=400, seed=1,
-        )  # fmt: skip
-        made = policies(
-            protection, method="quantile", is_fill_rate=np.array([False]), target=0.95, unit_cost=2.0,
-            min_order_quantity=1.0, order_multiple=1.0, mean_daily=np.array([days.mean()]),
-            sd_daily=np.array([days.std()]), ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
-        )  # fmt: skip
-        return float(made.reorder_point[0]), float(made.order_up_to_level[0])
-
-    before = rng.poisson(20.0, 60).astype(np.float64)
-    sales = np.concatenate([before, rng.poisson(20.0 * factor, 28)])
-    (point, top), (new_point, new_top) = levels_after(before), levels_after(sales)
-    assert new_point / point == pytest.approx(factor, rel=0.25)  # its safety stock goes by the spread
-    terms = {"on_hand": 0.0, "moq": 1.0, "multiple": 1.0}
-    old, new = (
-        night({**terms, "rop": at, "oul": to}).propose().lines["quantity"][0].as_py()
-        for at, to in ((point, top), (new_point, new_top))
-    )
-    assert (old, new) == (top, new_top)
-    assert (new > old) == (factor > 1)
 
 
 def test_an_unknown_number_is_nobodys() -> None:
