@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.special import ndtr
 from scipy.stats import nbinom
+from tests.replenish.nights import night
 
 from scaleinv.errors import DataError
 from scaleinv.inventory import Method, Policies, ProtectionDemand, policies, protection_demand
@@ -206,3 +207,36 @@ def test_errors_name_the_series(shops: Shops) -> None:
         _policies(shops, protection, order_multiple=0)
     with pytest.raises(DataError, match="unit cost is below 0, or not a number"):
         _policies(shops, protection, unit_cost=np.nan)
+
+
+@pytest.mark.parametrize("factor", [2.0, 0.5])
+def test_reorder_point_and_order_follow_demand(factor: float) -> None:
+    """ERPNext #32508, #36846: levels stood as somebody had entered them, whatever was sold."""
+    rng = np.random.default_rng(4)
+
+    def levels_after(sold: NDArray[np.float64]) -> tuple[float, float]:
+        """The levels of the night after these days of sales; a forecast that knows the last 28 of them."""
+        days = rng.choice(sold[-28:], (4000, 14))
+        cumulative = np.quantile(np.cumsum(days, axis=1), LEVELS, axis=0).T[None]
+        protection = protection_demand(
+            cumulative, LEVELS, np.eye(4)[3:], np.array([0]), np.array([1]), key=np.array([3], np.uint64),
+            n_samples=400, seed=1,
+        )  # fmt: skip
+        made = policies(
+            protection, method="quantile", is_fill_rate=np.array([False]), target=0.95, unit_cost=2.0,
+            min_order_quantity=1.0, order_multiple=1.0, mean_daily=np.array([days.mean()]),
+            sd_daily=np.array([days.std()]), ordering_cost=1.0, holding_rate=0.25, max_cover_days=14,
+        )  # fmt: skip
+        return float(made.reorder_point[0]), float(made.order_up_to_level[0])
+
+    before = rng.poisson(20.0, 60).astype(np.float64)
+    sales = np.concatenate([before, rng.poisson(20.0 * factor, 28)])
+    (point, top), (new_point, new_top) = levels_after(before), levels_after(sales)
+    assert new_point / point == pytest.approx(factor, rel=0.25)  # its safety stock goes by the spread
+    terms = {"on_hand": 0.0, "moq": 1.0, "multiple": 1.0}
+    old, new = (
+        night({**terms, "rop": at, "oul": to}).propose().lines["quantity"][0].as_py()
+        for at, to in ((point, top), (new_point, new_top))
+    )
+    assert (old, new) == (top, new_top)
+    assert (new > old) == (factor > 1)

@@ -79,6 +79,17 @@ def test_fill_rate_is_not_defined_without_demand(shops: Shops) -> None:
     assert np.isnan(_simulated(shops, np.zeros((shops.n, 30))).fill_rate).all()
 
 
+def test_what_is_owed_in_the_first_morning_is_delivered_first() -> None:
+    """stockpyl#180: a negative stock at first was lost, or made units out of nothing."""
+    found = simulate(
+        np.zeros((1, 10)), np.zeros((1, 1)), np.full((1, 1), 8.0), np.zeros(10, int), np.ones(1), np.ones(1), _FIXED,
+        np.zeros(1, int), np.ones(1, int), n_warmup=0, key=np.array([1], np.uint64), seed=1, backorders=True,
+        on_hand=np.array([-5.0]),
+    )  # fmt: skip
+    assert (found.on_hand_before[0], found.received[0], found.on_hand_after[0]) == (-5.0, 13.0, 8.0)
+    assert (found.order_lines[0], found.lost[0]) == (1, 0)
+
+
 def test_errors_say_what_is_wrong(shops: Shops) -> None:
     demand = shops.demand(30, 1)
     with pytest.raises(DataError, match="no day is left to count"):

@@ -188,6 +188,32 @@ def test_what_is_proposed_stands_in_the_book_once_and_what_is_approved_is_supply
         assert {row["order_id"] for row in listing(book, statuses=["exported"])} == set(mine)
 
 
+def test_a_proposal_ends_when_a_later_night_does_not_want_it(loop: Loop) -> None:
+    loop.rules = "[{name: every, when: 'true', do: route, queue: buying}]"
+    for row in loop.series:
+        row["review_period"] = 1
+    loop.erp.stock = dict.fromkeys(loop.erp.stock, ZERO)
+    replenish.work(loop.night(FIRST))
+    names = [row["unique_id"] for row in loop.series]
+    *came, unplanned, still_short = range(len(names))
+    for at in (*came, unplanned):  # what was sold comes back
+        row = loop.series[at]
+        loop.erp.stock[row["sku_id"], row["location_id"]] = Decimal(1_000_000)
+    every = loop.series, loop.policies
+    loop.series, loop.policies = (
+        [row for row in rows if row["unique_id"] != names[unplanned]] for rows in (loop.series, loop.policies)
+    )
+    for _ in range(2):
+        replenish.work(loop.night(FIRST + 1))
+        with order_book(loop.walk(FIRST).config) as book:
+            assert waiting(book) == {names[unplanned]: 1, names[still_short]: 1}
+    loop.series, loop.policies = every
+    replenish.work(loop.night(FIRST))  # what it wants may have been ordered by the later night, or may not be wanted
+    replenish.work(loop.night(FIRST + 2))
+    with order_book(loop.walk(FIRST).config) as book:
+        assert waiting(book) == {names[still_short]: 1}
+
+
 def waiting(book: Book) -> Counter[str]:
     """Series -> on how many lines it waits for a person."""
     asked = sa.select(ORDER_LINES.c.unique_id).join(ORDERS, ORDERS.c.order_id == ORDER_LINES.c.order_id)

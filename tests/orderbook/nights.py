@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
@@ -51,8 +52,10 @@ def proposals(n: int, *orders: dict[str, Any]) -> pa.Table:
     return check(pa.Table.from_pylist(rows, schema=contract.schema), contract)
 
 
-def registered(book: Book, n: int, *orders: dict[str, Any]) -> Registered:
-    return register(book, proposals(n, *orders), retailer="r", as_of=night(n))
+def registered(book: Book, n: int, *orders: dict[str, Any], unwanted: Iterable[str] | None = None) -> Registered:
+    """``unwanted``: series that the night looked at, and does not order."""
+    goods = None if unwanted is None else pa.chunked_array([pa.array(unwanted, pa.string())])
+    return register(book, proposals(n, *orders), retailer="r", as_of=night(n), unwanted=goods)
 
 
 def exported(book: Book, n: int = 0) -> None:

@@ -21,8 +21,10 @@ from tests.orderbook.nights import (
     status,
 )
 
+from scaleinv.errors import DataError
 from scaleinv.orderbook import (
     Book,
+    Changed,
     Counts,
     apply,
     change,
@@ -295,7 +297,7 @@ def test_a_dry_run_changes_nothing(book: Book) -> None:
 
 
 def test_an_edit_is_exact_and_ends_where_documents_begin(book: Book) -> None:
-    registered(book, 0, ONE)
+    registered(book, 0, {**ONE, "unit": "KGM"})
     assert edit(book, ID, 1, quantity=Decimal("2.5"), **P).done == (ID,)
     assert history(book, ID).order["value"] == Decimal("1.95")
     assert edit(book, ID, 1, quantity=Decimal(0), **P).done == (ID,)
@@ -305,6 +307,44 @@ def test_an_edit_is_exact_and_ends_where_documents_begin(book: Book) -> None:
     assert edit(book, ID, 2, quantity=Decimal(5), **P).refused[0].problem == "not_allowed"
     assert change(book, [ID], "approved", **P).refused[0].problem == "not_allowed"
     assert_explained(book, ID)
+
+
+@pytest.mark.parametrize("unit", ["EA", "DZN"])
+def test_what_is_counted_is_ordered_whole(book: Book, unit: str) -> None:
+    registered(book, 0, {**ONE, "unit": unit})
+    before = history(book, ID)
+    with pytest.raises(DataError, match=rf"line 2 of order {ID}.*s2.*{unit}") as error:
+        edit(book, ID, 2, quantity=Decimal("2.5"), **P)
+    assert "whole" in str(error.value)
+    assert history(book, ID) == before
+    assert edit(book, ID, 2, quantity=Decimal("3.000"), **P).done == (ID,)
+
+
+@pytest.mark.parametrize("by", ["rule", "person"])
+def test_more_than_was_approved_is_to_be_approved_again(book: Book, by: str) -> None:
+    registered(book, 0, ONE if by == "rule" else {**ONE, "disposition": "propose"})
+    if by == "person":
+        change(book, [ID], "approved", **P)
+    assert edit(book, ID, 1, quantity=Decimal(8), **P) == Changed((ID,))
+    assert status(book, ID) == "approved", "less is covered by the approval"
+    dry = edit(book, ID, 1, quantity=Decimal(1_000_000), dry_run=True, **P)
+    assert (dry, status(book, ID)) == (Changed((ID,), reopened=(ID,)), "approved")
+    assert edit(book, ID, 1, quantity=Decimal(1_000_000), **P) == dry
+    assert status(book, ID) == "proposed"
+    assert history(book, ID).events[-1]["why"] == "looked at it; line 1 is more than was approved: approve it again"
+    assert open_lines(book).num_rows == 0
+    assert_explained(book, ID)
+    assert change(book, [ID], "approved", **P).done == (ID,)
+    assert open_lines(book)["quantity_open"].to_pylist() == [1_000_000.0, 4.0]
+
+
+@pytest.mark.parametrize("now", ["proposed", "held"])
+def test_more_of_what_is_not_approved_changes_its_quantity_only(book: Book, now: str) -> None:
+    registered(book, 0, {**ONE, "disposition": "propose"})
+    if now == "held":
+        change(book, [ID], "held", **P)
+    assert edit(book, ID, 1, quantity=Decimal(99), **P) == Changed((ID,))
+    assert status(book, ID) == now
 
 
 def test_an_answer_is_kept_with_all_it_says() -> None:

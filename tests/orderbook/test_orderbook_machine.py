@@ -50,12 +50,14 @@ class Orders(RuleBasedStateMachine):
         quantity=st.integers(1, 9),
         places=st.sets(st.sampled_from(PLACES)),
         disposition=st.sampled_from(["approve", "propose", "hold"]),
+        goods=st.sets(st.sampled_from(["a", "b"])),
     )
-    def night(self, n: int, quantity: int, places: set[str], disposition: str) -> None:
+    def night(self, n: int, quantity: int, places: set[str], disposition: str, goods: set[str]) -> None:
         orders = [{"place": p, "lines": {"a": quantity, "b": 4}, "disposition": disposition} for p in sorted(places)]
-        registered(self.book, n, *orders)
-        again = registered(self.book, n, *orders)
-        assert (again.new, again.updated, again.superseded, again.withdrawn) == (0, 0, 0, 0)
+        unwanted = [f"{sku}@{p}" for p in PLACES if p not in places for sku in sorted(goods)]
+        registered(self.book, n, *orders, unwanted=unwanted)
+        again = registered(self.book, n, *orders, unwanted=unwanted)
+        assert (again.new, again.updated, again.superseded, again.withdrawn, again.ended) == (0, 0, 0, 0, 0)
 
     @rule(
         n=st.integers(0, 2),

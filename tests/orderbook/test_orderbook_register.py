@@ -13,9 +13,10 @@ from sqlalchemy.exc import DBAPIError
 from tests.orderbook.nights import assert_explained, exported, key, lines, night, proposals, registered, status
 
 from scaleinv.errors import DataError
-from scaleinv.orderbook import Book, Changed, Registered, change, counts, edit, history, opened, register
+from scaleinv.orderbook import Book, Changed, Registered, apply, change, counts, edit, history, opened, register
 from scaleinv.orderbook.database import METADATA
 from scaleinv.orderbook.tables import ORDER_EVENTS
+from scaleinv.schema.life import Answer
 
 ONE = {"lines": {"s1": 5, "s2": 7.5}}
 OTHER = {"lines": {"s1": 6, "s3": 1}}
@@ -116,6 +117,62 @@ def test_proposals_of_earlier_nights_are_never_doubled(book: Book) -> None:
     assert registered(book, 1, {**PROPOSED, "lines": {"s1": 8}}, {**PROPOSED, "place": "L2"}).superseded == 0
     for order_id in (key(0), key(0, place="L2")):
         assert_explained(book, order_id)
+
+
+def test_what_a_later_night_does_not_want_ends(book: Book) -> None:
+    """It was proposed, the need was met otherwise, and an approval on day 10 would buy it all the same."""
+    registered(book, 0, PROPOSED, {**PROPOSED, "place": "L2"}, {**ELSE, "disposition": "hold"})
+    unwanted = ["s1@L1", "s1@L2", "s2@L2", "s9@L1"]
+    assert registered(book, 1, unwanted=unwanted).ended == 3
+    assert status(book, key(0)) == "proposed"
+    assert [row[0] for row in lines(book, key(0)).values()] == [0, 7.5], "of s2@L1 the night says nothing"
+    assert history(book, key(0)).order["value"] == Decimal("2.25")
+    for order_id in (key(0, place="L2"), key(0, "V2")):
+        assert status(book, order_id) == "cancelled"
+    for order_id in (key(0), key(0, place="L2"), key(0, "V2")):
+        last = history(book, order_id).events[-1]
+        assert (last["who"], last["why"]) == ("scaleinv", f"the night of {night(1)} does not want it")
+        assert_explained(book, order_id)
+    before = [history(book, order_id) for order_id in (key(0), key(0, place="L2"), key(0, "V2"))]
+    assert registered(book, 1, unwanted=unwanted) == Registered()
+    registered(book, 0, PROPOSED, {**PROPOSED, "place": "L2"}, {**ELSE, "disposition": "hold"})
+    assert [history(book, order_id) for order_id in (key(0), key(0, place="L2"), key(0, "V2"))] == before
+
+
+def test_what_somebody_decided_on_does_not_end_by_itself(book: Book) -> None:
+    places = {"approved": "L1", "held": "L2", "edited": "L3", "exported": "L4", "released": "L5", "failed": "L6"}
+    ids = {what: key(0, place=place) for what, place in places.items()}
+    registered(book, 0, *({**PROPOSED, "place": place} for place in places.values()))
+    for what in ("exported", "failed"):
+        done(change(book, [ids[what]], "approved", **P))
+    exported(book)
+    apply(book, [Answer("m", "failed", ids["failed"])])
+    done(edit(book, ids["edited"], 1, quantity=Decimal(9), **P))
+    for what in ("approved", "held", "released"):
+        done(change(book, [ids[what]], "approved" if what == "approved" else "held", **P))
+    done(change(book, [ids["released"]], "proposed", **P))
+    before = {order_id: history(book, order_id) for order_id in ids.values()}
+    goods = [f"{sku}@{place}" for sku in ONE["lines"] for place in places.values()]
+    assert registered(book, 1, unwanted=goods) == Registered()
+    assert {order_id: history(book, order_id) for order_id in ids.values()} == before
+
+
+def test_an_older_night_ends_nothing_and_no_night_ends_later_ones(book: Book) -> None:
+    registered(book, 0, PROPOSED)
+    registered(book, 3, {**ELSE, "disposition": "propose"})
+    for n in (1, 2):  # of what the third night has kept, an older one knows less
+        assert registered(book, n, unwanted=["s1@L1", "s2@L1", "s9@L1"]).ended == 0
+    assert (status(book, key(0)), status(book, key(3, "V2"))) == ("proposed", "proposed")
+    assert registered(book, 4, unwanted=["s1@L1", "s2@L1", "s9@L1"]).ended == 2
+
+
+def test_goods_that_ended_are_proposed_again_when_they_are_needed(book: Book) -> None:
+    registered(book, 0, PROPOSED)
+    registered(book, 1, unwanted=["s1@L1", "s2@L1"])
+    assert registered(book, 2, PROPOSED) == Registered(new=1)
+    assert (status(book, key(0)), status(book, key(2))) == ("cancelled", "proposed")
+    assert registered(book, 1, PROPOSED).new == 1
+    assert status(book, key(1)) == "held", "it wants them now, after a later night has come"
 
 
 def test_goods_that_a_person_holds_do_not_go_out_with_the_next_night(book: Book) -> None:

@@ -181,7 +181,7 @@ def test_an_order_being_written_is_not_changed_meanwhile(home: Path, monkeypatch
 
 
 def test_what_no_format_can_say_is_given_up_and_can_be_mended(home: Path) -> None:
-    walk = replenished(0, {"lines": {"s1": 0.12345}}, {**ONE, "place": "L2"})
+    walk = replenished(0, {"lines": {"s1": 0.12345}, "unit": "KGM"}, {**ONE, "place": "L2"})
     with pytest.raises(DataError, match="too many decimals"):
         export.work(walk)
     assert orders_in(files(home)) == {key(0, place="L2"): 1}, "the others go out"

@@ -144,6 +144,21 @@ def test_what_nothing_can_be_ordered_by_is_not_ordered_by_a_person_either() -> N
     assert night({"review": 7}).propose(known=override(24.0)).lines.num_rows == 0  # its vendor takes none tonight
 
 
+@pytest.mark.parametrize(("row", "ordered"), [({}, [30.0]), ({"on_hand": 50.0}, []), ({"unit": "DZN"}, [30.0])])
+def test_a_fraction_of_what_is_counted_is_not_ordered_but_told(row: dict[str, Any], ordered: list[float]) -> None:
+    made = night(row, {"sku": "B"}).propose(known=override(2.5))
+    assert [line["quantity"] for line in made.lines.to_pylist() if line["sku_id"] == "A"] == ordered, "by the rules"
+    (told,) = made.exceptions.to_pylist()
+    assert (told["kind"], told["unique_id"], told["queue"]) == ("override_not_whole", "A@S1", "buying")
+    assert told["detail"] == f"2.5 {row.get('unit', 'EA')} are set, which are counted: the rules decide"
+
+
+def test_a_fraction_of_what_is_weighed_is_ordered() -> None:
+    made = night({"unit": "KGM"}).propose(known=override(2.5))
+    assert made.lines["quantity"].to_pylist() == [2.5]
+    assert made.exceptions.num_rows == 0
+
+
 @pytest.mark.parametrize("kinds", [("data_gap", "supply_shortage"), ("supply_shortage", "data_gap")])
 def test_of_two_overrides_of_a_series_the_latest_counts(kinds: tuple[str, str]) -> None:
     at = datetime(2026, 9, 19, 12, tzinfo=UTC)

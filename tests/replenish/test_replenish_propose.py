@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import sys
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import ROUND_HALF_UP, Decimal
@@ -409,9 +410,8 @@ def test_goods_by_weight_are_ordered_in_fractions() -> None:
     assert line["quantity"] == 0.3  # three packs of 0.1, not 0.30000000000000004
 
 
-@pytest.mark.slow
-def test_a_million_series_take_seconds() -> None:
-    n = 1_000_000
+def _many(n: int) -> Night:
+    """Series of 50,000 SKUs at as many locations as that makes, of 40 vendors."""
     i = np.arange(n)
     template = night({})
     sku, loc = np.char.add("SKU", (i % 50_000).astype(str)), np.char.add("S", (i // 50_000).astype(str))
@@ -429,7 +429,36 @@ def test_a_million_series_take_seconds() -> None:
 
     items = wide(template.items, {"sku_id": ids["sku_id"].slice(0, 50_000)})
     vendors = wide(template.vendors, {"vendor_id": ids["vendor_id"].slice(0, 40)})
-    made = Night(*(wide(t, ids) for t in (template.policies, template.position, template.series)), items, vendors)
-    lines = made.propose().lines
+    return Night(*(wide(t, ids) for t in (template.policies, template.position, template.series)), items, vendors)
+
+
+def test_more_series_make_no_more_calls_of_python() -> None:
+    """Nothing is done series by series: what orders of forty vendors take does not grow with their lines."""
+
+    def calls(n: int) -> int:
+        made, seen = _many(n), 0
+
+        def count(_: object, event: str, __: object) -> None:
+            nonlocal seen
+            seen += event == "call"
+
+        before = sys.getprofile()
+        sys.setprofile(count)
+        try:
+            found = made.propose()
+        finally:
+            sys.setprofile(before)
+        assert found.lines.num_rows == n
+        return seen
+
+    calls(400)  # what is made once and kept
+    assert calls(40_000) < calls(400) + 400
+
+
+@pytest.mark.slow
+def test_a_million_series_are_lines_of_their_orders() -> None:
+    n = 1_000_000
+    i = np.arange(n)
+    lines = _many(n).propose().lines
     assert lines.num_rows == n
     assert len(lines["order_id"].unique()) == len(set(zip(i % 40, i // 50_000, strict=True)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -152,6 +152,41 @@ def test_a_substitute_is_ordered_instead() -> None:
     assert lines["B@S1"]["rule"].startswith("new_pack@")
     kinds = {(r["unique_id"], r["kind"]) for r in made.exceptions.to_pylist()}
     assert kinds == {("A@S1", "substituted"), ("C@S1", "no_substitute")}
+
+
+def test_what_a_night_does_not_want_is_what_it_knows_to_be_covered() -> None:
+    """Not what only cannot be ordered tonight; transfers and substitutes cover, too."""
+    rules = [
+        {"name": "from_w", "when": "sku_id = 'T'", "do": "transfer_first", "locations": ["W1"]},
+        {"name": "swap", "when": "sku_id = 'A'", "do": "substitute", "skus": {"A": "B"}},
+        {"name": "end", "when": "sku_id = 'OLD'", "do": "cap", "units": "0"},
+        {"name": "fair", "when": "sku_id = 'FAIR'", "do": "order"},
+    ]
+    unwanted = [
+        {"sku": "FULL", "on_hand": 50.0}, {"sku": "T"}, {"sku": "T", "loc": "W1", "on_hand": 99.0}, {"sku": "A"},
+        {"sku": "OLD"}, {"sku": "SHUT_FULL", "on_hand": 50.0, "review": 7},
+    ]  # fmt: skip
+    others = [
+        {"sku": "LOW"}, {"sku": "B"}, {"sku": "SHUT", "review": 7}, {"sku": "UNKNOWN", "stock_date": None},
+        {"sku": "BAD", "on_hand": 50.0, "problem": "bad_stock"},
+        {"sku": "OLD_COUNT", "on_hand": 50.0, "stock_date": date(2026, 1, 1)},
+        {"sku": "FAIR", "on_hand": 30.0}, {"sku": "NO_VENDOR", "vendor": "V9"},
+    ]  # fmt: skip
+    made = night(*unwanted, *others).propose(*rules, exceptions={"blocked_vendors": ["V9"]})
+    assert sorted(made.unwanted.to_pylist()) == sorted(f"{r['sku']}@{r.get('loc', 'S1')}" for r in unwanted)
+    assert not {*made.unwanted.to_pylist()} & {*made.lines["unique_id"].to_pylist()}
+
+
+@pytest.mark.parametrize("unit", ["KGM", "DZN"])
+def test_a_need_in_one_unit_is_not_taken_for_one_in_another(unit: str) -> None:
+    rule = {"name": "new_pack", "when": "true", "do": "substitute", "skus": {"A": "B"}}
+    made = night({}, {"sku": "B", "unit": unit, "on_hand": 38.0}).propose(rule)
+    lines = by_series(made.lines)
+    assert {name: line["quantity"] for name, line in lines.items()} == {"A@S1": 30.0}, "as without the rule"
+    (told,) = made.exceptions.to_pylist()
+    assert (told["unique_id"], told["kind"]) == ("A@S1", "no_substitute")
+    assert told["detail"] == f"B: is kept in {unit}, not in EA"
+    assert made.unwanted.to_pylist() == ["B@S1"]
 
 
 def test_what_is_to_be_hurried_is_named_ordered_or_not() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.replenish.nights import AS_OF, Night, by_series, night
 
 from scaleinv.errors import DataError
-from scaleinv.replenish import Known, OwnOrders, gather, own_orders, with_own_orders
+from scaleinv.replenish import Known, OwnOrders, gather, order_key, own_orders, with_own_orders
 from scaleinv.schema.life import OPEN_LINES, OPEN_STATUSES, OWN_RECEIPTS
 
 ONE_DAY = timedelta(days=1)
@@ -80,6 +80,21 @@ def test_an_order_that_the_erp_knows_is_the_erps_to_count(known: str) -> None:
     assert facts_of(made, own)["on_order"] == 30.0
     received = night({})  # it is in the ERP's list, and has come: our book has not heard of it yet
     assert facts_of(received, own)["on_order"] == 0.0
+
+
+def test_a_persons_order_in_the_erp_is_supply_and_stays_as_it_is() -> None:
+    """odoo#165030, OCA#1209: lines were added to purchase orders that somebody had written by hand."""
+    manual = "4500000999"
+    own = own_of(erp=(manual,))  # its list has it, and our book has no order of this number
+    (alone,) = night({}).propose(known=Known(own=own)).lines.to_pylist()
+    (line,) = (
+        night({"on_order": 6.0, "supply": [(AS_OF + ONE_DAY, 6.0)]}).propose(known=Known(own=own)).lines.to_pylist()
+    )
+    assert (alone["inventory_position"], alone["quantity"]) == (12.0, 30.0)
+    assert (line["inventory_position"], line["quantity"]) == (18.0, 24.0), "the rest, not the whole"
+    assert line["order_id"] == alone["order_id"] == order_key("retailer", AS_OF, "V1", "S1") != manual
+    covered = night({"on_order": 30.0, "supply": [(AS_OF + ONE_DAY, 30.0)]}).propose(known=Known(own=own))
+    assert covered.lines.num_rows == 0
 
 
 def test_an_unknown_number_is_nobodys() -> None:

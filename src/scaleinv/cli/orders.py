@@ -202,7 +202,7 @@ def edit(
     conf: Conf = None,
     dry_run: DryRun = False,
 ) -> None:
-    """Changes what a line orders, before the order is exported."""
+    """Changes what a line orders, before the order is exported; more than was approved is to be approved again."""
     from scaleinv.orderbook import edit as change_line
 
     try:
@@ -331,6 +331,8 @@ def _told(found: Changed, done: str, *, dry_run: bool) -> None:
     """
     would = "would be " if dry_run else ""
     typer.echo(f"{len(found.done):,} {would}{done}")
+    for order_id in found.reopened:
+        typer.echo(f"{order_id} {would or 'is '}proposed: it is more than was approved, approve it again")
     if found.refused:
         which: Iterable[Any] = [f"{one.order_id}: {one.detail}" for one in found.refused]
         do = "look at them (scaleinv orders show), and decide again"

@@ -15,6 +15,7 @@ from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.state import ZERO, Order, cancel_all, load, now, pieces, write
 from scaleinv.orderbook.tables import ORDER_EVENTS
 from scaleinv.schema.life import PERSON_STATUSES, TRANSITIONS, OrderStatus
+from scaleinv.schema.units import COUNTED
 
 Problem = Literal["unknown_order", "not_allowed", "changed_meanwhile", "being_exported", "unknown_line"]
 _EDITABLE: Final = ("proposed", "held", "approved")
@@ -39,6 +40,8 @@ class Changed:
 
     done: tuple[str, ...] = ()
     refused: tuple[Conflict, ...] = ()
+    reopened: tuple[str, ...] = ()
+    """Of those done: they were approved, and have to be approved again."""
 
 
 def change(
@@ -118,8 +121,12 @@ def edit(
 ) -> Changed:
     """A person changes what a line orders, while nobody else has it: 0 leaves the line out of the documents.
 
+    An approval is of the quantities that were approved: an approved order is proposed again by more of a line,
+    whatever the limits are that rules set.
+
     Raises:
-        DataError: nobody or no reason is named, or the quantity is no quantity of a document.
+        DataError: nobody or no reason is named, or the quantity is no quantity of a document, or no whole number of
+            what is counted.
     """
     _require(who, why)
     if not quantity.is_finite() or quantity < 0 or quantity != quantity.quantize(_DIGITS):
@@ -134,18 +141,35 @@ def edit(
         if line not in order.lines:
             expected = f"one of {', '.join(map(str, sorted(order.lines)))}"
             return Changed(refused=(_told(order, "unknown_line", f"it has no line {line}, but {expected}"),))
+        _whole(order, line, quantity)
         rest = sum((row["ordered"] for number, row in order.lines.items() if number != line), ZERO)
         if not quantity + rest:
             return Changed(refused=(_told(order, "not_allowed", "nothing would be left of it: cancel it instead"),))
         row = order.lines[line]
+        # The book does not know the limits of approval: what was approved is the only quantity that surely keeps them.
+        is_reopened = order.status == "approved" and quantity > row["ordered"]
         cost = row["unit_cost"]
         row |= {"ordered": quantity, "value": (quantity * cost).quantize(_CENT, rounding=ROUND_HALF_UP)}
         order.head["value"] = sum((row["value"] for row in order.lines.values()), ZERO)
         order.head["is_edited"] = True
-        order.record(order.status, who=who, why=why, at=at or now())
+        if is_reopened:
+            order.head["is_decided"] = True
+            why = f"{why}; line {line} is more than was approved: approve it again"
+        order.record("proposed" if is_reopened else order.status, who=who, why=why, at=at or now())
         if not dry_run:
             write(connection, [order])
-    return Changed(done=(order_id,))
+    return Changed(done=(order_id,), reopened=(order_id,) if is_reopened else ())
+
+
+def _whole(order: Order, line: int, quantity: Decimal) -> None:
+    row = order.lines[line]
+    if row["unit"] in COUNTED and quantity != quantity.to_integral_value():
+        raise DataError(
+            explain(
+                f"line {line} of order {order.order_id} ({row['sku_id']}) is counted in {row['unit']}",
+                expected="a whole number", found=quantity,
+            )
+        )  # fmt: skip
 
 
 def _require(who: str, why: str) -> None:

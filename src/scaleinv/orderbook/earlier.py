@@ -6,7 +6,7 @@ import datetime
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, Final
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,6 +16,8 @@ from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.state import ROWS_AT_ONCE, WE, ZERO, Order, Row
 from scaleinv.orderbook.tables import ORDER_EVENTS, ORDER_LINES, ORDERS
 
+ENDED: Final = "the night of "
+"""How the reason begins why a later night took goods out of an order that it does not want."""
 _TONIGHT = pa.schema([("order_id", pa.string()), ("unique_id", pa.string()), ("is_standing", pa.bool_())])
 
 
@@ -78,6 +80,17 @@ def _grouped(names: list[str], order_ids: list[str]) -> dict[str, set[str]]:
     for name, order_id in zip(names, order_ids, strict=True):
         found.setdefault(name, set()).add(order_id)
     return found
+
+
+def is_past(connection: sa.Connection, retailer: str, as_of: date) -> bool:
+    """Whether a later night has entered: the book has its orders, or it ordered nothing and ended some of this one."""
+    event, order = ORDER_EVENTS.c, ORDERS.c
+    newest = connection.execute(sa.select(sa.func.max(order.as_of)).where(order.retailer == retailer)).scalar()
+    if newest and newest > as_of:
+        return True
+    ended = sa.select(event.order_id).join(ORDERS, order.order_id == event.order_id)
+    ended = ended.where(order.retailer == retailer, order.as_of == as_of, event.who == WE)
+    return connection.execute(ended.where(event.why.startswith(ENDED)).limit(1)).first() is not None
 
 
 def undecided(book: Book, retailer: str, as_of: date, unique_ids: pa.ChunkedArray) -> dict[str, set[str]]:

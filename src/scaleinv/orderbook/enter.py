@@ -39,6 +39,8 @@ class Registered:
     """Orders of the night that it no longer proposes."""
     superseded: int = 0
     """Proposals of earlier nights, all or part of whose goods are proposed again."""
+    ended: int = 0
+    """Proposals of earlier nights, all or part of whose goods are not wanted any more."""
     kept: list[Kept] = field(default_factory=list)
 
 

@@ -1,4 +1,4 @@
-"""Orders of the same goods make way for a night's, or hold them: what is proposed stands in the book once."""
+"""Earlier orders make way for a night's, or hold its goods, or end: what is proposed stands in the book once."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from datetime import date
 import sqlalchemy as sa
 
 from scaleinv.orderbook.database import Book
-from scaleinv.orderbook.earlier import Hold, decided_since, hold_of
+from scaleinv.orderbook.earlier import ENDED, Hold, decided_since, hold_of
 from scaleinv.orderbook.state import WE, ZERO, Order, cancel_all, load, write
 
 
@@ -29,7 +29,10 @@ class Night:
     """unique_id -> other orders that had its goods when the night began to enter."""
     kept_goods: frozenset[str]
     """Orders that keep goods which the night, done again, proposes with other ones."""
+    unwanted: dict[str, set[str]] = field(default_factory=dict)
+    """unique_id -> orders of earlier nights with goods that the night has looked at, and does not want."""
     superseded: set[str] = field(default_factory=set)
+    ended: set[str] = field(default_factory=set)
 
 
 def load_others(connection: sa.Connection, night: Night, names: set[str], ids: Iterable[str] = ()) -> dict[str, Order]:
@@ -60,8 +63,11 @@ def make_way(connection: sa.Connection, night: Night, names: set[str], found: di
 
 def common(night: Night, order: Order) -> set[int]:
     """Lines of another order whose goods the night proposes."""
-    goods = {n: line["unique_id"] for n, line in order.lines.items()}
-    return {n for n, name in goods.items() if order.order_id in night.others.get(name, ())}
+    return _lines_among(order, night.others)
+
+
+def _lines_among(order: Order, goods: dict[str, set[str]]) -> set[int]:
+    return {n for n, line in order.lines.items() if order.order_id in goods.get(line["unique_id"], ())}
 
 
 def _add(holds: dict[str, Hold], names: set[str], hold: Hold) -> None:
@@ -72,14 +78,31 @@ def _add(holds: dict[str, Hold], names: set[str], hold: Hold) -> None:
 
 def supersede(night: Night, order: Order, numbers: set[int]) -> None:
     """Takes these lines out of an order of an earlier night that nobody has decided on; empty, it is cancelled."""
+    if _take_out(night, order, numbers, f"superseded: the night {night.as_of} proposes the same goods"):
+        night.superseded.add(order.order_id)
+
+
+def end(night: Night, order: Order) -> None:
+    """Takes out of an order of an earlier night what this one does not want; what a person has decided on stays.
+
+    Here no order of the night stands for the goods, which a hold or a release could be passed on to.
+    """
+    if order.head["is_decided"]:
+        return
+    why = f"{ENDED}{night.as_of} does not want it"
+    if _take_out(night, order, _lines_among(order, night.unwanted), why):
+        night.ended.add(order.order_id)
+
+
+def _take_out(night: Night, order: Order, numbers: set[int], why: str) -> bool:
+    """Whether there was something to be taken out, and it could be."""
     head = order.head
     numbers = {n for n in numbers if order.lines[n]["ordered"] > 0}
     if not numbers or order.status not in ("proposed", "held") or head["exports"] or head["is_edited"]:
-        return
+        return False
     if head["as_of"] == night.as_of:  # it follows the night by itself
-        return
+        return False
     left = {n for n, line in order.lines.items() if line["ordered"] > 0} - numbers
-    why = f"superseded: the night {night.as_of} proposes the same goods"
     if not left:
         cancel_all(order)
         order.record("cancelled", who=WE, why=why, at=night.at)
@@ -88,4 +111,4 @@ def supersede(night: Night, order: Order, numbers: set[int]) -> None:
             order.lines[number] |= {"ordered": ZERO, "value": ZERO}
         order.head["value"] = sum((line["value"] for line in order.lines.values()), ZERO)
         order.record(order.status, who=WE, why=why, at=night.at)
-    night.superseded.add(order.order_id)
+    return True

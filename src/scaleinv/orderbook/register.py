@@ -7,12 +7,13 @@ from datetime import date
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 import sqlalchemy as sa
 
 from scaleinv.orderbook.database import Book, alone
-from scaleinv.orderbook.earlier import keepers, moved, tonights, undecided
+from scaleinv.orderbook.earlier import is_past, keepers, moved, tonights, undecided
 from scaleinv.orderbook.enter import Kept, Registered, insert, update, withdraw
-from scaleinv.orderbook.make_way import Night, common, supersede
+from scaleinv.orderbook.make_way import Night, common, end, supersede
 from scaleinv.orderbook.proposals import Proposed, proposed
 from scaleinv.orderbook.state import load, now, pieces, write
 from scaleinv.orderbook.tables import ORDERS
@@ -24,6 +25,7 @@ def register(
     *,
     retailer: str,
     as_of: date,
+    unwanted: pa.ChunkedArray | None = None,
     since: datetime.datetime | None = None,
     at: datetime.datetime | None = None,
 ) -> Registered:
@@ -33,13 +35,16 @@ def register(
     goods, with whatever order they are proposed now. Open proposals of earlier nights for the same goods are superseded
     in the transaction in which tonight's enter: what is proposed stands in the book once. Where a person holds such
     goods, has changed their quantities or decides on them meanwhile, or the ERP failed to take them, tonight's order
-    of them is held, too.
+    of them is held, too. Open proposals of earlier nights for goods that the night does not want end, if nobody has
+    decided on them; not by a night after which a later one is in the book.
 
     Args:
         book: the order book.
         proposals: of one night.
         retailer: whose.
         as_of: the night.
+        unwanted: series that the night looked at, and of which it orders nothing; all others that it does not propose
+            it says nothing of.
         since: when the night read what is open: what was decided since is not in its position. ``None``: decisions
             from now on.
         at: the moment of its events; ``None``: now.
@@ -55,8 +60,7 @@ def register(
     for name, ids in moved(orders.lines, tonight).items():
         others.setdefault(name, set()).update(ids)
     with book.reading() as connection:
-        asked = sa.select(sa.func.max(ORDERS.c.as_of)).where(ORDERS.c.retailer == retailer)
-        newest = connection.execute(asked).scalar()
+        past = is_past(connection, retailer, as_of)
         chosen = sa.select(ORDERS.c.order_id, ORDERS.c.content, ORDERS.c.status, ORDERS.c.is_decided)
         mine = chosen.where(ORDERS.c.retailer == retailer, ORDERS.c.as_of == as_of)
         known = {row.order_id: row for row in connection.execute(mine)}
@@ -64,10 +68,15 @@ def register(
     for one in kept:
         why = f"{one['counts']} of its goods are proposed with another order: they stay here"
         result.kept.append(Kept(one["values"], known[one["values"]].status, why))
-    is_past = bool(newest and newest > as_of)
     goods = frozenset(one["values"] for one in kept)
-    _enter(Night(book, retailer, as_of, at or now(), since, is_past, others, goods), orders, known, result)
+    stale = {} if unwanted is None or past else undecided(book, retailer, as_of, _without(unwanted, proposals))
+    _enter(Night(book, retailer, as_of, at or now(), since, past, others, goods, stale), orders, known, result)
     return result
+
+
+def _without(unwanted: pa.ChunkedArray, proposals: pa.Table) -> pa.ChunkedArray:
+    is_proposed = pc.is_in(unwanted, value_set=proposals["unique_id"].combine_chunks())
+    return unwanted.filter(pc.invert(is_proposed))
 
 
 def _enter(night: Night, orders: Proposed, known: dict[str, Any], result: Registered) -> None:
@@ -93,4 +102,11 @@ def _enter(night: Night, orders: Proposed, known: dict[str, Any], result: Regist
             for order in found.values():
                 supersede(night, order, common(night, order))
             write(connection, found.values())
-    result.superseded = len(night.superseded)
+    for ids in pieces(sorted(set().union(*night.unwanted.values()))):
+        with night.book.writing() as connection:
+            alone(connection, "register")
+            found = load(connection, ids)
+            for order in found.values():
+                end(night, order)
+            write(connection, found.values())
+    result.superseded, result.ended = len(night.superseded), len(night.ended)

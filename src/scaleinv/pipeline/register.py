@@ -74,20 +74,30 @@ def is_registered(walk: Walk) -> bool:
         return bool(counts(book, walk.config.retailer, walk.as_of))
 
 
-def register_tonight(walk: Walk, lines: pa.Table, *, since: datetime.datetime | None = None) -> Registered:
+def register_tonight(
+    walk: Walk,
+    lines: pa.Table,
+    *,
+    unwanted: pa.ChunkedArray | None = None,
+    since: datetime.datetime | None = None,
+) -> Registered:
     """Tonight's proposals enter the book; says what became of them.
 
-    ``since``: when the night looked at what is open; what persons decided after that is looked at again.
+    Args:
+        walk: the night.
+        lines: ``gold/order_proposals``.
+        unwanted: series that the night looked at, and of which nothing is to be ordered.
+        since: when the night looked at what is open; what persons decided after that is looked at again.
     """
     from scaleinv.orderbook import register
 
     if walk.config.export.units == "stock":
         lines = _in_units_of_stock(lines)
     with order_book(walk.config) as book:
-        found = register(book, lines, retailer=walk.config.retailer, as_of=walk.as_of, since=since)
+        found = register(book, lines, retailer=walk.config.retailer, as_of=walk.as_of, unwanted=unwanted, since=since)
     walk.progress.say(
         f"order book: {found.new:,} new orders, {found.updated:,} proposed otherwise, {found.withdrawn:,} withdrawn, "
-        f"{found.superseded:,} of earlier nights superseded"
+        f"{found.superseded:,} of earlier nights superseded, {found.ended:,} no longer wanted"
     )
     if found.kept:
         which = ", ".join(f"{one.order_id} ({one.why})" for one in found.kept[:5])

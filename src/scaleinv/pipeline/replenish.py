@@ -45,7 +45,7 @@ def work(walk: Walk) -> Outcome:
     walk.overwrite("gold/order_proposals", proposals.lines)
     walk.overwrite("gold/exceptions", proposals.exceptions)
     walk.overwrite("gold/transfer_proposals", proposals.transfers)
-    register_tonight(walk, proposals.lines, since=began)
+    register_tonight(walk, proposals.lines, unwanted=proposals.unwanted, since=began)
     _say(walk, proposals.lines)
     if proposals.n_waiting:
         walk.progress.say(f"{proposals.n_waiting:,} series wait for their vendor's next review day (review_date)")

@@ -104,6 +104,16 @@ def at_position(facts: Facts, decision: Decision, position: _Floats) -> Decision
     )  # fmt: skip
 
 
+def not_wanted(facts: Facts, decision: Decision) -> NDArray[np.bool_]:
+    """(n,) the night knows enough of it to say that nothing is to be ordered; not, that nothing can be ordered tonight.
+
+    What waits for its vendor, has a problem or no stock record that counts is not among them.
+    """
+    is_sound = decision.is_known & pc.is_null(facts["problem"]).to_numpy(zero_copy_only=False)
+    is_asked_for = decision.is_below | decision.is_by_rule
+    return np.asarray(is_sound & (decision.quantity <= 0) & (decision.may_order | ~is_asked_for), dtype=bool)
+
+
 def limited_quantity(facts: Facts, position: _Floats, quantity: _Floats) -> _Floats:
     """(n,) whole multiples that keep the position under ``level_limit``; 0 where the minimum does not fit."""
     limit, multiple = facts.number("level_limit"), facts.number("order_multiple")

@@ -101,6 +101,21 @@ def line_exceptions(lines: Lines, changes: Changes, said: Verdict, over: Mapping
     return found_table(facts, found)
 
 
+def override_exceptions(facts: Facts, rows: NDArray[np.int64], quantity: _Floats) -> pa.Table:
+    """Fractions that persons have set for what is counted: they are said, neither ordered nor rounded.
+
+    Args:
+        facts: of the series.
+        rows: (m,) series.
+        quantity: (m,) units that were set.
+    """
+    detail = joined(
+        spelled(quantity), " ", facts["unit"].take(pa.array(rows)), " are set, which are counted: the rules decide"
+    )
+    value = quantity * facts.number("unit_cost")[rows]
+    return found_table(facts, [("override_not_whole", rows, detail, value)])
+
+
 def unfit_exceptions(facts: Facts, quantity: _Floats, rows: NDArray[np.int64], packs: pa.Table) -> pa.Table:
     """Orders that cannot be said in the vendor's unit: they stay in units of stock, and nothing is rounded."""
     known = pc.binary_join_element_wise(packs["vendor_id"], packs["sku_id"], "\x1f")

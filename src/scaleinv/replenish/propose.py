@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from scaleinv.config.models import ReplenishConfig
 from scaleinv.replenish.assigned import assigned, repriced
 from scaleinv.replenish.changes import Changes, overridden, unchanged
-from scaleinv.replenish.decision import Decision, decide
+from scaleinv.replenish.decision import Decision, decide, not_wanted
 from scaleinv.replenish.exceptions import (
     FOUND,
     cut_exceptions,
     line_exceptions,
     order_exceptions,
+    override_exceptions,
     rounding_exceptions,
     unfit_exceptions,
 )
@@ -74,6 +75,8 @@ class Proposals:
     """``gold/transfer_proposals``."""
     n_waiting: int
     """Series below their reorder point whose vendor takes no orders tonight."""
+    unwanted: pa.ChunkedArray
+    """Series that were looked at and of which nothing is to be ordered; not what only cannot be ordered tonight."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +160,7 @@ def propose(
     is_open = dict(open_tonight or {}) | dict.fromkeys(blocked, False)
     market = known.market and known.market.tonight(vendors, as_of, open_tonight or {}, blocked)
     night = _Night(as_of, config, rule_set(config.every_rule), known, horizon, is_open, market)
-    source, found, n_waiting = _wanted(parts, night)
+    source, unwanted, found, n_waiting = _wanted(parts, night)
     capacity = capacities(vendors, config, market)
     made_by = assigned(source.lines, market, vendors, capacity, _set(source.lines, night))
     found.append(made_by.found)
@@ -184,17 +187,21 @@ def propose(
         pa.concat_tables([*found, night.known.found]), as_of=as_of, config=config.exceptions, before=night.known.before,
         decisions=night.known.decisions,
     )  # fmt: skip
-    return Proposals(made, exceptions, source.transfers, n_waiting)
+    return Proposals(made, exceptions, source.transfers, n_waiting, unwanted)
 
 
-def _wanted(parts: Iterable[Part], night: _Night) -> tuple[Sourced, list[pa.Table], int]:
+def _wanted(parts: Iterable[Part], night: _Night) -> tuple[Sourced, pa.ChunkedArray, list[pa.Table], int]:
+    """What is to be ordered, series of which nothing is, exceptions, and how many series wait for their vendor."""
     kept: list[Lines] = []
+    unwanted: list[pa.Array] = []
     found: list[pa.Table] = []
     n_waiting = 0
     has_sources = bool(night.rules.doing("transfer_first", "substitute"))
     for part in parts:
         lines = _decided(part, night)
         found.append(order_exceptions(lines, night.rules, night.config.exceptions, horizon=night.horizon))
+        if night.overrides is not None:
+            found.append(override_exceptions(lines.facts, *night.overrides.broken(lines.facts)))
         blocked = pc.is_in(
             lines.facts["vendor_id"], value_set=pa.array(night.config.exceptions.blocked_vendors, pa.string())
         ).to_numpy(zero_copy_only=False)
@@ -203,10 +210,12 @@ def _wanted(parts: Iterable[Part], night: _Night) -> tuple[Sourced, list[pa.Tabl
         if has_sources:
             is_kept = is_kept | may_help(lines, night.rules)
         kept.append(lines.take(np.flatnonzero(is_kept)))
+        left = ~is_kept & not_wanted(lines.facts, lines.decision)
+        unwanted.append(lines.facts["unique_id"].filter(pa.array(left)))
     source = sourced(joined_lines(kept), night.rules, as_of=night.as_of)
     found += [pa.table([ids, pa.repeat(kind, len(ids)), detail, np.round(value, 2)], schema=FOUND)
               for kind, ids, detail, value in source.substituted]  # fmt: skip
-    return source, found, n_waiting
+    return source, pa.chunked_array([*unwanted, source.unwanted], pa.string()), found, n_waiting
 
 
 def _decided(part: Part, night: _Night) -> Lines:

@@ -14,6 +14,7 @@ from scaleinv.replenish.decision import Decision, at_position, joined_decisions
 from scaleinv.replenish.fact_columns import FactColumns
 from scaleinv.replenish.facts import Facts
 from scaleinv.replenish.rules import Matches, RuleSet, calculated, first_matching, joined_matches
+from scaleinv.schema.units import COUNTED
 
 
 @dataclass(frozen=True)
@@ -49,10 +50,22 @@ class Overrides:
     quantity: NDArray[np.float64]
 
     def of(self, facts: Facts) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-        """Rows that are overridden, and by what."""
+        """Rows that are overridden, and by what: none by a fraction of what is counted."""
+        rows, quantity, is_broken = self._set(facts)
+        return rows[~is_broken], quantity[~is_broken]
+
+    def broken(self, facts: Facts) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Rows that a fraction is set for, and which, although their unit of stock counts pieces."""
+        rows, quantity, is_broken = self._set(facts)
+        return rows[is_broken], quantity[is_broken]
+
+    def _set(self, facts: Facts) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.bool_]]:
         at = pc.fill_null(pc.index_in(facts["unique_id"], value_set=self.unique_id), -1).to_numpy()
         rows = np.flatnonzero(at >= 0)
-        return rows, self.quantity[at[rows]]
+        quantity = self.quantity[at[rows]]
+        is_counted = pc.is_in(facts["unit"].take(pa.array(rows)), value_set=pa.array(COUNTED))
+        is_broken = is_counted.to_numpy(zero_copy_only=False) & (quantity != np.rint(quantity))
+        return rows, quantity, np.asarray(is_broken, dtype=bool)
 
 
 def ruled(facts: Facts, decision: Decision, rules: RuleSet, overrides: Overrides | None, *, as_of: date) -> Lines:

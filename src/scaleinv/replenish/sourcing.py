@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from scaleinv.replenish.decision import at_position
+from scaleinv.replenish.decision import at_position, not_wanted
 from scaleinv.replenish.ruled import Lines
 from scaleinv.replenish.rules import Matches, RuleSet, first_matching
-from scaleinv.replenish.text import ranks
+from scaleinv.replenish.text import joined, ranks
 from scaleinv.schema import check, table
 from scaleinv.schema.units import COUNTED
 from scaleinv.schema.words import ID_SEPARATOR
@@ -31,6 +31,8 @@ class Sourced:
     """``gold/transfer_proposals``."""
     substituted: list[tuple[str, pa.Array, pa.Array, _Floats]]
     """Exceptions: kind, (m,) series, (m,) detail, (m,) money."""
+    unwanted: pa.Array
+    """Series of which nothing is to be ordered after that, by what is known of them."""
 
 
 def may_help(lines: Lines, rules: RuleSet) -> NDArray[np.bool_]:
@@ -48,8 +50,9 @@ def sourced(lines: Lines, rules: RuleSet, *, as_of: date) -> Sourced:
     made = _Sourcing(lines, rules)
     made.substitute()
     made.transfer()
-    ordered = np.flatnonzero(made.lines.decision.is_ordered)
-    return Sourced(made.lines.take(ordered), _transfers(made, as_of), made.told)
+    facts, decision = made.lines.facts, made.lines.decision
+    unwanted = facts["unique_id"].filter(pa.array(not_wanted(facts, decision) | made.is_replaced))
+    return Sourced(made.lines.take(np.flatnonzero(decision.is_ordered)), _transfers(made, as_of), made.told, unwanted)
 
 
 class _Sourcing:
@@ -58,6 +61,8 @@ class _Sourcing:
         self.told: list[tuple[str, pa.Array, pa.Array, _Floats]] = []
         self.moves: list[tuple[_Rows, _Rows, _Floats, str]] = []
         """giver, taker, units, rule"""
+        self.is_replaced = np.zeros(len(lines), dtype=bool)
+        """(n,) another article is ordered instead."""
 
     def _first(self, rules: list[object]) -> NDArray[np.int64]:
         return first_matching(rules, self.lines.matches, len(self.lines))  # type: ignore[arg-type]
@@ -65,7 +70,10 @@ class _Sourcing:
     # --- substitutes -----------------------------------------------------------------------------------------------
 
     def substitute(self) -> None:
-        """The need of a line goes to its substitute at the same location, where that can be ordered tonight."""
+        """The need of a line goes to its substitute at the same location, where that can be ordered tonight.
+
+        Both have the same unit of stock: the need is taken one to one.
+        """
         rules = self._rules.doing("substitute")
         first = self._first([*rules])
         for place, rule in enumerate(rules):
@@ -77,14 +85,22 @@ class _Sourcing:
             instead = pa.array(list(rule.skus.values()), pa.string()).take(which.take(pa.array(rows)))
             wanted = pc.binary_join_element_wise(instead, facts["location_id"].take(pa.array(rows)), ID_SEPARATOR)
             found = pc.fill_null(pc.index_in(wanted, value_set=facts["unique_id"]), -1).to_numpy().astype(np.int64)
-            can = (found >= 0) & (decision.may_order & decision.is_known)[np.maximum(found, 0)]
+            at = np.maximum(found, 0)
+            units = facts["unit"].take(pa.array(rows)), facts["unit"].take(pa.array(at))
+            # How many pieces a kilogram replaces nobody has said.
+            differs = (found >= 0) & pc.not_equal(*units).to_numpy(zero_copy_only=False)
+            can = (found >= 0) & (decision.may_order & decision.is_known)[at] & ~differs
+            shut = ~can & ~differs
+            said = joined(": is kept in ", units[1].filter(pa.array(differs)), ", not in ",
+                          units[0].filter(pa.array(differs)))  # fmt: skip
+            self._tell("no_substitute", rows[differs], instead.filter(pa.array(differs)), said)
             self._tell(
-                "no_substitute", rows[~can], instead.filter(pa.array(~can)), ": cannot be ordered tonight instead"
+                "no_substitute", rows[shut], instead.filter(pa.array(shut)), ": cannot be ordered tonight instead"
             )
             self._tell("substituted", rows[can], instead.filter(pa.array(can)), ": is ordered instead")
             self._instead(rows[can], found[can], rule.name)
 
-    def _tell(self, kind: str, rows: _Rows, instead: pa.Array, what: str) -> None:
+    def _tell(self, kind: str, rows: _Rows, instead: pa.Array, what: str | pa.Array) -> None:
         at = pa.array(rows)
         facts, decision = self.lines.facts, self.lines.decision
         value = decision.quantity[rows] * facts.number("unit_cost")[rows]
@@ -96,6 +112,7 @@ class _Sourcing:
         np.subtract.at(position, instead, np.maximum(decision.need[rows], 0.0))
         allowed = decision.may_order.copy()
         allowed[rows] = False
+        self.is_replaced[rows] = True
         self._move(position, allowed)
         found = self.lines.matches.found[rule].copy()
         found[instead] = True

@@ -65,5 +65,6 @@ KINDS: Final[dict[str, ExceptionKind]] = {
     "held_by_rule": _K("buying", "release or cancel the order"),
     "no_substitute": _K("buying", "name another substitute"),
     "substituted": _K("planning", "list the substitute for good, or end the rule"),
+    "override_not_whole": _K("buying", "decide again, in whole units"),
     "override_expired": _K("buying", "decide again, or leave it to the rules"),
 }
