@@ -87,7 +87,9 @@ def test_secrets_are_named_and_never_said(size: str) -> None:
         for c in pod["containers"]
         for ref in c.get("envFrom", [])
     ]
-    assert {ref["secretRef"]["name"] for ref in references if "secretRef" in ref} == {"scaleinv-lake"}
+    assert {ref["secretRef"]["name"] for ref in references if "secretRef" in ref} == {
+        "scaleinv-lake", "scaleinv-orderbook",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -239,6 +241,14 @@ def test_images_take_only_locked_packages_and_run_as_nobody_special() -> None:
         names = re.findall(r"^[A-Za-z0-9][^\s=]*==\S+", pinned, re.MULTILINE)
         assert names
         assert pinned.count("--hash=sha256:") >= len(names)
+
+
+@pytest.mark.parametrize("lock", ["cpu", "gpu"])
+def test_images_reach_an_order_book_in_postgresql(lock: str) -> None:
+    """A lake on an object store has it there: without the driver `replenish` would end the night."""
+    pinned = (ROOT / f"requirements/{lock}.txt").read_text()
+    assert {"psycopg", "psycopg-binary"} <= {*re.findall(r"^(psycopg[a-z-]*)==", pinned, re.MULTILINE)}
+    assert "--extra postgres" in (ROOT / "Makefile").read_text()
 
 
 def test_what_the_image_copies_is_there_and_not_ignored() -> None:

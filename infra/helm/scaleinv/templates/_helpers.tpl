@@ -1,3 +1,13 @@
+{{/* What would fail only hours later, in the night. */}}
+{{- define "scaleinv.check" -}}
+{{- $lake := default "" .Values.settings.SCALEINV_LAKE }}
+{{- $book := or .Values.orders.bookSecret .Values.settings.SCALEINV_ORDERBOOK }}
+{{- range .Values.overrides }}{{ if hasPrefix "orderbook.url=" . }}{{ $book = . }}{{ end }}{{ end }}
+{{- if and (contains "://" $lake) (not (hasPrefix "file://" $lake)) (not $book) }}
+{{- fail (printf "there is no order book: %s is an object store, where no database file can lie. Name the secret that has SCALEINV_ORDERBOOK, the address of a PostgreSQL database: --set orders.bookSecret=scaleinv-orderbook (docs/operations.md)" $lake) }}
+{{- end }}
+{{- end }}
+
 {{- define "scaleinv.labels" -}}
 app.kubernetes.io/name: scaleinv
 app.kubernetes.io/instance: {{ .Release.Name }}
@@ -29,7 +39,7 @@ seccompProfile: {type: RuntimeDefault}
 
 {{- define "scaleinv.envFrom" -}}
 - configMapRef: {name: {{ .Release.Name }}-settings}
-{{- range .Values.secrets }}
+{{- range append .Values.secrets .Values.orders.bookSecret | compact | uniq }}
 - secretRef: {name: {{ . }}}
 {{- end }}
 {{- end }}
