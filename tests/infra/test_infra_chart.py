@@ -12,15 +12,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import typer
 import yaml
+from typer.core import TyperGroup
 
+from scaleinv.cli import app
 from scaleinv.config import load_config
+from scaleinv.errors import ConfigError
 from scaleinv.pipeline.stages import STAGE_NAMES
+from scaleinv.server.serve import serve
 
 ROOT = Path(__file__).parents[2]
 HELM = ROOT / "infra" / "helm"
 SIZES = ("small", "medium", "large")
 Json = dict[str, Any]
+NIGHTS = 60
+"""`infra/helm/render` overrides it, for all that reads the configuration."""
 
 
 def things(size: str) -> list[Json]:
@@ -45,6 +52,15 @@ def pods(thing: Any, path: str = "") -> Iterator[tuple[str, Json]]:
     elif isinstance(thing, list):
         for n, value in enumerate(thing):
             yield from pods(value, f"{path}[{n}]")
+
+
+def all_pods(size: str) -> list[tuple[str, Json]]:
+    return [found for thing in things(size) for found in pods(thing)]
+
+
+def set_what_prod_refers_to(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("SCALEINV_RETAILER", "SCALEINV_LAKE", "SCALEINV_DATA", "SCALEINV_ORDERS"):
+        monkeypatch.setenv(name, "somewhere")
 
 
 def test_what_is_committed_was_rendered_from_this_chart() -> None:
@@ -122,17 +138,47 @@ def test_arguments_are_options_that_scaleinv_has_and_the_same_for_each_stage(
     size: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another set of options for one stage would make the next refuse what it left."""
-    for name in ("SCALEINV_RETAILER", "SCALEINV_LAKE", "SCALEINV_DATA", "SCALEINV_ORDERS"):
-        monkeypatch.setenv(name, "somewhere")
+    set_what_prod_refers_to(monkeypatch)
     given = {" ".join(one["spec"]["arguments"]) for one in of_kind(size, "SparkApplication")}
     (ray,) = of_kind(size, "RayJob")
     given.add(" ".join(shlex.split(ray["spec"]["entrypoint"])[4:]))
     (arguments,) = given
     words = arguments.split()
-    assert words[:4] == ["--env", "prod", "--as-of", "AS_OF"]
+    assert words[:4] == ["--as-of", "AS_OF", "--env", "prod"]
     config = load_config("prod", overrides=[value for flag, value in zip(words[4::2], words[5::2], strict=True)])
+    assert config.maintain.keep_nights == NIGHTS
     assert {*words[4::2]} == {"--set"}
     assert config.schedule.reuse
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_what_is_no_stage_has_options_that_scaleinv_has_and_the_same_overrides(
+    size: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_what_prod_refers_to(monkeypatch)
+    commands = typer.main.get_command(app)
+    assert isinstance(commands, TyperGroup)
+    found = {}
+    for args in [
+        container["args"] for _, pod in all_pods(size) for container in pod["containers"] if "args" in container
+    ]:
+        if args[0] == "scaleinv":
+            with commands.commands[args[1]].make_context(args[1], args[2:]) as context:  # refuses what it does not know
+                found[args[1]] = context.params
+    assert {*found} == {"maintain", "serve"}
+    for given in found.values():
+        config = load_config(given["env"], overrides=given["set_"])
+        assert (config.env, config.maintain.keep_nights) == ("prod", NIGHTS)
+
+
+def test_who_may_use_the_server_says_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`serve` refuses to start for nobody; the rest of the night needs no token."""
+    set_what_prod_refers_to(monkeypatch)
+    monkeypatch.delenv("SHIPMENTS_TOKEN", raising=False)
+    with pytest.raises(ConfigError, match="nobody may use these endpoints"):
+        serve(load_config("prod").shipments, "sqlite://", host="127.0.0.1", port=0)
+    monkeypatch.setenv("SHIPMENTS_TOKEN", "0123456789abcdef")
+    assert load_config("prod").shipments.readers() == ("0123456789abcdef",)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -6,6 +6,9 @@
 {{- if and (contains "://" $lake) (not (hasPrefix "file://" $lake)) (not $book) }}
 {{- fail (printf "there is no order book: %s is an object store, where no database file can lie. Name the secret that has SCALEINV_ORDERBOOK, the address of a PostgreSQL database: --set orders.bookSecret=scaleinv-orderbook (docs/operations.md)" $lake) }}
 {{- end }}
+{{- if and .Values.server.enabled (not .Values.secrets) }}
+{{- fail "server.enabled: nobody may use the server without keys or tokens. Name the secret that has SHIPMENTS_TOKEN, or what shipments.senders refers to, in secrets (docs/operations.md)" }}
+{{- end }}
 {{- end }}
 
 {{- define "scaleinv.labels" -}}
@@ -53,10 +56,16 @@ emptyDir: {}
 {{- end }}
 {{- end }}
 
+{{/* The environment and its overrides, the same for all that reads a configuration. */}}
+{{- define "scaleinv.configuration" -}}
+{{- $arguments := list "--env" .Values.env }}
+{{- range .Values.overrides }}{{ $arguments = concat $arguments (list "--set" .) }}{{ end }}
+{{- toJson $arguments }}
+{{- end }}
+
 {{/* Arguments of a stage as a list; AS_OF is put in when the night begins. */}}
 {{- define "scaleinv.arguments" -}}
-{{- $arguments := list "--env" .Values.env "--as-of" "AS_OF" }}
-{{- range .Values.overrides }}{{ $arguments = concat $arguments (list "--set" .) }}{{ end }}
+{{- $arguments := concat (list "--as-of" "AS_OF") (include "scaleinv.configuration" . | fromJsonArray) }}
 {{- if .Values.schedule.onlyDue }}{{ $arguments = concat $arguments (list "--set" "schedule.reuse=true") }}{{ end }}
 {{- $arguments = concat $arguments (list
   "--set" (printf "spark.shuffle_partitions=%v" .Values.spark.shufflePartitions)
