@@ -119,6 +119,24 @@ def test_the_crontab_has_five_fields_a_user_and_programs_that_are_there() -> Non
             assert os.access(ROOT / path, os.X_OK)
 
 
+def test_cron_finds_what_the_documented_install_makes() -> None:
+    crontab = (ROOT / "infra/cron/scaleinv.cron").read_text()
+    (path,) = re.findall(r"^PATH=(.+)$", crontab, re.MULTILINE)
+    (programs,) = re.findall(r"^BIN := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    lines = (ROOT / "docs/operations.md").read_text().split('title="one machine: cron, as root"')[1].split("```")[0]
+    (checkout,) = re.findall(r"^git clone \S+ (\S+) && make -C \1 sync-cpu$", lines, re.MULTILINE)
+    assert path.split(":")[0] == f"{checkout}/{programs}"
+    assert f"{checkout}/infra/cron/night" in crontab
+    (logs,) = re.findall(r"SCALEINV_LOGS:-(\S+)}", NIGHT.read_text())
+    (folders,) = re.findall(r"^install -d -o scaleinv -g scaleinv (.+)$", lines, re.MULTILINE)
+    assert logs in folders.split()
+    home, sources = (
+        re.findall(rf"^{name}=(\S+)$", lines, re.MULTILINE)[0] for name in ("SCALEINV_HOME", "SCALEINV_DATA")
+    )
+    assert home in folders.split()
+    assert Path(sources).parent == Path(home)
+
+
 def test_maintain_runs_with_the_settings_and_without_any(machine: dict[str, str], tmp_path: Path) -> None:
     (line,) = [line for line in (ROOT / "infra/cron/scaleinv.cron").read_text().splitlines() if "maintain -" in line]
     command = line.split(maxsplit=6)[6]
