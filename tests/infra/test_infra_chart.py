@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 import typer
 import yaml
@@ -69,6 +70,43 @@ def test_what_is_committed_was_rendered_from_this_chart() -> None:
     listing = "".join(f"{hashlib.sha256((HELM / name).read_bytes()).hexdigest()}  {name}\n" for name in files)
     expected = (HELM / "rendered" / "sources.sha256").read_text().strip()
     assert hashlib.sha256(listing.encode()).hexdigest() == expected, "the chart has changed: run infra/helm/render"
+
+
+def values(size: str | None = None) -> Json:
+    """As Helm merges them."""
+
+    def merged(base: Json, over: Json) -> Json:
+        both = {name: merged(base[name], value) for name, value in over.items() if isinstance(base.get(name), dict)}
+        return base | over | both
+
+    text = (HELM / "scaleinv/values.yaml").read_text()
+    over = (HELM / f"scaleinv/values-{size}.yaml").read_text() if size else "{}"
+    return merged(merged(yaml.safe_load(text), yaml.safe_load(over)), {"image": {"cpu": "a/b:1"}})
+
+
+def refusals(given: Json) -> list[str]:
+    schema = json.loads((HELM / "scaleinv/values.schema.json").read_text())
+    return [error.message for error in jsonschema.Draft7Validator(schema).iter_errors(given)]
+
+
+@pytest.mark.parametrize("size", [None, *SIZES])
+def test_the_schema_takes_the_values_that_are_shipped(size: str | None) -> None:
+    assert refusals(values(size)) == []
+
+
+@pytest.mark.parametrize("path", [name for name, value in values().items() if isinstance(value, dict)] + [
+    "spark.driver", "spark.executor", "ray.head", "ray.cpuWorkers", "ray.gpuWorkers", "server.resources",
+])  # fmt: skip
+def test_the_schema_refuses_a_value_that_nothing_reads(path: str) -> None:
+    given = values()
+    section = given
+    for name in path.split("."):
+        section = section[name]
+    if path == "settings":  # any name, but none that looks like a secret's
+        section["SCALEINV_PASSWORD"] = "x"
+    else:
+        section["numWorker"] = 1
+    assert len(refusals(given)) == 1
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -232,8 +270,30 @@ def test_what_must_not_be_lost_is_on_no_spot_node_and_has_a_budget(size: str) ->
     for spark in of_kind(size, "SparkApplication"):
         assert "tolerations" not in spark["spec"]["driver"]
         assert spark["spec"]["executor"]["tolerations"]
-    budgets = {one["metadata"]["name"]: one["spec"]["maxUnavailable"] for one in of_kind(size, "PodDisruptionBudget")}
-    assert budgets == {"scaleinv-ray-head": 0, "scaleinv-spark-driver": 0, "scaleinv-night": 0, "scaleinv-server": 1}
+    budgets = {
+        one["metadata"]["name"]: {key: value for key, value in one["spec"].items() if key != "selector"}
+        for one in of_kind(size, "PodDisruptionBudget")
+    }
+    # Of pods that no Deployment or the like has made, Kubernetes takes an integer of minAvailable only.
+    whole = {"minAvailable": 1}
+    assert budgets == {
+        "scaleinv-ray-head": whole, "scaleinv-spark-driver": whole, "scaleinv-night": whole,
+        "scaleinv-server": {"maxUnavailable": 1},
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_orders_are_written_by_the_head_alone(size: str) -> None:
+    mounted = {
+        container["name"]: [mount["mountPath"] for mount in container.get("volumeMounts", [])]
+        for _, pod in all_pods(size)
+        for container in pod["containers"]
+    }
+    assert [name for name, paths in mounted.items() if "/orders" in paths] == ["ray-head"]
+    claims = [
+        volume for _, pod in all_pods(size) for volume in pod.get("volumes", []) if "persistentVolumeClaim" in volume
+    ]
+    assert len(claims) == 1
 
 
 @pytest.mark.parametrize("size", SIZES)
