@@ -28,10 +28,10 @@ STAGES = {
     "train": "ray",
     "forecast": "ray",
     "evaluate": "plain",
-    "optimize": "plain",
+    "optimize": "plain",  # "ray" with ray.optimize=true
     "replenish": "plain",
     "export": "plain",
-    "reconcile": "ray",
+    "reconcile": "plain",
     "track": "plain",
 }
 # The last day known: yesterday where the shops are, unless the run is told another day.

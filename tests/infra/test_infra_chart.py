@@ -253,7 +253,8 @@ def test_workers_that_are_asked_for_fit_into_the_pools(size: str) -> None:
         requests = group["template"]["spec"]["containers"][0]["resources"]["requests"]
         n, on_gpu = group["maxReplicas"], float(requests.get("nvidia.com/gpu", 0))
         room_gpu += n * on_gpu
-        room_cpu += n * float(requests["cpu"]) if on_gpu or not gpus else 0
+        room_cpu += n * float(requests["cpu"])
+        assert bool(on_gpu) == bool(gpus), "a pool that nothing asks for"
     assert workers * cpus <= room_cpu
     assert workers * gpus <= room_gpu
 

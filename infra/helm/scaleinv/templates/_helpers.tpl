@@ -6,6 +6,13 @@
 {{- if and (contains "://" $lake) (not (hasPrefix "file://" $lake)) (not $book) }}
 {{- fail (printf "there is no order book: %s is an object store, where no database file can lie. Name the secret that has SCALEINV_ORDERBOOK, the address of a PostgreSQL database: --set orders.bookSecret=scaleinv-orderbook (docs/operations.md)" $lake) }}
 {{- end }}
+{{- $ray := .Values.ray }}
+{{- if and (gt (float64 $ray.gpusPerWorker) 0.0) (not (and .Values.image.cuda (gt (int $ray.gpuWorkers.max) 0))) }}
+{{- fail "no node has the GPUs that ray.gpusPerWorker asks for: name image.cuda, and let ray.gpuWorkers.max be more than 0" }}
+{{- end }}
+{{- if and (eq (float64 $ray.gpusPerWorker) 0.0) (eq (int $ray.cpuWorkers.max) 0) }}
+{{- fail "no worker has a place: without ray.gpusPerWorker they are put on ray.cpuWorkers, whose max is 0" }}
+{{- end }}
 {{- if and .Values.server.enabled (not .Values.secrets) }}
 {{- fail "server.enabled: nobody may use the server without keys or tokens. Name the secret that has SHIPMENTS_TOKEN, or what shipments.senders refers to, in secrets (docs/operations.md)" }}
 {{- end }}

@@ -80,12 +80,14 @@ headGroupSpec:
   rayStartParams: {dashboard-host: "0.0.0.0", num-cpus: "0"}  # Ray puts no worker here: losing the head ends the job, which runs in it, as do all stages that fan nothing out
   template: {{- include "scaleinv.rayPod" (dict "root" . "name" "ray-head" "image" .Values.image.cpu "cpu" $ray.head.cpu "memory" $ray.head.memory "gpus" 0 "spot" false) | nindent 4 }}
 workerGroupSpecs:
+  {{- if gt (int $ray.cpuWorkers.max) 0 }}
   - groupName: cpu
     minReplicas: {{ $ray.cpuWorkers.min }}
     replicas: {{ $ray.cpuWorkers.min }}
     maxReplicas: {{ $ray.cpuWorkers.max }}
     rayStartParams: {}
     template: {{- include "scaleinv.rayPod" (dict "root" . "name" "ray-worker" "image" .Values.image.cpu "cpu" $ray.cpuWorkers.cpu "memory" $ray.cpuWorkers.memory "gpus" 0 "spot" $ray.spot) | nindent 6 }}
+  {{- end }}
   {{- if and .Values.image.cuda (gt (int $ray.gpuWorkers.max) 0) }}
   - groupName: gpu
     minReplicas: {{ $ray.gpuWorkers.min }}
