@@ -209,6 +209,27 @@ def test_what_is_no_stage_has_options_that_scaleinv_has_and_the_same_overrides(
         assert (config.env, config.maintain.keep_nights) == ("prod", NIGHTS)
 
 
+def test_where_metrics_and_lineage_go_says_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_what_prod_refers_to(monkeypatch)
+    told = {
+        "SCALEINV_PUSHGATEWAY": "http://gateway:9091", "SCALEINV_LINEAGE_URL": "https://lineage/api/v1/lineage",
+        "OPENLINEAGE_API_KEY": "0123",
+    }  # fmt: skip
+    for name in told:
+        monkeypatch.delenv(name, raising=False)
+    nowhere = load_config("prod")
+    assert not any([nowhere.metrics.pushgateway, nowhere.lineage.url, nowhere.lineage.api_key])
+    for name, value in told.items():
+        monkeypatch.setenv(name, value)
+    config = load_config("prod")
+    assert config.lineage.api_key
+    assert [config.metrics.pushgateway, config.lineage.url, config.lineage.api_key.get_secret_value()] == [
+        *told.values()
+    ]
+    for name in told:
+        assert name in (HELM / "scaleinv/values.yaml").read_text()
+
+
 def test_who_may_use_the_server_says_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     """`serve` refuses to start for nobody; the rest of the night needs no token."""
     set_what_prod_refers_to(monkeypatch)
@@ -308,6 +329,8 @@ def test_pods_are_closed_to_all_but_their_own_part(size: str) -> None:
         first = policies[f"scaleinv-{part}"]["ingress"][0]["from"][0]["podSelector"]["matchLabels"]
         assert first["scaleinv/part"] == part
         assert first["app.kubernetes.io/instance"] == "scaleinv"
+    ways_out = policies["scaleinv-out"]["egress"]
+    assert [port["port"] for rule in ways_out for port in rule["ports"]] == [53, 53, 443, 5432, 9091]
     assert policies["scaleinv-server"]["ingress"] == [], "nobody, unless values say who"
 
 
