@@ -241,6 +241,23 @@ def test_who_may_use_the_server_says_the_environment(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.parametrize("size", SIZES)
+def test_spark_has_the_options_of_spark_conf(size: str) -> None:
+    lines = [line.split() for line in (ROOT / "conf/spark.conf").read_text().splitlines()]
+    wanted = {line[0]: line[1] for line in lines if line and line[0] != "#"}
+    least = "spark.dynamicAllocation.minExecutors"
+    assert int(wanted.pop(least)) > 0
+    for spark in of_kind(size, "SparkApplication"):
+        given = spark["spec"]["sparkConf"]
+        allocation = spark["spec"]["dynamicAllocation"]
+        # As the operator hands them on.
+        given["spark.dynamicAllocation.enabled"] = str(allocation["enabled"]).lower()
+        given["spark.dynamicAllocation.shuffleTracking.enabled"] = str(allocation["shuffleTrackingEnabled"]).lower()
+        assert {key: given.get(key) for key in wanted} == wanted
+        assert given["spark.eventLog.dir"] == "s3a://bucket/spark-events"
+        assert 1 <= allocation["minExecutors"] <= allocation["maxExecutors"]
+
+
+@pytest.mark.parametrize("size", SIZES)
 def test_a_shell_reads_nothing_of_an_override(size: str, tmp_path: Path) -> None:
     (ray,) = of_kind(size, "RayJob")
     program = tmp_path / "python"
