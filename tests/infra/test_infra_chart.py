@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -396,6 +397,20 @@ def test_images_reach_an_order_book_in_postgresql(lock: str) -> None:
     pinned = (ROOT / f"requirements/{lock}.txt").read_text()
     assert {"psycopg", "psycopg-binary"} <= {*re.findall(r"^(psycopg[a-z-]*)==", pinned, re.MULTILINE)}
     assert "--extra postgres" in (ROOT / "Makefile").read_text()
+
+
+def test_an_executor_that_has_to_go_is_told() -> None:
+    """Spark's default is a script of its own image; without one a node's notice is lost."""
+    script = ROOT / "infra/docker/decommission"
+    assert os.access(script, os.X_OK)
+    text = (ROOT / "infra/docker/Dockerfile").read_text()
+    (folder,) = re.findall(rf"^COPY .*{script.relative_to(ROOT)} (\S+)$", text, re.MULTILINE)
+    executor = re.findall(r"[\w.]+\.(Kubernetes\w+)", (ROOT / "infra/docker/entrypoint").read_text())
+    assert f"pgrep -o -f {executor[0]})" in script.read_text()
+    for size in SIZES:
+        for spark in of_kind(size, "SparkApplication"):
+            assert spark["spec"]["sparkConf"]["spark.kubernetes.decommission.script"] == f"{folder}{script.name}"
+            assert spark["spec"]["executor"]["terminationGracePeriodSeconds"] >= 60
 
 
 def test_what_the_image_copies_is_there_and_not_ignored() -> None:

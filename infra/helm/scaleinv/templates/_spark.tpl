@@ -38,6 +38,7 @@ spec:
     spark.speculation: "true"
     spark.speculation.quantile: "0.9"
     # A spot node says that it goes: its shuffle files are moved first.
+    spark.kubernetes.decommission.script: /opt/scaleinv/bin/decommission
     spark.decommission.enabled: "true"
     spark.storage.decommission.enabled: "true"
     spark.storage.decommission.shuffleBlocks.enabled: "true"
@@ -67,6 +68,7 @@ spec:
     memory: {{ $values.spark.executor.memory }}
     memoryOverhead: {{ $values.spark.executor.memoryOverhead }}
     instances: {{ $values.spark.executor.min }}
+    terminationGracePeriodSeconds: 60  # a spot node's notice: to move shuffle files
     serviceAccount: {{ $root.Release.Name }}-work
     labels: {{- include "scaleinv.labels" $root | nindent 6 }}
       scaleinv/part: spark
