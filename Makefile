@@ -6,7 +6,8 @@ PYTHON ?= $(shell infra/find-python)
 BIN := .venv/bin
 UV = infra/uv
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --upgrade
-LOCK = $(COMPILE) pyproject.toml --group build --constraint requirements/constraints.in
+# With the driver of PostgreSQL: a lake on an object store has its order book there, and images hold what is locked.
+LOCK = $(COMPILE) pyproject.toml --group build --extra postgres --constraint requirements/constraints.in
 WORKERS ?= 2
 PYTEST_ARGS ?=
 

@@ -2,13 +2,17 @@
 
 Put it into the DAGs folder; needs apache-airflow-providers-standard. How a stage is submitted the environment of the
 scheduler and the workers says: SCALEINV_SPARK_SUBMIT, SCALEINV_RAY_SUBMIT and SCALEINV_SUBMIT, in which ``{stage}`` is
-the stage; its options follow. Weekly and monthly training are conf/schedule.yaml's: each night trains what is due.
+the stage; its options follow. SCALEINV_ALERT_URL is told what failed for good.
+Weekly and monthly training are conf/schedule.yaml's: each night trains what is due.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import urllib.request
 from datetime import datetime, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from airflow.providers.standard.operators.bash import BashOperator
@@ -28,15 +32,27 @@ STAGES = {
     "train": "ray",
     "forecast": "ray",
     "evaluate": "plain",
-    "optimize": "plain",
+    "optimize": "plain",  # "ray" with ray.optimize=true
     "replenish": "plain",
     "export": "plain",
-    "reconcile": "ray",
+    "reconcile": "plain",
     "track": "plain",
 }
 # The last day known: yesterday where the shops are, unless the run is told another day.
 AS_OF = "{{ params.as_of or macros.ds_add(dag_run.run_after.astimezone(dag.timezone).strftime('%Y-%m-%d'), -1) }}"
 OPTIONS = f"--env {ENV} --as-of {AS_OF} --set schedule.reuse=true"
+
+
+def alert(context: Any) -> None:
+    """Posts what failed, after its last try, to SCALEINV_ALERT_URL: JSON with a ``text``, as chats take it."""
+    url = os.environ.get("SCALEINV_ALERT_URL")
+    if url:
+        task = context["task_instance"]
+        told = {"text": f"scaleinv {ENV}: {task.task_id} failed in {task.run_id}: {context.get('exception')}"}
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(url, data=json.dumps(told).encode(), headers=headers, method="POST")  # noqa: S310
+        urllib.request.urlopen(request, timeout=10).close()  # noqa: S310 - the operator's own address
+
 
 with DAG(
     dag_id="scaleinv",
@@ -53,6 +69,7 @@ with DAG(
         "retry_delay": timedelta(minutes=5),
         "retry_exponential_backoff": True,
         "max_retry_delay": timedelta(minutes=30),
+        "on_failure_callback": alert,
     },
     tags=["scaleinv"],
     doc_md=__doc__,

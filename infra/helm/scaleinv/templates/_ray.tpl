@@ -9,7 +9,9 @@ resources:
   limits: {memory: {{ .memory }}{{ if .gpus }}, nvidia.com/gpu: {{ .gpus | quote }}{{ end }}}
 securityContext: {{- include "scaleinv.security" .root | nindent 2 }}
 volumeMounts:
+  {{- if eq .name "ray-head" }}
   - {name: orders, mountPath: /orders}
+  {{- end }}
   - {name: shared, mountPath: /dev/shm}
 {{- end }}
 
@@ -42,7 +44,9 @@ spec:
         - {name: metrics, containerPort: 8080}
       {{- end }}
   volumes:
+    {{- if eq .name "ray-head" }}
     - {{- include "scaleinv.ordersVolume" .root | nindent 6 }}
+    {{- end }}
     - name: shared
       emptyDir: {medium: Memory, sizeLimit: 4Gi}
   {{- $tolerations := list }}
@@ -73,15 +77,17 @@ autoscalerOptions:
     limits: {memory: 1Gi}
   securityContext: {{- include "scaleinv.security" . | nindent 4 }}
 headGroupSpec:
-  rayStartParams: {dashboard-host: "0.0.0.0", num-cpus: "0"}  # nothing is computed on the head: losing it ends the job
+  rayStartParams: {dashboard-host: "0.0.0.0", num-cpus: "0"}  # Ray puts no worker here: losing the head ends the job, which runs in it, as do all stages that fan nothing out
   template: {{- include "scaleinv.rayPod" (dict "root" . "name" "ray-head" "image" .Values.image.cpu "cpu" $ray.head.cpu "memory" $ray.head.memory "gpus" 0 "spot" false) | nindent 4 }}
 workerGroupSpecs:
+  {{- if gt (int $ray.cpuWorkers.max) 0 }}
   - groupName: cpu
     minReplicas: {{ $ray.cpuWorkers.min }}
     replicas: {{ $ray.cpuWorkers.min }}
     maxReplicas: {{ $ray.cpuWorkers.max }}
     rayStartParams: {}
     template: {{- include "scaleinv.rayPod" (dict "root" . "name" "ray-worker" "image" .Values.image.cpu "cpu" $ray.cpuWorkers.cpu "memory" $ray.cpuWorkers.memory "gpus" 0 "spot" $ray.spot) | nindent 6 }}
+  {{- end }}
   {{- if and .Values.image.cuda (gt (int $ray.gpuWorkers.max) 0) }}
   - groupName: gpu
     minReplicas: {{ $ray.gpuWorkers.min }}

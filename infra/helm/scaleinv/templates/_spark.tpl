@@ -27,25 +27,32 @@ spec:
     onFailureRetryInterval: 60
     onSubmissionFailureRetries: 3
     onSubmissionFailureRetryInterval: 30
+  # As conf/spark.conf has it, and why; but for the number of executors, which is the values', and where the event log goes.
   sparkConf:
     spark.sql.extensions: io.delta.sql.DeltaSparkSessionExtension
     spark.sql.catalog.spark_catalog: org.apache.spark.sql.delta.catalog.DeltaCatalog
-    # Few large stages: what is idle goes back; without a shuffle service, executors that hold shuffle files stay.
+    # An operator that does not know shuffleTrackingEnabled (below) turns tracking on: what is idle goes back all the same.
     spark.dynamicAllocation.shuffleTracking.timeout: 10min
     spark.sql.adaptive.enabled: "true"
     # One slow node must not hold up a night: its last tasks are begun elsewhere, too. Commits are Delta's: one wins.
     spark.speculation: "true"
     spark.speculation.quantile: "0.9"
     # A spot node says that it goes: its shuffle files are moved first.
+    spark.kubernetes.decommission.script: /opt/scaleinv/bin/decommission
     spark.decommission.enabled: "true"
     spark.storage.decommission.enabled: "true"
     spark.storage.decommission.shuffleBlocks.enabled: "true"
+    {{- with $values.spark.eventLog }}
+    spark.eventLog.enabled: "true"
+    spark.eventLog.dir: {{ . }}
+    {{- end }}
     spark.kubernetes.driver.annotation.cluster-autoscaler.kubernetes.io/safe-to-evict: "false"
   dynamicAllocation:
     enabled: true
     initialExecutors: {{ $values.spark.executor.min }}
     minExecutors: {{ $values.spark.executor.min }}
     maxExecutors: {{ $values.spark.executor.max }}
+    shuffleTrackingEnabled: false
   driver:
     cores: {{ $values.spark.driver.cores }}
     memory: {{ $values.spark.driver.memory }}
@@ -61,6 +68,7 @@ spec:
     memory: {{ $values.spark.executor.memory }}
     memoryOverhead: {{ $values.spark.executor.memoryOverhead }}
     instances: {{ $values.spark.executor.min }}
+    terminationGracePeriodSeconds: 60  # a spot node's notice: to move shuffle files
     serviceAccount: {{ $root.Release.Name }}-work
     labels: {{- include "scaleinv.labels" $root | nindent 6 }}
       scaleinv/part: spark
