@@ -148,6 +148,24 @@ def test_a_run_killed_between_marker_and_record_is_mended_by_the_next(monkeypatc
     assert records_of(make().lake, NIGHT)["train"].state == "done"
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("gold/champions", "train may not write gold/champions"), ("gold/series", "not written by delta-rs")],
+)
+def test_a_stage_that_runs_writes_its_own_tables_only(monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
+    def work(walk: Walk) -> Outcome:
+        walk.overwrite(name, rows(table(name), {"as_of": walk.as_of}))
+        return Outcome()
+
+    stub(monkeypatch, work)
+    walk = make()
+    with pytest.raises(LakeError, match=why):
+        walk.run([TRAIN])
+    assert not walk.lake.exists(table(name))
+    work(walk)  # no stage runs: a notebook's own lake
+    assert walk.lake.exists(table(name))
+
+
 def test_pieces_of_a_table_add_up() -> None:
     walk = make()
     ledger(walk, 1)
