@@ -75,6 +75,16 @@ def test_what_is_not_there_is_named(night: Night) -> None:
         night.table("gold/export_log", columns=["sku"], kind="csv")
 
 
+def test_polars_has_the_rows_and_types_of_arrow(night: Night) -> None:
+    import polars
+
+    found = night.table("gold/export_log").polars()
+    assert isinstance(found, polars.DataFrame)
+    assert found.schema["as_of"] == polars.Date
+    assert found["file"].to_list() == ["2022-07-19-a.csv", "2022-07-19-b.csv"]
+    assert found.to_arrow().to_pylist() == night.table("gold/export_log").arrow().to_pylist()
+
+
 def test_polars_is_asked_for_by_name(night: Night, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "polars", None)
     with pytest.raises(ConfigError, match="pip install polars"):

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 FUNCTIONS = {"time", "absent", "sum", "max", "min", "avg", "count", "rate", "increase", "clamp_max", "label_values"}
 WORDS = {"by", "on", "and", "or", "unless", "without", "ignoring", "group_left", "group_right", "bool"}
+AGGREGATIONS = {"sum", "max", "min", "avg", "count", "absent"}
+_GROUPING = WORDS - {"and", "or", "unless", "bool"}
 _TOKEN = re.compile(
     r"\s*(?:(?P<name>[a-zA-Z_:][a-zA-Z0-9_:]*)|(?P<number>\d+(?:\.\d+)?)|(?P<range>\[\d+[smhd]\])|(?P<text>\"(?:[^\"\\]|\\.)*\")"
     r"|(?P<sign>=~|!~|==|!=|<=|>=|[-+*/<>=(){},]))"
@@ -57,6 +59,23 @@ def selectors(text: str) -> list[Selector]:
     if open_:
         raise ValueError(f"brackets are not in pairs: {text}")
     return found
+
+
+def grouping(text: str) -> set[str]:
+    """Labels that by (), on (), without (), ignoring () and group_left () name."""
+    parts, found = tokens(text), set()
+    for n, (kind, value) in enumerate(parts[:-1]):
+        if kind == "name" and value in _GROUPING and parts[n + 1][1] == "(":
+            end = next(m for m in range(n, len(parts)) if parts[m][1] == ")")
+            found |= {name for of, name in parts[n + 2 : end] if of == "name"}
+    return found
+
+
+def kept(text: str, given: set[str]) -> set[str]:
+    """Labels that the answer can have, where its metrics have ``given``: of a sum only what it names."""
+    if any(value in AGGREGATIONS for _, value in tokens(text)):
+        return given & grouping(text)
+    return given
 
 
 def _labels(parts: list[tuple[str, str]], at: int) -> dict[str, str]:

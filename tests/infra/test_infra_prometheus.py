@@ -10,7 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 import yaml
-from tests.infra.promql import Selector, selectors
+from tests.infra.promql import Selector, grouping, kept, selectors
 
 from scaleinv.pipeline.metrics import METRICS
 from scaleinv.pipeline.stages import STAGE_NAMES
@@ -20,10 +20,14 @@ ROOT = Path(__file__).parents[2]
 RULES = yaml.safe_load((ROOT / "infra/prometheus/rules.yaml").read_text())
 BOARD = json.loads((ROOT / "infra/grafana/scaleinv.json").read_text())
 EXPRESSIONS = [rule["expr"] for group in RULES["groups"] for rule in group["rules"]]
-QUERIES = [target["expr"] for panel in BOARD["panels"] for target in panel["targets"]]
+TARGETS = [target for panel in BOARD["panels"] for target in panel["targets"]]
+QUERIES = [target["expr"] for target in TARGETS]
 VARIABLES = [entry["query"]["query"] for entry in BOARD["templating"]["list"] if entry["type"] == "query"]
-SERVED = set(re.findall(r"scaleinv_\w+", (ROOT / "src/scaleinv/server/reads.py").read_text()))
-"""What `scaleinv serve` tells at /metrics."""
+_TOLD = re.findall(r"(scaleinv_\w+)(?:\{\{(\w+)=)?", (ROOT / "src/scaleinv/server/reads.py").read_text())
+SERVED = {name: {label for other, label in _TOLD if other == name and label} for name, _ in _TOLD}
+"""What `scaleinv serve` tells at /metrics: name -> labels."""
+SCRAPED = {"instance", "job"}
+"""Labels that Prometheus itself gives to what it asks a server for."""
 STATES = {"running", "done", "incomplete", "failed", "fell_back"}
 
 RULE_FILE = {
@@ -124,12 +128,50 @@ def test_every_expression_speaks_of_what_is_emitted(expression: str) -> None:
         _check(selector)
 
 
+@pytest.mark.parametrize("expression", [*EXPRESSIONS, *QUERIES])
+def test_what_is_grouped_and_matched_by_is_a_label_of_every_metric_that_takes_part(expression: str) -> None:
+    """Prometheus takes a label that is not there for an empty one: the sum would be over all, and nothing say so."""
+    assert grouping(expression) <= _of_all(expression), expression
+
+
+@pytest.mark.parametrize(
+    ("wrong", "label"),
+    [
+        ("max by (env, stge) (scaleinv_stage_state) == 1", "stge"),
+        ("scaleinv_groups and on (env, table) scaleinv_stage_state", "table"),
+        ("sum(scaleinv_table_rows) by (source)", "source"),
+        ("scaleinv_groups / ignoring(stat) scaleinv_stage_state", "stat"),
+        ("sum by (env) (scaleinv_events_waiting)", "env"),
+    ],
+)
+def test_a_label_that_is_not_there_is_found(wrong: str, label: str) -> None:
+    assert grouping(wrong) - _of_all(wrong) == {label}
+
+
+def _of_all(expression: str) -> set[str]:
+    return set.intersection(*[_labels_of(selector.metric) for selector in selectors(expression)])
+
+
+def _labels_of(metric: str) -> set[str]:
+    return SERVED[metric] | SCRAPED if metric in SERVED else {"env", *METRICS[metric].labels}
+
+
+def test_legends_show_only_labels_that_the_answer_has() -> None:
+    legends = [(target["expr"], target.get("legendFormat", "")) for target in TARGETS]
+    named = [(expression, set(re.findall(r"\{\{\s*(\w+)\s*\}\}", legend))) for expression, legend in legends]
+    assert set.union(*[labels for _, labels in named]) >= {"stage", "state", "table", "source"}
+    for expression, labels in named:
+        assert labels <= kept(expression, _of_all(expression)), expression
+
+
+def test_what_the_server_tells_is_known_with_its_labels() -> None:
+    assert SERVED["scaleinv_shipment_events_total"] == {"outcome"}
+    assert SERVED["scaleinv_events_waiting"] == set()
+
+
 def _check(selector: Selector) -> None:
-    if selector.metric in SERVED:
-        return
-    assert selector.metric in METRICS, selector.metric
-    known = {"env", *METRICS[selector.metric].labels}
-    assert set(selector.labels) <= known, selector
+    assert selector.metric in METRICS or selector.metric in SERVED, selector.metric
+    assert set(selector.labels) <= _labels_of(selector.metric), selector
     if "stage" in selector.labels:
         assert selector.labels["stage"] in STAGE_NAMES
     if "table" in selector.labels:
@@ -157,10 +199,8 @@ def test_what_is_no_promql_is_found(wrong: str) -> None:
 def test_annotations_name_only_labels_that_the_alert_has() -> None:
     """A label that the expression's aggregation drops would be shown as nothing."""
     for rule in (rule for group in RULES["groups"] for rule in group["rules"]):
-        said = " ".join(rule["annotations"].values())
-        for label in ("env", "stage", "source", "state", "table"):
-            if f"$labels.{label}" in said:
-                assert f"by (env, {label})" in rule["expr"] or (label == "env" and "by (env" in rule["expr"]), rule
+        said = set(re.findall(r"\$labels\.(\w+)", " ".join(rule["annotations"].values())))
+        assert said <= kept(rule["expr"], _of_all(rule["expr"])), rule
 
 
 def test_the_documentation_names_every_metric_and_alert() -> None:

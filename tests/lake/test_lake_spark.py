@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from scaleinv.config import LakeConfig
-from scaleinv.errors import DataError, EngineError
+from scaleinv.errors import DataError, EngineError, LakeError
 from scaleinv.lake import Lake
 from scaleinv.schema import TABLES, Table, table
 
@@ -48,7 +48,7 @@ def two_rows(contract: Table) -> pa.Table:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["silver/purchase_orders", "gold/panel", "gold/forecasts", "quarantine"])
+@pytest.mark.parametrize("name", ["silver/purchase_orders", "gold/panel", "gold/lead_times", "quarantine"])
 def test_every_kind_of_column_makes_the_round_trip(spark: SparkSession, lake: Lake, name: str) -> None:
     from scaleinv.lake.spark import read_spark, write_spark
 
@@ -58,6 +58,15 @@ def test_every_kind_of_column_makes_the_round_trip(spark: SparkSession, lake: La
     order = [(column, "ascending") for column in contract.names if not pa.types.is_list(contract[column].type)]
     assert lake.read(contract).sort_by(order).equals(rows.sort_by(order))
     assert read_spark(spark, lake, contract).count() == 2
+
+
+def test_spark_does_not_write_what_plain_workers_do(spark: SparkSession, lake: Lake) -> None:
+    from scaleinv.lake.spark import write_spark
+
+    contract = table("gold/forecasts")
+    with pytest.raises(LakeError, match=r"not written by Spark[\s\S]*delta-rs, in the stage forecast"):
+        write_spark(lake, spark.createDataFrame(two_rows(contract)), contract, where={})
+    assert not lake.exists(contract)
 
 
 def test_files_found_by_name_are_those_that_delta_finds(

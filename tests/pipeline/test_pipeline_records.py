@@ -5,11 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import io
 import json
+import logging
 import os
 import socket
 import threading
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
@@ -29,6 +32,7 @@ from scaleinv.pipeline.progress import Progress
 from scaleinv.pipeline.records import Record, keep, nights_with_records, records_of
 from scaleinv.pipeline.stages import STAGE_NAMES, STAGES, Stage
 from scaleinv.pipeline.status import status
+from scaleinv.pipeline.stream import progress_of
 from scaleinv.pipeline.walk import Outcome, Walk
 from scaleinv.schema import table
 
@@ -144,6 +148,24 @@ def test_a_run_killed_between_marker_and_record_is_mended_by_the_next(monkeypatc
     assert records_of(make().lake, NIGHT)["train"].state == "done"
 
 
+@pytest.mark.parametrize(
+    ("name", "why"),
+    [("gold/champions", "train may not write gold/champions"), ("gold/series", "not written by delta-rs")],
+)
+def test_a_stage_that_runs_writes_its_own_tables_only(monkeypatch: pytest.MonkeyPatch, name: str, why: str) -> None:
+    def work(walk: Walk) -> Outcome:
+        walk.overwrite(name, rows(table(name), {"as_of": walk.as_of}))
+        return Outcome()
+
+    stub(monkeypatch, work)
+    walk = make()
+    with pytest.raises(LakeError, match=why):
+        walk.run([TRAIN])
+    assert not walk.lake.exists(table(name))
+    work(walk)  # no stage runs: a notebook's own lake
+    assert walk.lake.exists(table(name))
+
+
 def test_pieces_of_a_table_add_up() -> None:
     walk = make()
     ledger(walk, 1)
@@ -179,6 +201,45 @@ def test_json_lines_say_run_stage_and_table_version(monkeypatch: pytest.MonkeyPa
     assert (wrote["table"], wrote["rows"], wrote["table_version"]) == ("gold/training_ledger", 2, 0)
     assert lines[-1]["event"] == "done"
     assert lines[-1]["seconds"] >= 0
+
+
+@pytest.mark.parametrize("stay", [False, True])
+def test_every_line_of_a_command_says_run_night_and_stage_also_what_libraries_log(
+    monkeypatch: pytest.MonkeyPatch, stay: bool
+) -> None:
+    def work(stage: Stage, walk: Walk) -> Outcome:
+        logging.getLogger("some.library").warning("%s runs out of\nluck", stage.name)
+        for name in stage.writes[-1:]:
+            walk.lake.create(table(name))
+            walk.watch.wrote(name, 3)
+        return Outcome()
+
+    monkeypatch.setattr(Stage, "load", lambda stage: partial(work, stage))
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])  # those of a process of its own, not pytest's
+    words = [*RUN, "--until", "features", "--set", "logging.format=json"]
+    night = ["--stay"] if stay else ["--as-of", str(NIGHT)]
+    result = CliRunner().invoke(app, [*words, *night], input=f"{NIGHT}\n{NIGHT + dt.timedelta(days=1)}\n")
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stderr.splitlines()]
+    assert all({"time", "level", "run", "env", "as_of", "stage", "event", "message"} <= {*line} for line in lines)
+    logged = [(line["as_of"], line["stage"], line["message"]) for line in lines if line["event"] == "logged"]
+    wrote = [(line["as_of"], line["stage"], line["table_version"]) for line in lines if line["event"] == "wrote"]
+    nights = ["2026-01-31", "2026-02-01"] if stay else ["2026-01-31"]
+    stages = [(day, stage) for day in nights for stage in ("ingest", "features")]
+    assert logged == [(*one, f"{one[1]} runs out of\nluck") for one in stages]
+    assert wrote == [(*one, 0) for one in stages]
+    assert {(line["as_of"], line["stage"]) for line in lines} == {*stages}
+    assert len({line["run"] for line in lines}) == len(nights)
+
+
+def test_lines_of_a_stream_are_of_a_run_and_of_ingest_and_of_no_night() -> None:
+    progress = progress_of(load_config("test", overrides=["logging.format=json"]))
+    progress.stream = io.StringIO()
+    progress.begin("ingest", 1, 1)
+    progress.end()
+    (line,) = map(json.loads, progress.stream.getvalue().splitlines())
+    assert uuid.UUID(line["run"])
+    assert (line["env"], line["stage"], line.get("as_of")) == ("test", "ingest", None)
 
 
 def test_a_failure_is_a_json_line_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -130,6 +131,27 @@ def test_the_walk_ends_with_orders_and_a_summary(straight: tuple[Path, str]) -> 
     log = {row["source"]: row for row in lake_of(home).read(TABLES["ingest_log"]).to_pylist()}
     assert all(r["read"] == r["accepted"] + r["quarantined"] + r["duplicates"] for r in log.values())
     assert log["sales"]["quarantined"] > 0
+
+
+def test_rows_of_each_table_came_by_its_one_engine(straight: tuple[Path, str]) -> None:
+    home, _ = straight
+    found = {(name, engine) for name in TABLES for engine, adds in commits(lake_of(home), TABLES[name]) if adds}
+    assert found == {(name, TABLES[name].engine) for name, _ in found}
+    assert {engine for _, engine in found} == {"Spark", "delta-rs"}
+    written = {state.name for state in lake_of(home).tables() if state.rows}
+    assert written <= {name for name, _ in found}
+
+
+def commits(lake: Lake, table: Table) -> list[tuple[str, bool]]:
+    """Of each commit of a table: by whom it was made, and whether it adds rows."""
+    found = []
+    for version in range(lake.version(table) + 1):
+        lines = (lake.get(f"{table.name}/_delta_log/{version:020d}.json") or b"").splitlines()
+        actions = [json.loads(line) for line in lines]
+        (info,) = [action["commitInfo"] for action in actions if "commitInfo" in action]
+        engine = "Spark" if info["engineInfo"].startswith("Apache-Spark/") else info["engineInfo"].partition(":")[0]
+        found.append((engine, any(action.get("add", {}).get("dataChange") for action in actions)))
+    return found
 
 
 def test_a_second_run_has_nothing_to_do(straight: tuple[Path, str]) -> None:

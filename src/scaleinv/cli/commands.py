@@ -87,8 +87,7 @@ def _run_stages(options: _Options, first: str | None, last: str | None, *, dry_r
 
         typer.echo(plan(walk, stages))
     else:
-        if walk.config.logging.is_json:
-            log_as_json(walk.progress.facts)
+        log_as_json(walk.progress)
         walk.run(stages)
     return walk
 
@@ -128,13 +127,15 @@ def _ingest_command(name: str, purpose: str) -> Callable[..., None]:
         if source is None or follow == catch_up:
             raise ConfigError(explain("a stream is landed by --source NAME with either --follow or --catch-up"))
         from scaleinv.config import load_config
-        from scaleinv.pipeline.stream import stream, stream_plan
+        from scaleinv.pipeline.stream import progress_of, stream, stream_plan
 
         config = load_config(env, overrides=set_ or (), folder=conf)
         if dry_run:
             typer.echo(stream_plan(config, source))
         else:
-            stream(config, source, follow=follow)
+            progress = progress_of(config)
+            log_as_json(progress)
+            stream(config, source, follow=follow, progress=progress)
 
     command.__doc__ = f"Stage {name}: {purpose}. With --source: the messages of a stream."
     return command

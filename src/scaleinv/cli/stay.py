@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 import typer
 
+from scaleinv.cli.watch import log_as_json
 from scaleinv.errors import ConfigError, explain
 
 if TYPE_CHECKING:
@@ -33,7 +34,9 @@ def stay(walk: Callable[[date, Engines], Walk], until: str | None) -> None:
     with Engines() as engines:
         for line in filter(None, map(str.strip, sys.stdin)):
             started = time.monotonic()
-            walk(_day(line), engines).run(stages)
+            night = walk(_day(line), engines)
+            log_as_json(night.progress)
+            night.run(stages)
             typer.echo(f"night {line} done in {time.monotonic() - started:.1f} s")
 
 

@@ -15,6 +15,7 @@ from scaleinv.cli.options import AsOf, Conf, Env, Sets
 if TYPE_CHECKING:
     from scaleinv.config import Config
     from scaleinv.lake import Lake
+    from scaleinv.pipeline.progress import Progress
 
 AsJson = Annotated[bool, typer.Option("--json", help="As JSON.")]
 
@@ -69,9 +70,9 @@ def metrics(
 class _JsonLines(logging.Formatter):
     """What libraries log, as the walk's own lines are."""
 
-    def __init__(self, facts: dict[str, str]) -> None:
+    def __init__(self, progress: Progress) -> None:
         super().__init__()
-        self._facts = facts
+        self._progress = progress
 
     def format(self, record: logging.LogRecord) -> str:
         from scaleinv.pipeline.progress import json_line
@@ -79,13 +80,15 @@ class _JsonLines(logging.Formatter):
         message = record.getMessage()
         if record.exc_info:
             message += "\n" + self.formatException(record.exc_info)
-        return json_line(message, level=record.levelname.lower(), event="logged", logger=record.name, **self._facts)
+        facts = self._progress.known  # asked for at each line: the stage changes
+        return json_line(message, level=record.levelname.lower(), event="logged", logger=record.name, **facts)
 
 
-def log_as_json(facts: dict[str, str]) -> None:
-    """From now on what libraries of this process log is JSON lines, with these facts in each."""
-    for handler in logging.getLogger().handlers:
-        handler.setFormatter(_JsonLines(facts))
+def log_as_json(progress: Progress) -> None:
+    """Where lines are JSON, what libraries of this process log from now on is, too, and says what ``progress`` does."""
+    if progress.is_json:
+        for handler in logging.getLogger().handlers:
+            handler.setFormatter(_JsonLines(progress))
 
 
 def _opened(env: str, sets: list[str] | None, conf: Path | None) -> tuple[Config, Lake]:

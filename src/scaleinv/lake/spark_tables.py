@@ -30,7 +30,7 @@ from scaleinv.lake.delta_log import wanted_partitions
 from scaleinv.lake.loads import merged
 from scaleinv.lake.staging import text
 from scaleinv.lake.tables import Lake
-from scaleinv.schema import Table
+from scaleinv.schema import Table, check_engine
 
 GLOB: Final = re.compile(r"[\[\]{}*?\\]")
 """Spark takes a path with one of these for a pattern."""
@@ -109,8 +109,9 @@ def write_spark(
 
     Raises:
         DataError: columns, types, nulls, keys or ``where`` do not keep the table's contract; nothing was committed.
-        LakeError: ``where`` names no partition column.
+        LakeError: ``where`` names no partition column, or the table's rows are not Spark's to write.
     """
+    check_engine(table, "Spark")
     wanted = wanted_partitions(table, where)
     _check_columns(frame, table)
     _check_types(frame, table)

@@ -33,8 +33,7 @@ def work(walk: Walk) -> Outcome:
     cards = run_groups(walk, forecast_group, todo, _failed)
     for name in stage.writes:
         files = [StagedFile(**file) for card in cards for file in card["files"][name]]
-        walk.lake.commit(table(name), files, where={"as_of": walk.as_of})
-        walk.watch.wrote(name, sum(file.rows for file in files))
+        walk.commit(name, files, sum(file.rows for file in files))
     fallen: Counter[str] = sum((Counter(card["fallen"]) for card in cards), Counter())
     for reason, series in sorted(fallen.items()):
         walk.progress.say(f"{series:,} series-forecasts fell back to the baseline: {reason}")

@@ -101,8 +101,7 @@ def work(walk: Walk) -> Outcome:
         n_series, n_stretched, n_held = n_series + part.n_series, n_stretched + part.n_stretched, n_held + part.n_held
         at_once |= part.at_once
         sums.add_all(part.replay)
-    walk.lake.commit(table("gold/policies"), files, where={"as_of": walk.as_of})
-    walk.watch.wrote("gold/policies", n_series)
+    walk.commit("gold/policies", files, n_series)
     if n_stretched:
         walk.progress.say(f"{n_stretched:,} series have lead times beyond the horizon: their forecast was stretched")
     if n_held:

@@ -24,7 +24,7 @@ class Progress:
     every_seconds: float = 10.0
     is_json: bool = False
     facts: dict[str, str] = field(default_factory=dict)
-    """In every JSON line: run, env, as_of."""
+    """In every JSON line: run, env, and the night's as_of."""
     _started: float = field(default_factory=time.monotonic)
     _stage: str = ""
     _label: str = ""
@@ -37,10 +37,15 @@ class Progress:
         self._started = time.monotonic()
         self._last = 0.0
 
+    @property
+    def known(self) -> dict[str, str]:
+        """What every JSON line says: the facts, and the stage that is under way (the last one, between two)."""
+        return {"stage": self._stage, **self.facts}
+
     def say(self, text: str, *, event: str = "said", level: str = "info", **facts: object) -> None:
         """One line under the present stage; ``facts`` are shown in JSON only."""
         if self.is_json:
-            self._line(json_line(text, level=level, stage=self._stage, event=event, **self.facts, **facts))
+            self._line(json_line(text, level=level, event=event, **self.known, **facts))
         else:
             self._line(f"{self._label} {text}")
 

@@ -104,8 +104,7 @@ def work(walk: Walk) -> Outcome:
         partition = {"as_of": walk.as_of, "level": level}
         files.append(walk.lake.stage_file(table(_TABLE), rows, partition=partition))
         n_rows += rows.num_rows
-    walk.lake.commit(table(_TABLE), files, where={"as_of": walk.as_of})
-    walk.watch.wrote(_TABLE, n_rows)
+    walk.commit(_TABLE, files, n_rows)
     return Outcome()
 
 

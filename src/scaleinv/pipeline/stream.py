@@ -6,6 +6,7 @@ import json
 import math
 import signal
 import threading
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
@@ -29,7 +30,12 @@ _MESSAGES_PER_FILE: Final = 500_000
 _POLL_SECONDS: Final = 0.25
 
 
-def stream(config: Config, source: str, *, follow: bool) -> int:
+def progress_of(config: Config) -> Progress:
+    """What a job log sees of a stream: it has no night, but is a run of its own."""
+    return Progress(is_json=config.logging.is_json, facts={"run": str(uuid.uuid4()), "env": config.env})
+
+
+def stream(config: Config, source: str, *, follow: bool, progress: Progress) -> int:
     """Lands the messages of a source: all that are there, or until it is told to stop; returns how many.
 
     SIGTERM and Ctrl-C let the running batch finish.
@@ -40,7 +46,6 @@ def stream(config: Config, source: str, *, follow: bool) -> int:
         EngineError: the broker or Spark fails.
     """
     kafka = kafka_of(config, source)
-    progress = Progress(is_json=config.logging.is_json, facts={"env": config.env})
     progress.begin("ingest", 1, len(STAGES))
     with _session(config) as spark, _asked_to_stop() as stop:
         rows = land(spark, Lake(config.lake), source, kafka, follow=follow, progress=progress, stop=stop)

@@ -12,7 +12,7 @@ import hashlib
 import itertools
 import json
 import zipfile
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from datetime import date
@@ -33,10 +33,12 @@ from scaleinv.pipeline.sources import sources_state
 from scaleinv.pipeline.stages import STAGES, Stage, stages_before
 from scaleinv.pipeline.targets import file_state, policy_table_state
 from scaleinv.pipeline.watch import Watch
-from scaleinv.schema import Table, table
+from scaleinv.schema import Table, check_engine, table
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
+
+    from scaleinv.lake import StagedFile
 
 
 @dataclass(frozen=True)
@@ -65,6 +67,7 @@ class Walk:
 
     def __post_init__(self) -> None:
         self.lake = Lake(self.config.lake)
+        self._running: Stage | None = None
         self.watch = Watch(self.config, self.as_of, self.lake, self.progress)
         self.progress.is_json = self.config.logging.is_json
         self.progress.facts = {"run": self.watch.run, "env": self.config.env, "as_of": self.as_of.isoformat()}
@@ -98,6 +101,7 @@ class Walk:
                 fingerprint = self.fingerprint(stage)
                 self.unmark(stage)
                 self.progress.say(stage.purpose)
+                self._running = stage
                 outcome = stage.load()(self)
                 self._mark(stage, fingerprint, outcome)
                 told(outcome.complete)
@@ -106,6 +110,8 @@ class Walk:
                 raise
             do = "make room and run again: what was committed stays, what was not is done again"
             raise LakeError(explain(f"{stage.name}: the disk is full", found=_line(error), do=do)) from error
+        finally:
+            self._running = None
 
     def up_to_date(self, stage: Stage) -> bool:
         """Whether the stage's tables are already what it would make of them."""
@@ -220,9 +226,34 @@ class Walk:
         return self.lake.read(table(name), where={"as_of": self.as_of, **where}, columns=columns)
 
     def overwrite(self, name: str, rows: pa.Table) -> None:
-        """Replaces tonight's rows of a gold table in one commit."""
+        """Replaces tonight's rows of a gold table in one commit.
+
+        Raises:
+            LakeError: the stage that runs is not the table's writer, or its rows come by Spark.
+        """
+        self._check_writer(name)
         self.lake.overwrite(table(name), rows, where={"as_of": self.as_of})
         self.watch.wrote(name, rows.num_rows)
+
+    def commit(self, name: str, files: Sequence[StagedFile], rows: int) -> None:
+        """The same, of rows that lie in files which workers have staged. Raises as :meth:`overwrite`."""
+        self._check_writer(name)
+        self.lake.commit(table(name), files, where={"as_of": self.as_of})
+        self.watch.wrote(name, rows)
+
+    def _check_writer(self, name: str) -> None:
+        if self._running is None:  # a person's or a program's own lake
+            return
+        check_engine(table(name), "delta-rs")
+        if name not in self._running.writes:
+            raise LakeError(
+                explain(
+                    f"{self._running.name} may not write {name}",
+                    expected=f"{table(name).writer}, its only writer",
+                    found=f"{self._running.name} writes {', '.join(self._running.writes) or 'no table'}",
+                    do="this is a defect of the stage: each table has one writer",
+                )
+            )
 
     def groups(self) -> list[str]:
         """Training groups of tonight, sorted.

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from scaleinv.errors import DataError, explain
-from scaleinv.schema.table import Table
+from scaleinv.errors import DataError, LakeError, explain
+from scaleinv.schema.table import Engine, Table
 
 
 def check(data: pa.Table, table: Table, *, unique: bool = True) -> pa.Table:
@@ -36,6 +36,22 @@ def check(data: pa.Table, table: Table, *, unique: bool = True) -> pa.Table:
     if unique:
         _check_key(data, table)
     return data
+
+
+def check_engine(table: Table, engine: Engine) -> None:
+    """Rows of a table come by one engine.
+
+    Raises:
+        LakeError: those of this one come by another.
+    """
+    if table.engine != engine:
+        raise LakeError(
+            explain(
+                f"{table.name}: its rows are not written by {engine}",
+                expected=f"{table.engine}, in the stage {table.writer}",
+                do=f"leave {table.name} to its writer",
+            )
+        )
 
 
 def _check_columns(data: pa.Table, table: Table) -> None:

@@ -44,6 +44,7 @@ DRIFT = (
             Column("sketch", _LONGS, "smallest hashes of the different values, for likeness"),
         ),
         partitions=("source",),
+        plain=True,
     ),
     Table(
         "drift_log", "ingest", "What had drifted in a load against the last accepted one.",
@@ -61,5 +62,6 @@ DRIFT = (
             Column("accepted_on", DATE, "the day it was accepted", nullable=True),
         ),
         partitions=("source",),
+        plain=True,
     ),
 )  # fmt: skip

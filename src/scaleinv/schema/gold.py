@@ -165,6 +165,7 @@ FEATURES = (
             Column("temperature_incidents", LONG, "cold chain broken; null: not recorded", nullable=True),
         ),
         partitions=("as_of",),
+        plain=True,
     ),
 )  # fmt: skip
 

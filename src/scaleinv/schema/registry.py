@@ -64,6 +64,7 @@ REGISTRY = (
             Column("undoes", TEXT, "the merge_id that it reverses", nullable=True),
         ),
         partitions=("batch",),
+        plain=True,
     ),
     Table(
         "silver/sku_proposals", "ingest", "Pairs that may be one product: a person says.",

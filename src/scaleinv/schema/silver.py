@@ -294,6 +294,7 @@ SILVER = (
             Column("stopped", TEXT, "why nothing of it went on; null: it did", nullable=True),
         ),
         partitions=("source",),
+        plain=True,
     ),
     Table(
         "leases", "ingest", "Who does a work at present that two must not do at once.",
@@ -305,6 +306,7 @@ SILVER = (
             Column("pid", LONG, "its process", measured=True),
             Column("since", TEXT, "when it began, UTC", measured=True),
         ),
+        plain=True,
     ),
     Table(
         "source_files", "ingest", "Which file was read by which load of its source.",
@@ -317,5 +319,6 @@ SILVER = (
             Column("modified", LONG, "nanoseconds since 1970; -1 where the storage does not say", measured=True),
         ),
         partitions=("source", "load"),
+        plain=True,
     ),
 )  # fmt: skip

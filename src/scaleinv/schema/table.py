@@ -8,9 +8,13 @@ from typing import Final, Literal
 
 import pyarrow as pa
 
+Engine = Literal["Spark", "delta-rs"]
 Loads = Literal["add", "latest", "whole"]
 """How several loads of a table go together: quantities of a key add up; of a key the latest known row stands; or the
 last load of a source is all there is."""
+
+_OF_SPARK: Final = ("ingest", "features")
+"""Stages that write by Spark."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +47,8 @@ class Table:
     ``name`` is also its path under the lake's root (``silver/sales``); ``writer`` is the one stage that may
     write it. ``loads`` is set where rows come load by load: they bear :data:`STAMPS` too, lie apart by source, and
     ``key`` is unique within a load. ``known_at`` names the date column on which a row of the first load, the history,
-    became known; where it is ``None``, such a row has always been known.
+    became known; where it is ``None``, such a row has always been known. ``plain`` marks what a stage of Spark writes
+    without it.
     """
 
     name: str
@@ -54,6 +59,7 @@ class Table:
     partitions: tuple[str, ...] = ()
     known_at: str | None = None
     loads: Loads | None = None
+    plain: bool = False
     _by_name: dict[str, Column] = field(init=False, repr=False, compare=False, hash=False, default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -72,6 +78,11 @@ class Table:
     def names(self) -> list[str]:
         """Column names in order."""
         return [column.name for column in self.columns]
+
+    @property
+    def engine(self) -> Engine:
+        """Whose commits its rows come by; that empty tables are made, rows go and files are compacted is delta-rs's."""
+        return "Spark" if self.writer in _OF_SPARK and not self.plain else "delta-rs"
 
     @property
     def received(self) -> tuple[Column, ...]:
