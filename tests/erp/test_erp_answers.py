@@ -329,12 +329,18 @@ def test_csv() -> None:
     assert (brief(taken), taken.reason) == (("taken", "PO-000124", "4500000124", None), "ok, noted")
 
 
+def test_a_csv_receipt_may_be_taken_back() -> None:
+    data = b"message,kind,order_id,line,quantity,unit\nGR-1-102,received,PO-1,1,-4.5,EA\nend,1\n"
+    (answer,) = answers(data)
+    assert answer.lines == (AnswerLine("received", 1, quantity=Decimal("-4.5"), unit="EA"),)
+
+
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        ("m,received,P,1,,x,EA", "quantity: expected a number from 0, found 'x'"),
-        ('m,received,P,1,,"1,000",EA', "quantity: expected a number from 0, found '1,000'"),
-        ("m,received,P,1,,-1,EA", "found '-1'"),
+        ("m,received,P,1,,x,EA", "quantity: expected a number, found 'x'"),
+        ('m,received,P,1,,"1,000",EA', "quantity: expected a number, found '1,000'"),
+        ("m,shipped,P,1,,-1,EA", "quantity: expected a number from 0, found '-1'"),
         ("m,received,P,,,1,EA", "expected line, sku_id or gtin"),
         ("m,received,P,1,,,EA", "quantity: expected a number, found nothing"),
         ("m,eaten,P,1,,1,EA", "kind: expected"),

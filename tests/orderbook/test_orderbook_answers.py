@@ -209,7 +209,7 @@ def test_failed_goods_are_not_ordered_again_before_somebody_has_looked(out: Book
         (line("received", 1, 9), "no line 9"),
         (AnswerLine("received", sku_id="s7"), "no lines have sku_id 's7'"),
         (AnswerLine("received"), "neither number, SKU nor GTIN"),
-        (line("received", -1), "-1 is no quantity"),
+        (line("received", -2), "1 cannot be taken back: 0 were received"),
         (line("received", 1, unit="KGM"), "cannot be converted"),
         (line("received", 0.0000001), "no whole number"),
     ],
@@ -594,3 +594,49 @@ def test_a_back_order_that_has_a_day_is_expected_on_it_and_nothing_of_a_line_is_
     assert expected(out) == night(6), "a part brings the rest no nearer"
     told(out, says("shipped", line("shipped", 6, date=night(5)), shipment_id="T"))
     assert expected(out) == night(5)
+
+
+# --- receipts that are taken back -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("is_announced", [True, False])
+def test_a_receipt_that_was_booked_by_mistake_is_taken_back(out: Book, is_announced: bool) -> None:
+    told(out, says("taken"), *([says("shipped")] if is_announced else []))
+    assert told(out, says("received")) == "received"
+    back = says("received", line("received", -10), line("received", -4, 2))
+    assert told(out, back) == ("shipped" if is_announced else "acknowledged")
+    assert [row["received_date"] for row in history(out, ID).lines] == [None, None]
+    assert "line 1: 10 of 10 received are taken back" in history(out, ID).events[-1]["why"]
+    assert open_lines(out)["quantity_open"].to_pylist() == [10.0, 4.0]
+    assert apply(out, [back]) == Counts(duplicate=1)
+    assert told(out, says("received")) == "received"
+
+
+def test_no_more_is_taken_back_than_was_received(out: Book) -> None:
+    told(out, says("received", line("received", 4)))
+    before = lines(out, ID)
+    assert apply(out, [says("received", line("received", -5))]) == Counts(refused=1)
+    assert lines(out, ID) == before
+    assert kept_answers(out, outcome="refused")[0]["detail"] == "line 1: 5 cannot be taken back: 4 were received"
+    assert told(out, says("received", line("received", -1, date=night(9)), line("received", 0, 2))) == "shipped"
+    assert lines(out, ID)[1] == (10, None, 0, 3, 0)
+    assert history(out, ID).lines[0]["received_date"] != night(9)
+    assert told(out, says("received", line("received", -3))) == "acknowledged"
+    assert apply(out, [says("shipped", line("shipped", -1)), says("confirmed", line("received", -1))]).refused == 2
+
+
+def test_what_the_vendor_had_cut_is_cut_when_a_receipt_of_it_is_taken_back(out: Book) -> None:
+    told(out, says("confirmed", line("accepted", 8)), says("received", line("received", 10)))
+    assert lines(out, ID)[1] == (10, 8, 0, 10, 0)
+    told(out, says("received", line("received", -10)))
+    assert lines(out, ID)[1] == (10, 8, 0, 0, 2)
+    assert told(out, says("rejected"), says("received", line("received", 3))) == "received"
+    assert told(out, says("received", line("received", -3))) == "rejected"
+
+
+@pytest.mark.parametrize("taken", [4, 1])
+def test_an_order_that_was_given_up_stays_so_when_a_receipt_is_taken_back(out: Book, taken: int) -> None:
+    told(out, says("received", line("received", 4)))
+    change(out, [ID], "cancelled", **P)
+    assert told(out, says("received", line("received", -taken))) == "cancelled"
+    assert lines(out, ID)[1] == (10, None, 0, 4 - taken, 6 + taken)

@@ -17,7 +17,8 @@ from scaleinv.orderbook import apply, change, claim, edit, history, listing, ope
 from scaleinv.schema.life import OPEN_STATUSES, Answer, AnswerLine
 
 PLACES = ("L1", "L2")
-QUANTITIES = st.sampled_from([None, "1", "2.5", "5", "0.000001", "12"])
+QUANTITIES = st.sampled_from([None, "1", "2.5", "5", "0.000001", "12", "-1"])
+"""Below 0 only receipts say anything."""
 LINE_OF = {
     "taken": "accepted", "failed": "rejected", "shipped": "shipped", "received": "received", "cancelled": "rejected",
 }  # fmt: skip
@@ -138,6 +139,7 @@ class Orders(RuleBasedStateMachine):
         for row in listing(self.book):
             found = history(self.book, row["order_id"])
             mine = [answer for answer in found.answers if answer["kind"] == "received" and not answer["is_waiting"]]
+            mine = [answer for answer in mine if answer["outcome"] != "refused"]
             exact = all(line["quantity"] for a in mine for line in a["content"]["lines"])
             if exact and all(a["content"]["lines"] for a in mine):
                 for line in found.lines:

@@ -51,8 +51,11 @@ def apply_to(order: Order, answer: Answer, at: datetime.datetime) -> OrderStatus
     found = [(_line_of(order, said), said) for said in answer.lines]
     if answer.erp_number is not None:
         order.head["erp_number"] = answer.erp_number
+    is_receipt = answer.kind == "received"  # one of less than nothing takes earlier ones back
     timed = replace(answer, at=answer.at or at)
-    _EFFECTS[answer.kind](order, timed, [(line, said, _quantity(line, said)) for line, said in found])
+    _EFFECTS[answer.kind](
+        order, timed, [(line, said, _quantity(line, said, is_signed=is_receipt)) for line, said in found]
+    )
     for line in order.lines.values():
         gone = max(line["shipped"], line["received"])
         line["cancelled"] = min(max(line["cancelled"], _cut(line)), max(ZERO, line["ordered"] - gone))
@@ -226,12 +229,32 @@ def _received(order: Order, answer: Answer, said: _Said) -> None:
         for part, quantity in parts:
             rest = max(ZERO, line["ordered"] - line["cancelled"] - line["received"])
             line["received"] += rest if quantity is None else quantity
-            if part.date is not None:
+            if part.date is not None and (quantity is None or quantity > ZERO):
                 days[line["line"]] = max(part.date, days.get(line["line"], part.date))
     for number, line in order.lines.items():
         if line["received"] > before[number]:
             day = days.get(number, answer.at.date())
             line["received_date"] = max(day, line["received_date"] or day)
+        if line["received"] < before[number]:
+            _take_back(order, line, before[number])
+
+
+def _take_back(order: Order, line: Row, before: Decimal) -> None:
+    """A receipt that was booked by mistake; of an order that was given up nothing is to come for that.
+
+    Raises:
+        CannotApplyError: more is taken back than was received.
+    """
+    taken = before - line["received"]
+    if line["received"] < ZERO:
+        raise CannotApplyError(
+            f"line {line['line']}: {plain(taken)} cannot be taken back: {plain(before)} were received"
+        )
+    if not line["received"]:
+        line["received_date"] = None
+    if order.status in ("cancelled", "rejected"):
+        line["cancelled"] = max(line["cancelled"], line["ordered"] - line["received"])
+    order.remarks.append(f"line {line['line']}: {plain(taken)} of {plain(before)} received are taken back")
 
 
 def _cancelled(order: Order, answer: Answer, said: _Said) -> None:
@@ -258,12 +281,15 @@ def _status(order: Order, answer: Answer) -> OrderStatus:
     lines = order.lines.values()
     is_open = any(line["ordered"] > line["received"] + line["cancelled"] for line in lines)
     came = any(line["received"] > 0 for line in lines)
-    if not is_open and came and (answer.kind == "received" or order.status != "cancelled"):
+    is_receipt = answer.kind == "received" and not any((part.quantity or ZERO) < ZERO for part in answer.lines)
+    if not is_open and came and (is_receipt or order.status != "cancelled"):
         return "received"
     if not is_open:
         if order.status in ("cancelled", "rejected"):
             return order.status
-        return "rejected" if answer.kind in ("confirmed", "rejected") else "cancelled"
+        # Taken back and yet not open again is only what the vendor had cut.
+        is_refused = answer.kind in ("confirmed", "rejected") or order.status == "received"
+        return "rejected" if is_refused else "cancelled"
     if came or any(line["shipped"] > 0 for line in lines):
         return "shipped"
     if answer.kind == "failed":
@@ -340,12 +366,13 @@ def _is_too_fine(quantity: Decimal) -> bool:
     return isinstance(exponent, int) and exponent < -_MOST_DIGITS
 
 
-def _quantity(line: Row, said: AnswerLine) -> Decimal | None:
+def _quantity(line: Row, said: AnswerLine, *, is_signed: bool = False) -> Decimal | None:
     """In units of stock, as the order's quantities are, exactly."""
     quantity = said.quantity
     if quantity is None:
         return None
-    if not quantity.is_finite() or quantity < 0 or quantity >= _LARGEST or _is_too_fine(quantity):
+    is_number = quantity.is_finite() and abs(quantity) < _LARGEST and not _is_too_fine(quantity)
+    if not is_number or (quantity < 0 and not is_signed):
         raise CannotApplyError(f"line {line['line']}: {quantity} is no quantity")
     if not quantity:
         return ZERO

@@ -12,7 +12,7 @@ from scaleinv.orderbook.answers import answer_of
 from scaleinv.orderbook.database import Book
 from scaleinv.orderbook.effects import on_the_way
 from scaleinv.orderbook.shipment_tables import EVENTS, LINES, SHIPMENTS
-from scaleinv.orderbook.state import Order, load, pieces
+from scaleinv.orderbook.state import ZERO, Order, load, pieces
 from scaleinv.orderbook.tables import ANSWERS
 from scaleinv.schema.life import Answer
 from scaleinv.schema.shipping import ShippedLine
@@ -102,7 +102,10 @@ def receipts(book: Book, order_ids: Iterable[str]) -> dict[str, datetime.datetim
     with book.reading() as connection:
         for some in pieces(sorted(set(order_ids))):
             for order_id, received_at, content in connection.execute(asked.where(answer.order_id.in_(some))):
-                at = answer_of(content).at or received_at
+                said = answer_of(content)
+                if any((line.quantity or ZERO) < ZERO for line in said.lines):
+                    continue  # a receipt that is taken back
+                at = said.at or received_at
                 found[order_id] = max(at, found.get(order_id, at))
     return found
 

@@ -19,17 +19,18 @@ TRANSITIONS: Final[dict[OrderStatus, tuple[OrderStatus, ...]]] = {
     "approved": ("proposed", "held", "exported", "cancelled", "acknowledged", "rejected", "shipped", "received"),
     "exported": ("held", "acknowledged", "rejected", "shipped", "received", "cancelled"),
     "acknowledged": ("held", "rejected", "shipped", "received", "cancelled"),
-    "shipped": ("received", "cancelled"),
+    "shipped": ("acknowledged", "received", "cancelled"),
     "rejected": ("shipped", "received"),
-    "received": ("shipped",),
+    "received": ("shipped", "acknowledged", "rejected"),
     "cancelled": ("proposed", "shipped", "received"),
 }
 """Status -> those that may follow. Goods may come without a word before; an order lost on its way is cancelled.
 
 What the ERP could not take is held until a person has looked: sent again at once it would fail again. That order may
 yet be posted in the ERP by hand, so answers move it on, also when it was released and waits to go out again. Goods that
-come although they were cancelled or rejected, or on top of what was received, are on their way all the same. What was
-cancelled before it was ever exported may be proposed again.
+come although they were cancelled or rejected, or on top of what was received, are on their way all the same. Receipts
+and notices that are taken back leave the order as it was: shipped, acknowledged or rejected. What was cancelled before
+it was ever exported may be proposed again.
 """
 PERSON_STATUSES: Final[tuple[OrderStatus, ...]] = ("proposed", "held", "approved", "cancelled")
 """What a person may make of an order; the rest follows from documents and answers."""
@@ -85,8 +86,8 @@ class AnswerLine:
     """What an answer says of one line; ``None``: it does not say.
 
     The line is found by its number, or else by SKU or GTIN.
-    ``quantity`` is in ``unit`` (UN/CEFACT Rec 20). A GTIN has 8 to 14 digits as the document writes it: compare it with
-    zeros before it.
+    ``quantity`` is in ``unit`` (UN/CEFACT Rec 20); of a receipt, below 0 it takes earlier ones back. A GTIN has 8 to 14
+    digits as the document writes it: compare it with zeros before it.
     """
 
     status: LineAnswer

@@ -71,14 +71,16 @@ def by_order(answers: Iterable[Answer]) -> list[Answer]:
     return [replace(answer, lines=tuple(lines[key])) for key, answer in first.items()]
 
 
-def number(text: str, position: int, what: str) -> Decimal:
+def number(text: str, position: int, what: str, *, is_signed: bool = False) -> Decimal:
     """An exact decimal from 0, with ``.`` before its decimals: who reads ``1,000`` as one loses 999.
+
+    ``is_signed``: it may be less than 0.
 
     Raises:
         UnreadableError: it is none.
     """
-    if not _NUMBER.fullmatch(text) or Decimal(text) < 0:
-        raise UnreadableError(position, f"{what}: expected a number from 0, found {text!r}")
+    if not _NUMBER.fullmatch(text) or (Decimal(text) < 0 and not is_signed):
+        raise UnreadableError(position, f"{what}: expected a number{'' if is_signed else ' from 0'}, found {text!r}")
     return Decimal(text)
 
 

@@ -25,7 +25,7 @@ COLUMNS: Final[dict[str, str]] = {
     "sku_id": "as in the order",
     "gtin": "as in the order",
     "status": "accepted, changed, rejected, backordered, shipped or received; shipped and received go without saying",
-    "quantity": "decimal, with a point",
+    "quantity": "decimal, with a point; of received: below 0 it takes receipts of the line back",
     "unit": "unit or order_unit of the order, or one that measures the same, UN/CEFACT Rec 20",
     "unit_cost": "price of one of unit",
     "date": "YYYY-MM-DD: when it is to come, or came",
@@ -118,7 +118,9 @@ def _line(at: int, cells: dict[str, str], kind: AnswerKind) -> AnswerLine:
         line=whole(cells["line"], at, "line") if cells.get("line") else None,
         sku_id=cells.get("sku_id") or None,
         gtin=cells.get("gtin") or None,
-        quantity=number(cells["quantity"], at, "quantity") if cells.get("quantity") else None,
+        quantity=number(cells["quantity"], at, "quantity", is_signed=kind == "received")
+        if cells.get("quantity")
+        else None,
         unit=cells.get("unit") or None,
         unit_cost=number(cells["unit_cost"], at, "unit_cost") if cells.get("unit_cost") else None,
         date=day(cells["date"], at, "date") if cells.get("date") else None,
