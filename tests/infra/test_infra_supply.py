@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import runpy
 import subprocess
 import tarfile
 import zipfile
@@ -159,3 +160,12 @@ def test_the_list_of_licences_knows_every_package_that_is_locked() -> None:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert len(done.stdout.splitlines()) > 100
+
+
+@pytest.mark.parametrize(
+    ("licence", "is_good"),
+    [("MIT License", True), ("LGPLv2+", True), ("0BSD", True), ("LicenseRef-NVIDIA-Proprietary", True),
+     ("UNLIMITED", False), ("DISCLAIMER", False), ("GPL-3.0-only", False), ("UNKNOWN", False)],
+)  # fmt: skip
+def test_a_licence_is_known_by_whole_words(licence: str, is_good: bool) -> None:
+    assert bool(runpy.run_path(str(ROOT / "infra/licences"))["GOOD"].search(licence)) == is_good

@@ -354,13 +354,20 @@ def accounts(loop: Loop) -> None:
 
 
 def record(loop: Loop) -> None:
-    """The vendors' record is what the vendors did: each line that came, its promise and its day."""
+    """The vendors' record is what the vendors did: each line that came, its promise and its day, and what they refused."""
     with order_book(loop.walk(FIRST).config) as book:
         last = loop.day(FIRST + DAYS + DRAIN)
         rows = vendor_record(book, retailer=loop.walk(FIRST).config.retailer, since=loop.day(0), as_of=last).to_pylist()
     came = {(o.order_id, n): (o, line) for o in loop.erp.orders.values() for n, line in o.lines.items() if line.came_on}
-    assert {(row["order_id"], row["line"]) for row in rows} == set(came)
+    refused = {(row["order_id"], row["line"]): row for row in rows if row["is_refused"]}
+    cut = {(o.order_id, n) for o in loop.erp.orders.values() for n, line in o.lines.items()
+           if o.rejected or (o.promised and line.confirmed == ZERO)}  # fmt: skip
+    assert set(refused) == cut
+    assert {(row["received_date"], row["received_quantity"]) for row in refused.values()} == {(None, 0.0)}
+    assert {(row["order_id"], row["line"]) for row in rows} - set(refused) == set(came)
     for row in rows:
+        if row["is_refused"]:
+            continue
         order, line = came[row["order_id"], row["line"]]
         assert (row["received_date"], row["received_quantity"]) == (line.came_on, float(line.received))
         assert row["promised_date"] == (order.promised or order.delivery)
