@@ -354,7 +354,7 @@ def accounts(loop: Loop) -> None:
 
 
 def record(loop: Loop) -> None:
-    """The vendors' record is what the vendors did: each line that came, its promise and its day, and what they refused."""
+    """The vendors' record is what the vendors did: each line that came, promise and day, and what they refused."""
     with order_book(loop.walk(FIRST).config) as book:
         last = loop.day(FIRST + DAYS + DRAIN)
         rows = vendor_record(book, retailer=loop.walk(FIRST).config.retailer, since=loop.day(0), as_of=last).to_pylist()

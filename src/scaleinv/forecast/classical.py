@@ -57,7 +57,7 @@ def _fitted(
         warnings.simplefilter("ignore")  # of series without a sale, of which the library says that it divides by zero
         ahead = fitting.forecast(df=frame, h=horizon, fitted=True)
         past = fitting.forecast_fitted_values()
-    mean = torch.from_numpy(ahead[model].to_numpy(dtype=np.float32, copy=True)).view(-1, horizon)
+    mean = torch.from_numpy(np.array(ahead[model], dtype=np.float32)).view(-1, horizon)
     return torch.nan_to_num(mean).clamp(min=0), torch.from_numpy(past[model].to_numpy(dtype=np.float32, copy=True))
 
 
