@@ -28,7 +28,7 @@ test: .venv/.dev .tools/s3/.made ## Set up what is missing, then lint, types, im
 	$(BIN)/pytest -m "not cluster" --numprocesses $(WORKERS) --dist loadfile --no-loadscope-reorder $(PYTEST_ARGS)
 
 test-cluster: .venv/.dev ## A night on a cluster of two hosts, both of which are lost on the way (9 minutes, namespaces)
-	$(BIN)/pytest -m cluster $(PYTEST_ARGS)
+	SCALEINV_MUST=machines $(BIN)/pytest -m cluster $(PYTEST_ARGS)
 
 # The audit is last: where nobody can be asked about vulnerabilities it fails, unless ALLOW_MISSING=1, and says so where it is read.
 test-all: ## All of it, one after the other: test, test-cluster, check-infra, docs, check-wheel, test-floor, test-newest, audit

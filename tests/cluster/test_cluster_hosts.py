@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyspark
 import pytest
 from tests.cluster.two_hosts import ROOT, commands
-from tests.fanout.machines import ADDRESSES, alone, why_not
+from tests.fanout.machines import ADDRESSES, alone, need_machines
 from tests.pipeline.test_pipeline_walk import content, files_of, lake_of, run
 
 from scaleinv.config import SparkConfig
@@ -75,8 +75,7 @@ def spark_home(folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Night]:
-    if reason := why_not():
-        pytest.skip(reason)
+    need_machines()
     home = tmp_path_factory.mktemp("hosts")
     with tempfile.TemporaryDirectory(prefix="two", dir="/tmp") as name:  # Ray's sockets need short paths
         folder = Path(name)

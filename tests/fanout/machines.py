@@ -41,6 +41,14 @@ def why_not() -> str | None:
     return f"networks cannot be made here: {made.stderr.strip()}" if made.returncode else None
 
 
+def need_machines() -> None:
+    """Leaves a test out where machines cannot be made; with ``SCALEINV_MUST=machines`` it fails instead."""
+    import pytest  # not at the top: Ray's processes import this module, too
+
+    if reason := why_not():
+        (pytest.fail if os.environ.get("SCALEINV_MUST") == "machines" else pytest.skip)(reason)
+
+
 class Machines:
     """The machine ``head``, on which this process is, and ``node`` beside it."""
 

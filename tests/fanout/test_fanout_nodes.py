@@ -9,7 +9,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from tests.fanout.machines import alone, why_not
+from tests.fanout.machines import alone, need_machines
 from tests.fanout.node_lost import N_TASKS
 
 pytestmark = [pytest.mark.ray, pytest.mark.slow]
@@ -17,8 +17,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 @pytest.mark.parametrize("how", ["killed", "unplugged"])
 def test_a_lost_machine_costs_the_task_in_flight_and_no_other(how: str) -> None:
-    if reason := why_not():
-        pytest.skip(reason)
+    need_machines()
     with tempfile.TemporaryDirectory(prefix="two", dir="/tmp") as name:  # Ray's sockets need short paths
         command = alone(sys.executable, "-m", "tests.fanout.node_lost", name, how)
         run = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.fanout.machines import alone, why_not
+from tests.fanout.machines import alone, need_machines
 from tests.pipeline.test_pipeline_groups import AS_OF, FIRST, rows
 
 from scaleinv.config import load_config
@@ -53,8 +53,7 @@ def done(walk: Walk) -> dict[str, bytes]:
 def test_after_the_loss_of_the_head_only_what_is_missing_is_trained(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if reason := why_not():
-        pytest.skip(reason)
+    need_machines()
     monkeypatch.setenv("SCALEINV_HOME", str(tmp_path))
     walk = night()
     write_panel(walk)

@@ -58,7 +58,7 @@ def _fitted(
         ahead = fitting.forecast(df=frame, h=horizon, fitted=True)
         past = fitting.forecast_fitted_values()
     mean = torch.from_numpy(np.array(ahead[model], dtype=np.float32)).view(-1, horizon)
-    return torch.nan_to_num(mean).clamp(min=0), torch.from_numpy(past[model].to_numpy(dtype=np.float32, copy=True))
+    return torch.nan_to_num(mean).clamp(min=0), torch.from_numpy(np.array(past[model], dtype=np.float32))
 
 
 def _model(model: StatsName, season: int) -> Any:
