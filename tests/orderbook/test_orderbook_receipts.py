@@ -73,3 +73,14 @@ def test_only_what_was_taken_up_has_come(book: Book) -> None:
     exported(book, 9)
     apply(book, [receipt("r3", part(5), day=9, order_id=key(9))])
     assert came(book, 0, 9) == [("s1@L1", 2, 8.0)], "orders of tonight are made anew"
+
+
+def test_what_was_booked_by_mistake_and_taken_back_has_not_come(book: Book) -> None:
+    registered(book, 0, {"lines": {"s1": 48, "s2": 6}})
+    exported(book)
+    both = receipt("r1", part(48, 3), part(6, 3, line=2), day=3)
+    assert apply(book, [both, receipt("r2", part(-8, 4), part(-6, 4, line=2), day=4)]).applied == 2
+    told = [("s1@L1", 3, 48.0), ("s1@L1", 4, -8.0), ("s2@L1", 3, 6.0), ("s2@L1", 4, -6.0)]
+    assert came(book, 0, 9) == told
+    apply(book, [receipt("r3", part(-40, 5), day=5)])
+    assert came(book, 0, 9) == [], "of an order of which nothing has come nothing is told"

@@ -84,6 +84,8 @@ def came(
 ) -> Iterator[tuple[Row, datetime.date, Decimal]]:
     """What a receipt that was applied brought on which day: line of the order, day, order's units.
 
+    Below nothing: what was booked by mistake is taken back.
+
     Args:
         order: as it is now.
         answer: the receipt.
@@ -94,12 +96,12 @@ def came(
     left = dict(gained)
     for said in answer.lines:
         line = _line_of(order, said)
-        number, quantity = line["line"], _quantity(line, said)
+        number, quantity = line["line"], _quantity(line, said, is_signed=True)
         if number not in gained:
             continue
         if quantity is None:  # all the rest: what the other parts have not brought
             days[number] = said.date or days[number]
-        elif quantity > ZERO:
+        elif quantity:
             left[number] -= quantity
             yield line, said.date or (answer.at or at).date(), quantity
     for number, units in left.items():

@@ -26,7 +26,8 @@ def own_receipts(book: Book, *, retailer: str, since: date, as_of: date, ordered
     """``schema.life.OWN_RECEIPTS``: what came after ``since`` and up to ``as_of``, of orders of earlier nights.
 
     Each receipt is a row of its day: a line keeps only the day of its last one, so the events say how much each answer
-    brought, and the answers when.
+    brought, and the answers when. What was booked by mistake is a row below nothing; where all of an order is taken
+    back, or what had come by ``since``, the next stock record says it first.
 
     ``ordered_after``: of orders of nights after this one, so that what is read does not grow with the years.
     """
