@@ -122,6 +122,13 @@ def test_what_came_of_an_own_order_after_the_stock_record_is_on_the_shelf() -> N
     assert facts_of(yesterday, came_of(0, unique_id="B@S1"))["on_hand"] == 12.0
 
 
+def test_what_is_taken_back_after_the_stock_record_is_off_the_shelf_and_no_more_than_lies_there() -> None:
+    yesterday = night({"stock_date": AS_OF - ONE_DAY})
+    for units, left in ((-5.0, 7.0), (-20.0, 0.0)):
+        assert facts_of(yesterday, came_of(0, quantity=units))["on_hand"] == left
+    assert facts_of(night({}), came_of(0, quantity=-5.0))["on_hand"] == 12.0
+
+
 @pytest.mark.parametrize("known", ["SIEARLIER", "4500000017"])
 def test_what_came_of_an_order_that_the_erps_list_names_is_the_lists_to_count(known: str) -> None:
     made = night({"stock_date": AS_OF - ONE_DAY, "on_hand": 20.0})  # features have added it

@@ -81,7 +81,9 @@ def _with_came(facts: Facts, came: pa.Table, as_of: date) -> Facts:
     more = np.bincount(row, units, minlength=len(facts))
     on_hand = facts.number("on_hand")
     place = facts.columns.schema.get_field_index("on_hand")
-    values = np.where(more > 0, np.round(on_hand + more, 6), on_hand)
+    # What is taken back cannot have lain there any more where less is left: no shelf holds less than nothing by it.
+    there = np.maximum(np.round(on_hand + more, 6), np.minimum(on_hand, 0.0))
+    values = np.where(more != 0, there, on_hand)
     return Facts(facts.columns.set_column(place, "on_hand", pa.array(values)))
 
 
