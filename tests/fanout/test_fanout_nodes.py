@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.ray, pytest.mark.slow]
 
 KILLED = pytest.mark.xfail(
     strict=False,
-    reason="a worker's death that Ray tells before its machine's counts as a try of the task: not mended yet",
+    reason="the loss of a machine that is killed may count as a try of the task: why is not known yet",
 )
 
 
